@@ -1,0 +1,359 @@
+#!/usr/bin/env python3
+"""Whole-process measurements: our programs against the barest ones that do the same work.
+
+    run.py [ROW ...] [--records N] [--runs N] [--large N] [--bin DIR] [--json FILE]
+
+Every ratio comes from one run: A and B take turns, and the medians are compared. Programs that
+are not there are skipped and said so. `run.py --list` names the rows.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+# What is measured. {url}, {urls} and {dir} are put in; a {urls} stands for several arguments.
+PROGRAMS = {
+    "download": ["bare-download", "{url}"],
+    "download many": ["bare-download", "{urls}"],
+    "scan": ["bare-scan", "{url}"],
+    "insert": ["bare-insert", "{url}", "{dir}/bare.db"],
+    "peer": ["examples/peer-harvest", "{url}"],
+    "records": ["harvester", "oai", "records", "{url}", "--format", "oai_dc"],
+    "harvest": ["harvester", "harvest", "{url}", "--db", "sqlite:{dir}/harvest.db"],
+    "harvest many": ["harvester", "harvest", "{urls}", "--db", "sqlite:{dir}/harvest.db"],
+}
+MB = 1 << 20
+
+
+class Server:
+    """A bench-server on a free port, stopped by closing its standard input."""
+
+    def __init__(self, *options, bind="127.0.0.1"):
+        command = [program_path("bench-server"), "--bind", bind, *map(str, options)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.url = self.process.stdout.readline().strip()
+        if not self.url:
+            sys.exit(f"{' '.join(command)}: did not start")
+
+    def ask(self, path):
+        with urllib.request.urlopen(self.url.removesuffix("/oai") + path) as answer:
+            return json.load(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Run:
+    """One finished process."""
+
+    def __init__(self, wall, status, usage, memory, lines):
+        self.wall = wall
+        self.status = status
+        self.user, self.sys = usage.ru_utime, usage.ru_stime
+        self.memory = memory
+        self.lines = lines
+
+
+class Peak(threading.Thread):
+    """Watches a process's peak memory, in bytes.
+
+    A child's `ru_maxrss` starts from that of the process that spawned it, so it is believed only
+    where it is larger; below that the last high-water mark seen before the end is.
+    """
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.status = Path(f"/proc/{pid}/status")
+        self.own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.seen = 0
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.02):
+            try:
+                lines = self.status.read_text().splitlines()
+            except OSError:
+                return
+            self.seen = next((int(l.split()[1]) for l in lines if l.startswith("VmHWM")), self.seen)
+
+    def bytes(self, usage):
+        self.ended.set()
+        self.join()
+        peak = usage.ru_maxrss if usage.ru_maxrss > self.own or not self.seen else self.seen
+        # Kilobytes on Linux, bytes on macOS.
+        return peak * (1 if sys.platform == "darwin" else 1024)
+
+
+def program_path(name):
+    return str(OPTIONS.bin / name)
+
+
+def available(name):
+    return shutil.which(program_path(PROGRAMS[name][0])) is not None
+
+
+def run(name, urls):
+    """Runs a program to its end, its standard output read through a pipe as a consumer would."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=OPTIONS.tmp) as directory:
+        command = []
+        for word in PROGRAMS[name]:
+            if word == "{urls}":
+                command += urls
+            else:
+                command.append(word.format(url=urls[0], dir=directory))
+        command[0] = program_path(command[0])
+        with tempfile.TemporaryFile() as errors:
+            start = time.monotonic()
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
+            peak = Peak(process.pid)
+            lines, last = 0, b"\n"
+            while block := os.read(process.stdout.fileno(), 1 << 16):
+                lines += block.count(b"\n")
+                last = block[-1:]
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.monotonic() - start
+            status = process.returncode = os.waitstatus_to_exitcode(status)
+            result = Run(wall, status, usage, peak.bytes(usage), lines + (last != b"\n"))
+            process.stdout.close()
+            if result.status != 0:
+                errors.seek(0)
+                text = errors.read().decode(errors="replace").strip().splitlines()
+                print(f"  {name} exited with {result.status}: {' | '.join(text[-3:])}")
+    return result
+
+
+def alternate(runs, **programs):
+    """Runs each program in turn, `runs` times; a list of runs each. `programs`: name → urls."""
+    results = {name: [] for name in programs}
+    for _ in range(runs):
+        for name, urls in programs.items():
+            results[name].append(run(name, urls))
+    for name, taken in results.items():
+        show(name, taken)
+    return results
+
+
+def median(runs, what):
+    return statistics.median(getattr(one, what) for one in runs)
+
+
+def show(name, runs):
+    walls = [one.wall for one in runs]
+    print(
+        f"  {name:16} wall {median(runs, 'wall'):7.3f} s ({min(walls):.3f}–{max(walls):.3f})"
+        f"  user {median(runs, 'user'):6.2f}  sys {median(runs, 'sys'):6.2f}"
+        f"  memory {median(runs, 'memory') / MB:6.1f} MB  lines {runs[-1].lines}"
+    )
+
+
+TABLE = []
+
+
+def note(row, figure, text, limit, met):
+    TABLE.append({"row": row, "figure": figure, "value": text, "limit": limit, "met": met})
+
+
+def note_speed(row, figure, ours, bare, least):
+    ratio = median(bare, "wall") / median(ours, "wall")
+    good = all(one.status == 0 for one in ours)
+    note(row, figure, f"{ratio:.2f}", f"≥ {least}", good and ratio >= least)
+
+
+def wanted(row, *names):
+    """The names that can be run; says which cannot."""
+    missing = [name for name in names if not available(name)]
+    for name in missing:
+        path = program_path(PROGRAMS[name][0])
+        note(row, f"{name} not measured", f"no {path}", "", None)
+    return [name for name in names if name not in missing]
+
+
+def together(row, server, *names):
+    return alternate(OPTIONS.runs, **{n: [server.url] for n in wanted(row, *names)})
+
+
+def row_floors(row):
+    """The bare programs, and the peer, on the same list; no limits."""
+    with Server("--records", OPTIONS.records, "--no-end-token") as server:
+        results = together(row, server, "download", "scan", "insert", "peer")
+    for name, runs in results.items():
+        note(row, name, f"{median(runs, 'wall'):.3f} s", "", None)
+
+
+def row_records(row):
+    """`oai records` to a pipe, against download + bare scan in a second thread."""
+    with Server("--records", OPTIONS.records) as server:
+        results = together(row, server, "scan", "records")
+    if "records" in results:
+        note_speed(row, "oai records : bare-scan", results["records"], results["scan"], 0.8)
+        count = results["records"][-1].lines
+        note(row, "lines", f"{count}", f"= {OPTIONS.records}", count == OPTIONS.records)
+        memory = max(one.memory for one in results["records"]) / MB
+        note(row, "peak memory", f"{memory:.1f} MB", "≤ 32 MB", memory <= 32)
+
+
+def row_harvest(row):
+    """`harvest` into SQLite, against download + slice + insert."""
+    with Server("--records", OPTIONS.records) as server:
+        results = together(row, server, "insert", "harvest")
+    if "harvest" in results:
+        note_speed(row, "harvest : bare-insert", results["harvest"], results["insert"], 0.8)
+
+
+def row_memory(row):
+    """Peak memory of a list of 10 000 records and of a long one."""
+    names = wanted(row, "records", "harvest") or ["scan"]
+    peaks = {}
+    for size in (10_000, OPTIONS.large):
+        print(f"  {size} records")
+        with Server("--records", size) as server:
+            for name, runs in alternate(3, **{name: [server.url] for name in names}).items():
+                peaks.setdefault(name, []).append(median(runs, "memory"))
+    for name, (small, large) in peaks.items():
+        limit = "within 10 %" if name != "scan" else ""
+        met = large <= 1.1 * small if limit else None
+        text = f"{small / MB:.1f} → {large / MB:.1f} MB"
+        note(row, f"{name}, 10 000 → {OPTIONS.large}", text, limit, met)
+
+
+def row_single_page(row):
+    """The whole list on one page."""
+    with Server("--records", OPTIONS.records, "--single-page") as server:
+        results = together(row, server, "scan", "records", "harvest")
+    for name, runs in results.items():
+        memory = max(one.memory for one in runs) / MB
+        limit = "< 64 MB" if name != "scan" else ""
+        good = all(one.status == 0 for one in runs)
+        note(row, f"{name}, peak memory", f"{memory:.1f} MB", limit, good and memory < 64 if limit else None)
+
+
+def row_latency(row):
+    """One chain behind 50 ms, against downloading it."""
+    with Server("--records", OPTIONS.records, "--latency", "50ms") as server:
+        results = together(row, server, "download", "records", "harvest")
+    for name in ("records", "harvest"):
+        if name in results:
+            ratio = median(results[name], "wall") / median(results["download"], "wall")
+            note(row, f"{name} : its floor", f"{ratio:.3f}", "≤ 1.05", ratio <= 1.05)
+
+
+def row_sources(row):
+    """Eight sources at once in one process, each behind 50 ms, against downloading one."""
+    many = wanted(row, "harvest many") or ["download many"]
+    servers = []
+    try:
+        for n in range(1, 9):
+            # Eight hosts, so that politeness towards one does not slow the others.
+            bind = f"127.0.0.{n}" if sys.platform.startswith("linux") else "127.0.0.1"
+            servers.append(
+                Server("--records", OPTIONS.records, "--latency", "50ms", bind=bind)
+            )
+        urls = [server.url for server in servers]
+        programs = {"download": urls[:1], **{name: urls for name in many}}
+        results = alternate(OPTIONS.runs, **programs)
+    finally:
+        for server in servers:
+            server.__exit__()
+    for name in many:
+        ratio = median(results[name], "wall") / median(results["download"], "wall")
+        good = all(one.status == 0 for one in results[name])
+        note(row, f"{name} : floor of one", f"{ratio:.2f}", "≤ 1.3", good and ratio <= 1.3)
+
+
+def row_faults(row):
+    """Every 10th list request fails once, in five ways."""
+    names = wanted(row, "records", "harvest")
+    pages = -(-OPTIONS.records // 1_000)
+    for fault in ("retry-after", "reset", "half-length", "half-chunked", "half-close"):
+        options = "--records", OPTIONS.records, "--fault", fault, "--retry-after", OPTIONS.retry_after
+        with Server(*options) as server:
+            for name in names or ["peer"]:
+                server.ask("/reset")
+                result = run(name, [server.url])
+                stats = server.ask("/stats")
+                asked, faults = stats["list_requests"], stats["faults"]
+                text = f"exit {result.status}, {asked} list requests, {faults} faults"
+                met = result.status == 0 and asked <= pages + faults + 1
+                if name == "records":
+                    text += f", {result.lines} lines"
+                    met = met and result.lines == OPTIONS.records
+                if name == "peer":
+                    met = None
+                note(row, f"{name}, {fault}", text, f"0, ≤ {pages + faults + 1}", met)
+
+
+ROWS = {
+    "floors": row_floors,
+    "records": row_records,
+    "harvest": row_harvest,
+    "memory": row_memory,
+    "single-page": row_single_page,
+    "latency": row_latency,
+    "sources": row_sources,
+    "faults": row_faults,
+}
+
+
+def main():
+    for row in OPTIONS.rows or ROWS:
+        print(f"{row}: {ROWS[row].__doc__}")
+        ROWS[row](row)
+    print(f"\n{'row':12} {'figure':32} {'measured':44} {'limit':14}")
+    for entry in TABLE:
+        met = {None: "", True: "ok", False: "MISSED"}[entry["met"]]
+        print(
+            f"{entry['row']:12} {entry['figure']:32} {entry['value']:44} {entry['limit']:14} {met}"
+        )
+    if OPTIONS.json:
+        OPTIONS.json.write_text(json.dumps(TABLE, indent=1, ensure_ascii=False) + "\n")
+    if any(entry["met"] is False for entry in TABLE):
+        sys.exit(1)
+
+
+def options():
+    root = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
+    parser.add_argument("--list", action="store_true", help="name the rows")
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--large", type=int, default=1_000_000, help="the long list of `memory`")
+    parser.add_argument("--runs", type=int, default=5, help="of each program, taking turns")
+    parser.add_argument("--retry-after", type=int, default=0, help="seconds, in `faults`")
+    parser.add_argument("--bin", type=Path, default=root / "target" / "release")
+    parser.add_argument("--tmp", type=Path, help="where the databases go")
+    parser.add_argument("--json", type=Path, help="write the table there too")
+    parsed = parser.parse_args()
+    for row in parsed.rows:
+        if row not in ROWS:
+            parser.error(f"no row {row!r}: {', '.join(ROWS)}")
+    if parsed.list:
+        for name, row in ROWS.items():
+            print(f"{name:12} {row.__doc__}")
+        sys.exit()
+    return parsed
+
+
+if __name__ == "__main__":
+    OPTIONS = options()
+    main()

@@ -1,0 +1,5 @@
+//! Parsers by metadata format.
+
+mod raw;
+
+pub use raw::{Raw, RawRecord};

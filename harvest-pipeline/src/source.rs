@@ -1,0 +1,46 @@
+//! Where records come from.
+
+use std::fmt::Debug;
+
+use futures_util::stream::BoxStream;
+
+use crate::batch::{Batch, SourceId};
+use crate::checkpoint::Checkpoint;
+use crate::error::RunError;
+
+/// A list of records that is fetched piece by piece.
+///
+/// The stream is pulled: a source does nothing until it is asked for the next batch, so a slow
+/// sink holds it back. Batches come in order, each with the checkpoint that stands after it. A
+/// list that ended too early must end in an error and never just end.
+pub trait Source: Debug + Send + Sync {
+    /// The name under which the records and the checkpoint are kept.
+    fn id(&self) -> SourceId;
+
+    /// The batches from `from` on, or from the beginning.
+    ///
+    /// After a list that was read to its end, the last checkpoint stands for "only what changed
+    /// since"; that is how a second run becomes incremental. A checkpoint that the source does not
+    /// understand yields an error as the only element.
+    fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>>;
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn id(&self) -> SourceId {
+        (**self).id()
+    }
+
+    fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        (**self).batches(from)
+    }
+}
+
+impl<S: Source + ?Sized> Source for std::sync::Arc<S> {
+    fn id(&self) -> SourceId {
+        (**self).id()
+    }
+
+    fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        (**self).batches(from)
+    }
+}

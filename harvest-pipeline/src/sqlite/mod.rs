@@ -1,0 +1,182 @@
+//! The SQLite catalogue.
+
+mod codec;
+mod lock;
+mod payloads;
+mod plan;
+mod prepare;
+mod read;
+mod schema;
+mod sink;
+mod statement;
+mod write;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::Mutex;
+
+pub use self::read::{
+    Query, RunRecord, SourceSummary, StoredError, StoredRecord,
+};
+use crate::batch::SourceId;
+use crate::error::{RunError, Stage};
+
+/// How long to wait for another process that is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most memory that SQLite's page cache takes, in KiB.
+const CACHE_KIB: u32 = 16 * 1024;
+
+/// A database in one file that holds what was harvested, from any number of sources.
+///
+/// Each record is kept with its metadata (compressed, and once if several records have the same),
+/// the fields that the parser read as JSON, its sets, where and when it was fetched, and the runs
+/// that saw it first and last. Deleted records stay as tombstones, records that failed as errors.
+///
+/// As a [`Sink`](crate::Sink), it takes records that can be written as JSON and commits **each
+/// batch, its errors, the counters and the checkpoint in one transaction**: a process that is
+/// killed at any moment continues where the records end, with nothing lost and nothing twice. It
+/// uses write-ahead logging and forces the log to the disk at checkpoints only. After a power cut
+/// the last commits may therefore be missing, but never a part of one, so the next run fetches
+/// again exactly what is missing.
+///
+/// Runs of different sources may go on at once, in one process or several; a second run of the same
+/// source is refused. Clones share the connections.
+#[derive(Clone)]
+pub struct SqliteCatalogue(Arc<Inner>);
+
+struct Inner {
+    file: PathBuf,
+    writer: Mutex<SqliteConnection>,
+    readers: SqlitePool,
+    open: std::sync::Mutex<HashMap<SourceId, OpenRun>>,
+}
+
+/// The rows of a run that is going on.
+#[derive(Clone, Copy, Debug)]
+struct OpenRun {
+    source: i64,
+    run: i64,
+}
+
+impl SqliteCatalogue {
+    /// Opens the catalogue in `file`, creating it if there is none and bringing an older one up to
+    /// date. `file` is a path, or one written as a URL: `sqlite:harvest.db`.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, is not a catalogue, or was written by a newer version.
+    pub async fn open(file: impl AsRef<Path>) -> Result<Self, RunError> {
+        Self::connect(file.as_ref(), true).await
+    }
+
+    /// Opens the catalogue in `file`, which must exist.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if there is no such file.
+    pub async fn open_existing(file: impl AsRef<Path>) -> Result<Self, RunError> {
+        Self::connect(file.as_ref(), false).await
+    }
+
+    async fn connect(file: &Path, create: bool) -> Result<Self, RunError> {
+        let file = path_of(file)?;
+        let name = file.display().to_string();
+        if !create && !file.exists() {
+            let message = format!("there is no catalogue {name}; harvest something into it first");
+            return Err(RunError::new(Stage::Sink, message));
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(&file)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("cache_size", format!("-{CACHE_KIB}"))
+            .disable_statement_logging();
+        let failed = |error| failed(&format!("open {name}"), error);
+        let mut writer = options
+            .clone()
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .connect()
+            .await
+            .map_err(failed)?;
+        schema::migrate(&mut writer, &name).await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(4).connect_lazy_with(options.read_only(true));
+        let open = std::sync::Mutex::default();
+        Ok(Self(Arc::new(Inner { file, writer: Mutex::new(writer), readers, open })))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.0.file
+    }
+
+    /// Closes the catalogue and moves what is left in the write-ahead log into the file. Without
+    /// this, that happens when it is opened next. Other clones of it cannot be used any more.
+    ///
+    /// # Errors
+    /// If SQLite cannot close the file.
+    pub async fn close(self) -> Result<(), RunError> {
+        let failed = |error| failed(&format!("close {}", self.0.file.display()), error);
+        self.0.readers.close().await;
+        let writer = Arc::into_inner(self.0).map(|inner| inner.writer.into_inner());
+        match writer {
+            Some(writer) => writer.close().await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for SqliteCatalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteCatalogue").field("file", &self.0.file).finish_non_exhaustive()
+    }
+}
+
+/// The path in `sqlite:path` and `sqlite://path`, or the path itself.
+fn path_of(file: &Path) -> Result<PathBuf, RunError> {
+    let Some(url) = file.to_str().and_then(|file| file.strip_prefix("sqlite:")) else {
+        return Ok(file.to_owned());
+    };
+    let path = url.strip_prefix("//").unwrap_or(url);
+    if path.is_empty() || path == ":memory:" {
+        let message = format!("{} names no file; write sqlite:harvest.db", file.display());
+        return Err(RunError::new(Stage::Sink, message));
+    }
+    Ok(PathBuf::from(path))
+}
+
+/// `cannot <do something>: <why>`.
+fn failed(what: &str, error: sqlx::Error) -> RunError {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // SQLITE_BUSY and SQLITE_LOCKED, with their extended codes in the upper bits.
+    let busy = code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6));
+    let hint = if busy { " (another program is writing to it; try again when it is done)" } else { "" };
+    RunError::new(Stage::Sink, format!("cannot {what}: {error}{hint}"))
+        .with_transient(busy)
+        .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalogue_is_named_by_path_or_url() {
+        for name in ["a/b.db", "sqlite:a/b.db", "sqlite://a/b.db"] {
+            assert_eq!(path_of(Path::new(name)).unwrap(), Path::new("a/b.db"), "{name}");
+        }
+        assert_eq!(path_of(Path::new("sqlite:///a.db")).unwrap(), Path::new("/a.db"));
+        for name in ["sqlite:", "sqlite::memory:", "sqlite://"] {
+            assert!(path_of(Path::new(name)).unwrap_err().to_string().contains("names no file"));
+        }
+    }
+}

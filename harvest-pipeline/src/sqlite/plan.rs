@@ -1,0 +1,126 @@
+//! What a batch changes, decided before anything is written.
+
+use std::collections::HashMap;
+
+use super::prepare::{Prepared, Version};
+use crate::error::RecordError;
+use crate::run::Outcome;
+use crate::sink::Entry;
+
+/// What the catalogue holds of a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stored {
+    pub(super) deleted: bool,
+    pub(super) digest: [u8; 16],
+    pub(super) payload: Option<i64>,
+}
+
+/// What is to be done, and what came of each record.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) outcomes: Vec<Outcome>,
+    /// What to write, in the order of the table: ascending by identifier, each once.
+    pub(super) writes: Vec<Write>,
+    /// The entries that need nothing but a note that they were seen.
+    pub(super) seen: Vec<usize>,
+    pub(super) failures: Vec<RecordError>,
+}
+
+/// A row of `records` to write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write {
+    /// Which entry of the batch.
+    pub(super) entry: usize,
+    /// The payload that the record has in the catalogue.
+    pub(super) payload: Option<i64>,
+}
+
+struct Current {
+    stored: Option<Stored>,
+    payload: Option<i64>,
+    entry: usize,
+    write: bool,
+}
+
+/// Decides about each entry in the order of the list. If a record occurs twice, both count and the
+/// last one is written.
+pub(super) fn plan<R>(
+    entries: &[Entry<R>],
+    prepared: &Prepared,
+    stored: &HashMap<usize, Stored>,
+) -> Plan {
+    let mut plan = Plan::default();
+    let mut records: HashMap<&str, Current> = HashMap::with_capacity(entries.len());
+    for (entry, (decided, version)) in entries.iter().zip(prepared).enumerate() {
+        let outcome = match (decided, version) {
+            (_, Some(Err(error))) => {
+                plan.failures.push(error.clone());
+                Outcome::Failed
+            }
+            (Entry::Put { item, .. } | Entry::Delete { item }, Some(Ok(version))) => {
+                let now = current(&mut records, &item.identifier, entry, stored);
+                let (outcome, write) = change(now.stored, version);
+                if write {
+                    let deleted = version.content.is_none();
+                    let digest = version.digest;
+                    now.stored = Some(Stored { deleted, digest, payload: now.payload });
+                    now.entry = entry;
+                    now.write = true;
+                }
+                outcome
+            }
+            (Entry::Unchanged { item }, _) => {
+                current(&mut records, &item.identifier, entry, stored);
+                Outcome::Unchanged
+            }
+            _ => decided.plain_outcome(),
+        };
+        plan.outcomes.push(outcome);
+    }
+
+    let mut changed: Vec<_> = Vec::with_capacity(records.len());
+    for (identifier, current) in records {
+        if current.write {
+            changed.push((identifier, current));
+        } else if current.stored.is_some() {
+            plan.seen.push(current.entry);
+        }
+    }
+    changed.sort_unstable_by_key(|(identifier, _)| *identifier);
+    let writes = changed.into_iter();
+    plan.writes =
+        writes.map(|(_, it)| Write { entry: it.entry, payload: it.payload }).collect();
+    plan.seen.sort_unstable();
+    plan
+}
+
+fn current<'m, 'i>(
+    records: &'m mut HashMap<&'i str, Current>,
+    identifier: &'i str,
+    entry: usize,
+    stored: &HashMap<usize, Stored>,
+) -> &'m mut Current {
+    records.entry(identifier).or_insert_with(|| {
+        let stored = stored.get(&entry).copied();
+        Current { stored, payload: stored.and_then(|it| it.payload), entry, write: false }
+    })
+}
+
+/// What it means that `version` comes to what is stored, and whether it must be written.
+fn change(stored: Option<Stored>, version: &Version) -> (Outcome, bool) {
+    let deletes = version.content.is_none();
+    match stored {
+        None if deletes => (Outcome::SkippedDeleted, true),
+        None => (Outcome::Created, true),
+        Some(stored) => {
+            let same = stored.digest == version.digest && stored.deleted == deletes;
+            match (stored.deleted, deletes) {
+                (true, true) => (Outcome::Unchanged, !same),
+                (true, false) => (Outcome::Created, true),
+                (false, true) => (Outcome::Deleted, true),
+                (false, false) if same => (Outcome::Unchanged, false),
+                (false, false) => (Outcome::Updated, true),
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The part of storing that needs no database: hashing, compressing, writing JSON.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::codec;
+use crate::batch::{Item, Payload};
+use crate::error::{RecordError, Stage};
+use crate::parser::Issue;
+use crate::sink::{Entry, ParsedBatch, Preparer};
+
+/// What is to be stored, one for each entry of the batch; `None` where nothing is.
+pub(super) type Prepared = Vec<Option<Result<Version, RecordError>>>;
+
+/// A version of a record.
+pub(super) struct Version {
+    pub(super) digest: [u8; 16],
+    pub(super) sets: Option<String>,
+    pub(super) about: Option<String>,
+    /// None for a tombstone.
+    pub(super) content: Option<Content>,
+}
+
+/// A row of `payloads`.
+pub(super) struct Content {
+    pub(super) hash: [u8; 32],
+    pub(super) size: usize,
+    pub(super) codec: i64,
+    pub(super) body: Vec<u8>,
+    pub(super) fields: Option<String>,
+    pub(super) issues: Option<String>,
+}
+
+impl Content {
+    /// The first 8 bytes of the hash.
+    pub(super) fn place(&self) -> i64 {
+        let (first, _) = self.hash.split_at(8);
+        first.try_into().map_or(0, i64::from_be_bytes)
+    }
+}
+
+pub(super) struct Prepare;
+
+impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
+    fn prepare(&self, batch: &mut ParsedBatch<R>) {
+        batch.prepared = Some(Box::new(prepare(batch)));
+    }
+}
+
+pub(super) fn prepare<R: Serialize>(batch: &ParsedBatch<R>) -> Prepared {
+    let versions = batch.entries.iter().map(|entry| match entry {
+        Entry::Put { item, record, issues } => Some(put(item, record, issues)),
+        Entry::Delete { item } => Some(version(item, None)),
+        _ => None,
+    });
+    versions.collect()
+}
+
+fn put<R: Serialize>(item: &Item, record: &R, issues: &[Issue]) -> Result<Version, RecordError> {
+    let Some(payload) = item.payload() else {
+        return Err(cannot_store(item, "it has no metadata"));
+    };
+    let fields = serde_json::to_string(record)
+        .map_err(|error| cannot_store(item, &format!("its fields cannot be JSON: {error}")))?;
+    let (codec, body) = codec::encode(&payload.body);
+    let content = Content {
+        hash: Sha256::digest(&payload.body).into(),
+        size: payload.body.len(),
+        codec,
+        body,
+        fields: (fields != "null").then_some(fields),
+        issues: (!issues.is_empty()).then(|| issues_json(issues)),
+    };
+    version(item, Some((payload, content)))
+}
+
+fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version, RecordError> {
+    if item.identifier.contains('\0') {
+        return Err(cannot_store(item, "its identifier contains a NUL character"));
+    }
+    let sets = (!item.sets.is_empty()).then(|| json(&item.sets));
+    let about = if item.abouts.is_empty() {
+        None
+    } else {
+        let abouts = item.abouts.iter().map(|about| std::str::from_utf8(about));
+        let abouts: Vec<_> = abouts
+            .collect::<Result<_, _>>()
+            .map_err(|_| cannot_store(item, "a statement about its metadata is not UTF-8"))?;
+        Some(json(&abouts))
+    };
+
+    let mut digest = Sha256::new();
+    let mut part = |bytes: Option<&[u8]>| {
+        // The length before each part keeps "a" + "bc" apart from "ab" + "c", and from nothing.
+        digest.update(bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
+        digest.update(bytes.unwrap_or_default());
+    };
+    part(item.datestamp.as_deref().map(str::as_bytes));
+    part(sets.as_deref().map(str::as_bytes));
+    part(about.as_deref().map(str::as_bytes));
+    if let Some((payload, content)) = &content {
+        part(Some(payload.format.as_bytes()));
+        part(Some(&content.hash));
+        // With another parser the same metadata is another version.
+        part(content.fields.as_deref().map(str::as_bytes));
+        part(content.issues.as_deref().map(str::as_bytes));
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&digest[..16]);
+    Ok(Version { digest: short, sets, about, content: content.map(|(_, content)| content) })
+}
+
+fn issues_json(issues: &[Issue]) -> String {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        level: &'a str,
+        path: &'a str,
+        message: &'a str,
+    }
+    let rows = issues.iter().map(|issue| Row {
+        level: issue.level.as_str(),
+        path: &issue.path,
+        message: &issue.message,
+    });
+    json(&rows.collect::<Vec<_>>())
+}
+
+/// Strings, and lists and structs of them: there is nothing in them that JSON could not say.
+pub(super) fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn cannot_store(item: &Item, why: &str) -> RecordError {
+    RecordError::new(item.identifier.clone(), Stage::Sink, format!("cannot be stored: {why}"))
+}

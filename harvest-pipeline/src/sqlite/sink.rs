@@ -1,0 +1,183 @@
+//! The catalogue as a sink.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use chrono::Utc;
+use serde::Serialize;
+use sqlx::{Connection, Row};
+
+use super::lock::SourceLock;
+use super::prepare::{Prepare, Prepared, json, prepare};
+use super::write::{WriteError, timestamp, write};
+use super::{Inner, OpenRun, SqliteCatalogue, failed};
+use crate::batch::SourceId;
+use crate::checkpoint::Checkpoint;
+use crate::error::{RunError, Stage};
+use crate::filter::Known;
+use crate::run::{Run, Summary};
+use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
+
+/// Ends what [`Sink::begin`] opened, also if the run's future is dropped.
+struct Open {
+    catalogue: Arc<Inner>,
+    source: SourceId,
+    // Given back after the entry is gone.
+    _lock: SourceLock,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.catalogue.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.source);
+    }
+}
+
+impl SqliteCatalogue {
+    fn running(&self, source: &SourceId) -> Result<OpenRun, RunError> {
+        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(source).copied().ok_or_else(|| {
+            RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
+        })
+    }
+
+    fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError {
+        let what = format!("{what} in {}", self.0.file.display());
+        move |error| failed(&what, error)
+    }
+}
+
+#[async_trait]
+impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
+    async fn begin(&self, run: &Run) -> Result<Hold, RunError> {
+        let cannot = self.cannot("begin a run");
+        let mut writer = self.0.writer.lock().await;
+        let name = run.source.as_str();
+        sqlx::query("INSERT INTO sources (name) VALUES (?) ON CONFLICT DO NOTHING")
+            .bind(name)
+            .execute(&mut *writer)
+            .await
+            .map_err(&cannot)?;
+        let source: i64 = sqlx::query("SELECT id FROM sources WHERE name = ?")
+            .bind(name)
+            .fetch_one(&mut *writer)
+            .await
+            .and_then(|row| row.try_get(0))
+            .map_err(&cannot)?;
+
+        let lock = SourceLock::take(&self.0.file, source).map_err(|error| {
+            let file = self.0.file.display();
+            let message = format!("cannot lock {name} in {file}: {error}");
+            RunError::new(Stage::Sink, message).with_source(error)
+        })?;
+        let Some(lock) = lock else {
+            let message = format!(
+                "{name} is already being harvested into {}; wait until that run ends, or stop it",
+                self.0.file.display()
+            );
+            return Err(RunError::new(Stage::Sink, message).with_transient(true));
+        };
+
+        // Holding the lock, a run that is still open can only be one that was killed.
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&cannot)?;
+        sqlx::query(
+            "UPDATE runs SET state = 'interrupted', ended = ? WHERE source = ? AND state = 'running'",
+        )
+        .bind(timestamp(Utc::now()))
+        .bind(source)
+        .execute(&mut *tx)
+        .await
+        .map_err(&cannot)?;
+        let inserted =
+            sqlx::query("INSERT INTO runs (source, state, started) VALUES (?, 'running', ?)")
+                .bind(source)
+                .bind(timestamp(run.started))
+                .execute(&mut *tx)
+                .await
+                .map_err(&cannot)?;
+        tx.commit().await.map_err(&cannot)?;
+
+        let open = OpenRun { source, run: inserted.last_insert_rowid() };
+        let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(run.source.clone(), open);
+        drop(all);
+        let catalogue = Arc::clone(&self.0);
+        Ok(Hold::new(Open { catalogue, source: run.source.clone(), _lock: lock }))
+    }
+
+    async fn checkpoint(&self, source: &SourceId) -> Result<Option<Checkpoint>, RunError> {
+        let json = sqlx::query("SELECT checkpoint FROM sources WHERE name = ?")
+            .bind(source.as_str())
+            .fetch_optional(&self.0.readers)
+            .await
+            .and_then(|row| row.map_or(Ok(None), |row| row.try_get::<Option<String>, _>(0)))
+            .map_err(self.cannot("read the checkpoint"))?;
+        Ok(json.map(|json| Checkpoint::from_json(&json)).transpose()?)
+    }
+
+    async fn known(
+        &self,
+        source: &SourceId,
+        identifiers: &[&str],
+    ) -> Result<HashMap<String, Known>, RunError> {
+        let query = "SELECT r.identifier, r.deleted, r.datestamp
+                     FROM json_each(?) e
+                     CROSS JOIN sources s ON s.name = ?
+                     CROSS JOIN records r ON r.source = s.id AND r.identifier = e.value";
+        let cannot = self.cannot("look up records");
+        let rows = sqlx::query(query)
+            .bind(json(&identifiers))
+            .bind(source.as_str())
+            .fetch_all(&self.0.readers)
+            .await
+            .map_err(&cannot)?;
+        let known = rows.iter().map(|row| {
+            let deleted: bool = row.try_get(1)?;
+            Ok((row.try_get(0)?, Known::new(!deleted, row.try_get(2)?)))
+        });
+        known.collect::<sqlx::Result<_>>().map_err(cannot)
+    }
+
+    fn preparer(&self) -> Option<Arc<dyn Preparer<R>>> {
+        Some(Arc::new(Prepare))
+    }
+
+    async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
+        let run = self.running(&batch.source)?;
+        let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
+        let prepared = match prepared {
+            Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
+            _ => prepare(&batch),
+        };
+        let mut writer = self.0.writer.lock().await;
+        write(&mut writer, run, &batch, prepared).await.map_err(|error| match error {
+            WriteError::Database(error) => {
+                self.cannot(&format!("store batch {} of {}", batch.number, batch.source))(error)
+            }
+            WriteError::TakenOver => {
+                let (source, file) = (&batch.source, self.0.file.display());
+                RunError::new(
+                    Stage::Sink,
+                    format!("another run of {source} has begun in {file}; this one stops"),
+                )
+            }
+        })
+    }
+
+    async fn finish(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
+        let open = self.running(&run.source)?;
+        let mut writer = self.0.writer.lock().await;
+        sqlx::query(
+            "UPDATE runs SET state = ?, ended = ?, error = ? WHERE id = ? AND state = 'running'",
+        )
+        .bind(summary.state.as_str())
+        .bind(timestamp(Utc::now()))
+        .bind(summary.error.as_deref())
+        .bind(open.run)
+        .execute(&mut *writer)
+        .await
+        .map_err(self.cannot("end the run"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Statements that write many rows at once.
+//!
+//! A round trip to SQLite's thread costs as much as several rows, so rows travel by the hundred.
+
+use std::sync::{Arc, LazyLock};
+
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, Type};
+
+/// How many rows a statement takes. Each size is prepared once for each connection and then reused;
+/// what is left over goes in smaller ones.
+const SIZES: [usize; 3] = [100, 10, 1];
+
+/// New payloads.
+pub(super) static INSERT_PAYLOADS: LazyLock<Rows> = LazyLock::new(|| {
+    let head = "INSERT INTO payloads (id, place, hash, size, codec, refs, body, fields, issues)";
+    Rows::new(head, 0, "($, $, $, $, $, $, $, $, $)", "")
+});
+
+/// New versions of records, with source, page and run in front.
+pub(super) static PUT_RECORDS: LazyLock<Rows> = LazyLock::new(|| {
+    Rows::new(
+        "INSERT INTO records (source, page, first_run, last_run,
+            identifier, deleted, datestamp, sets, about, format, digest, payload)",
+        3,
+        "(?1, ?2, ?3, ?3, $, $, $, $, $, $, $, $)",
+        "ON CONFLICT DO UPDATE SET page = excluded.page, last_run = excluded.last_run,
+            deleted = excluded.deleted, datestamp = excluded.datestamp, sets = excluded.sets,
+            about = excluded.about, format = excluded.format, digest = excluded.digest,
+            payload = excluded.payload",
+    )
+});
+
+/// An `INSERT` of many rows.
+pub(super) struct Rows {
+    constants: usize,
+    sql: [(usize, Arc<str>); SIZES.len()],
+}
+
+impl Rows {
+    /// `row` has a `$` for each value that differs from row to row, and `?1` … for the constants.
+    fn new(head: &str, constants: usize, row: &str, tail: &str) -> Self {
+        let sql = SIZES.map(|rows| {
+            let mut sql = format!("{head} VALUES ");
+            let mut parameter = constants;
+            for nth in 0..rows {
+                if nth > 0 {
+                    sql.push(',');
+                }
+                for c in row.chars() {
+                    if c == '$' {
+                        parameter += 1;
+                        sql.push_str(&format!("?{parameter}"));
+                    } else {
+                        sql.push(c);
+                    }
+                }
+            }
+            sql.push(' ');
+            sql.push_str(tail);
+            (rows, sql.into())
+        });
+        Self { constants, sql }
+    }
+
+    /// Writes all `rows`; `bind` adds the values of one.
+    pub(super) async fn execute<T>(
+        &self,
+        conn: &mut SqliteConnection,
+        constants: &[i64],
+        rows: Vec<T>,
+        bind: impl Fn(&mut Values, T),
+    ) -> sqlx::Result<()> {
+        debug_assert_eq!(constants.len(), self.constants);
+        let mut rows = rows.into_iter();
+        for (size, sql) in &self.sql {
+            while rows.len() >= *size {
+                let mut values = Values::default();
+                constants.iter().for_each(|constant| values.add(*constant));
+                rows.by_ref().take(*size).for_each(|row| bind(&mut values, row));
+                let arguments = values.arguments()?;
+                sqlx::query_with(AssertSqlSafe(Arc::clone(sql)), arguments)
+                    .execute(&mut *conn)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a statement. Remembers the first that could not be encoded.
+#[derive(Default)]
+pub(super) struct Values {
+    arguments: SqliteArguments,
+    error: Option<sqlx::error::BoxDynError>,
+}
+
+impl Values {
+    pub(super) fn add<'v, T: Encode<'v, Sqlite> + Type<Sqlite>>(&mut self, value: T) {
+        if let Err(error) = Arguments::add(&mut self.arguments, value) {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    fn arguments(self) -> sqlx::Result<SqliteArguments> {
+        match self.error {
+            None => Ok(self.arguments),
+            Some(error) => Err(sqlx::Error::Encode(error)),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Storing a batch: records, errors, counters and checkpoint in one transaction.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::{Connection, Row, SqliteConnection};
+
+use super::OpenRun;
+use super::payloads;
+use super::plan::{Plan, Stored, plan};
+use super::prepare::{Prepared, json};
+use super::statement::PUT_RECORDS;
+use crate::error::RecordError;
+use crate::run::{Counters, Outcome};
+use crate::sink::{Entry, ParsedBatch, Written};
+
+/// Why a batch could not be stored.
+pub(super) enum WriteError {
+    /// The database said no.
+    Database(sqlx::Error),
+    /// Another run of the source has begun meanwhile.
+    TakenOver,
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Stores all of the batch or nothing.
+pub(super) async fn write<R>(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    batch: &ParsedBatch<R>,
+    mut prepared: Prepared,
+) -> Result<Written, WriteError> {
+    // Dropped before `commit` returns, the transaction is rolled back.
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+    let identifiers = identifiers(batch);
+    let stored = stored(&mut tx, run, &identifiers).await?;
+    let page = insert_page(&mut tx, run, batch).await?;
+
+    let plan = plan(&batch.entries, &prepared, &stored);
+    put_records(&mut tx, run, page, batch, &mut prepared, &plan).await?;
+    note_seen(&mut tx, run, batch, &plan).await?;
+    let errors = Errors { run, page, batch };
+    errors.resolve(&mut tx, &plan).await?;
+    errors.insert(&mut tx, &plan).await?;
+    advance(&mut tx, run, batch, plan.outcomes.iter().copied().collect()).await?;
+    tx.commit().await?;
+    Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
+}
+
+/// The identifiers as a JSON list, one for each entry; `null` where the catalogue has no say.
+fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
+    let identifiers = batch.entries.iter().map(|entry| match entry {
+        Entry::Put { item, .. } | Entry::Delete { item } | Entry::Unchanged { item } => {
+            Some(&*item.identifier)
+        }
+        _ => None,
+    });
+    json(&identifiers.collect::<Vec<_>>())
+}
+
+/// What is stored of the entries, by their position.
+async fn stored(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    identifiers: &str,
+) -> sqlx::Result<HashMap<usize, Stored>> {
+    let query = "SELECT e.key, r.deleted, r.payload, r.digest
+                 FROM json_each(?) e
+                 CROSS JOIN records r ON r.source = ? AND r.identifier = e.value";
+    let rows = sqlx::query(query).bind(identifiers).bind(run.source).fetch_all(conn).await?;
+    let stored = rows.iter().map(|row| {
+        let entry: i64 = row.try_get(0)?;
+        let digest: &[u8] = row.try_get(3)?;
+        let stored = Stored {
+            deleted: row.try_get(1)?,
+            payload: row.try_get(2)?,
+            // A digest of another length matches nothing, which is what an unknown one should do.
+            digest: digest.try_into().unwrap_or_default(),
+        };
+        Ok((usize::try_from(entry).unwrap_or(usize::MAX), stored))
+    });
+    stored.collect()
+}
+
+async fn insert_page<R>(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    batch: &ParsedBatch<R>,
+) -> sqlx::Result<i64> {
+    let query = "INSERT INTO pages (run, number, request_url, response_date, received)
+                 VALUES (?, ?, ?, ?, ?)";
+    let inserted = sqlx::query(query)
+        .bind(run.run)
+        .bind(batch.number.cast_signed())
+        .bind(batch.origin.request_url.as_deref())
+        .bind(batch.origin.response_date.as_deref())
+        .bind(timestamp(batch.received))
+        .execute(conn)
+        .await?;
+    Ok(inserted.last_insert_rowid())
+}
+
+async fn put_records<R>(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    page: i64,
+    batch: &ParsedBatch<R>,
+    prepared: &mut Prepared,
+    plan: &Plan,
+) -> sqlx::Result<()> {
+    if plan.writes.is_empty() {
+        return Ok(());
+    }
+    let mut versions = Vec::with_capacity(plan.writes.len());
+    let mut contents = Vec::with_capacity(plan.writes.len());
+    for write in &plan.writes {
+        // `plan` writes an entry only if it has a version, and only once.
+        let item = batch.entries.get(write.entry).and_then(Entry::item);
+        let version = prepared.get_mut(write.entry).and_then(Option::take).and_then(Result::ok);
+        if let (Some(item), Some(mut version)) = (item, version) {
+            contents.push((version.content.take(), write.payload));
+            versions.push((item, version));
+        }
+    }
+    let placed = payloads::place(conn, contents).await?;
+    let rows = versions.into_iter().zip(placed).collect();
+    PUT_RECORDS
+        .execute(conn, &[run.source, page, run.run], rows, |values, ((item, version), payload)| {
+            values.add(&*item.identifier);
+            values.add(payload.deleted);
+            values.add(item.datestamp.as_deref());
+            values.add(version.sets);
+            values.add(version.about);
+            values.add(item.payload().map(|payload| &*payload.format));
+            values.add(&version.digest[..]);
+            values.add(payload.id);
+        })
+        .await
+}
+
+async fn note_seen<R>(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    batch: &ParsedBatch<R>,
+    plan: &Plan,
+) -> sqlx::Result<()> {
+    if plan.seen.is_empty() {
+        return Ok(());
+    }
+    let items = plan.seen.iter().filter_map(|entry| batch.entries.get(*entry)?.item());
+    let identifiers = json(&items.map(|item| &*item.identifier).collect::<Vec<_>>());
+    let query = "UPDATE records SET last_run = ?
+                 WHERE source = ? AND identifier IN (SELECT value FROM json_each(?))";
+    sqlx::query(query).bind(run.run).bind(run.source).bind(identifiers).execute(conn).await?;
+    Ok(())
+}
+
+/// The dead letters of a batch.
+struct Errors<'a, R> {
+    run: OpenRun,
+    page: i64,
+    batch: &'a ParsedBatch<R>,
+}
+
+impl<R> Errors<'_, R> {
+    /// What failed before and came through now is no error any more.
+    async fn resolve(&self, conn: &mut SqliteConnection, plan: &Plan) -> sqlx::Result<()> {
+        let query = "SELECT EXISTS (SELECT 1 FROM record_errors WHERE source = ? AND NOT resolved)";
+        let any: bool =
+            sqlx::query(query).bind(self.run.source).fetch_one(&mut *conn).await?.try_get(0)?;
+        if !any {
+            return Ok(());
+        }
+        let through = self.batch.entries.iter().zip(&plan.outcomes);
+        let through = through
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Failed | Outcome::Filtered))
+            .filter_map(|(entry, _)| Some(&*entry.item()?.identifier));
+        let query = "UPDATE record_errors SET resolved = TRUE, last_run = ?
+                     WHERE source = ? AND NOT resolved
+                       AND key IN (SELECT value FROM json_each(?))";
+        sqlx::query(query)
+            .bind(self.run.run)
+            .bind(self.run.source)
+            .bind(json(&through.collect::<Vec<_>>()))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    async fn insert(&self, conn: &mut SqliteConnection, plan: &Plan) -> sqlx::Result<()> {
+        let mut own = plan.failures.iter();
+        for (nth, (entry, outcome)) in self.batch.entries.iter().zip(&plan.outcomes).enumerate() {
+            if *outcome != Outcome::Failed {
+                continue;
+            }
+            let error = match entry {
+                Entry::Failed { error, .. } => Some(error),
+                _ => own.next(),
+            };
+            if let Some(error) = error {
+                self.insert_one(conn, nth, entry, error).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert_one(
+        &self,
+        conn: &mut SqliteConnection,
+        nth: usize,
+        entry: &Entry<R>,
+        error: &RecordError,
+    ) -> sqlx::Result<()> {
+        let key = match &error.identifier {
+            Some(identifier) => identifier.clone(),
+            // The same place in the same list is taken for the same record.
+            None => format!("batch {}, record {nth}", self.batch.number),
+        };
+        let body = entry.item().and_then(|item| item.payload()).map(|payload| &*payload.body);
+        let query = "INSERT INTO record_errors
+                        (source, key, identifier, stage, message, page, first_run, last_run, body)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)
+                     ON CONFLICT DO UPDATE SET stage = excluded.stage, message = excluded.message,
+                        resolved = FALSE, tries = tries + 1, page = excluded.page,
+                        last_run = excluded.last_run, body = excluded.body";
+        sqlx::query(query)
+            .bind(self.run.source)
+            .bind(key)
+            .bind(error.identifier.as_deref())
+            .bind(error.stage.as_str())
+            .bind(&*error.message)
+            .bind(self.page)
+            .bind(self.run.run)
+            .bind(body)
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Raises the run's counters and sets the source's checkpoint.
+async fn advance<R>(
+    conn: &mut SqliteConnection,
+    run: OpenRun,
+    batch: &ParsedBatch<R>,
+    counters: Counters,
+) -> Result<(), WriteError> {
+    let counters = BTreeMap::from([
+        ("created", counters.created),
+        ("updated", counters.updated),
+        ("unchanged", counters.unchanged),
+        ("deleted", counters.deleted),
+        ("skipped_deleted", counters.skipped_deleted),
+        ("filtered", counters.filtered),
+        ("failed", counters.failed),
+    ]);
+    let query = "UPDATE runs SET batches = batches + 1, bytes = bytes + ?1,
+                    created = created + (?2 ->> 'created'),
+                    updated = updated + (?2 ->> 'updated'),
+                    unchanged = unchanged + (?2 ->> 'unchanged'),
+                    deleted = deleted + (?2 ->> 'deleted'),
+                    skipped_deleted = skipped_deleted + (?2 ->> 'skipped_deleted'),
+                    filtered = filtered + (?2 ->> 'filtered'),
+                    failed = failed + (?2 ->> 'failed')
+                 WHERE id = ?3 AND state = 'running'";
+    let updated = sqlx::query(query)
+        .bind(batch.bytes.cast_signed())
+        .bind(json(&counters))
+        .bind(run.run)
+        .execute(&mut *conn)
+        .await?;
+    // The lock makes this impossible, where file locks work. Over a network they may not.
+    if updated.rows_affected() != 1 {
+        return Err(WriteError::TakenOver);
+    }
+    sqlx::query("UPDATE sources SET checkpoint = ? WHERE id = ?")
+        .bind(batch.checkpoint.to_json())
+        .bind(run.source)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A point in time as the catalogue keeps it.
+pub(super) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

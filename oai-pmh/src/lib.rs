@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(test(attr(deny(warnings))))]
+
+pub mod parse;
+
+mod datestamp;
+mod description;
+mod error;
+mod paging;
+mod request;
+mod response;
+mod window;
+
+#[cfg(feature = "client")]
+mod client;
+
+pub use self::datestamp::{Datestamp, DatestampError, Granularity};
+pub use self::description::{Branding, Container, Description, OaiIdentifier, RightsManifest};
+pub use self::error::{Error, ErrorCode, ErrorKind, OaiError, RecordError, Result};
+pub use self::paging::{Flow, Paging, PagingLimits, Reason, Verdict};
+pub use self::request::{Request, Selection, Verb};
+pub use self::response::{
+    DeletedRecord, Header, Identify, MetadataFormat, Page, Record, Reply, ResumptionToken, Set,
+};
+pub use self::window::{Slice, Window, WindowError};
+
+#[cfg(feature = "client")]
+pub use self::client::{Client, ClientBuilder, Harvest, Items, List, ListItem, Position, Summary};
+
+#[doc(no_inline)]
+pub use resync_core::{retry, transport, xml};
+
+/// The namespace of every OAI-PMH 2.0 response (§3.2).
+pub const NAMESPACE: &str = "http://www.openarchives.org/OAI/2.0/";

@@ -1,0 +1,153 @@
+use resync_core::xml::{Issues, RawXml};
+
+use crate::{Datestamp, Description, Granularity, OaiError, RecordError};
+
+/// An answer, with what is said of it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Reply<T> {
+    /// What was asked for.
+    pub body: T,
+    /// The time of the answer, by the server's clock (§3.2).
+    pub response_date: Option<Datestamp>,
+    /// What had to be repaired or passed over to read it.
+    pub issues: Issues,
+}
+
+/// A page of a list, or a part of a page too large to be held in memory.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Page<T> {
+    /// What is listed; what could not be read is in its place as an error.
+    pub items: Vec<Result<T, RecordError>>,
+    /// The resumption token; one that is empty ends the list (§3.5). In the last part of the page.
+    pub token: Option<ResumptionToken>,
+    /// Errors the repository reports beside the list. In the last part of the page.
+    pub errors: Vec<OaiError>,
+    /// The time of the answer, by the server's clock (§3.2).
+    pub response_date: Option<Datestamp>,
+    /// What had to be repaired or passed over to read it.
+    pub issues: Issues,
+    /// Which part of its page this is; the first is 0.
+    pub part: u32,
+    /// Whether the page ends with this part. It always does, but for pages of many megabytes.
+    pub is_last_part: bool,
+}
+
+/// A resumption token (§3.5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct ResumptionToken {
+    /// Opaque; empty at the end of a list.
+    pub value: String,
+    /// When it ceases to be valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiration_date: Option<Datestamp>,
+    /// How long the whole list is, or is thought to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete_list_size: Option<u64>,
+    /// How many items came before this page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u64>,
+}
+
+/// What a repository says of itself (§4.2).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Identify {
+    /// Its name.
+    pub repository_name: String,
+    /// Its base URL, as it sees it.
+    pub base_url: String,
+    /// `2.0`.
+    pub protocol_version: String,
+    /// Whom to write to.
+    pub admin_emails: Vec<String>,
+    /// No datestamp is earlier than this one; repositories are known to be wrong in this.
+    pub earliest_datestamp: Option<Datestamp>,
+    /// What becomes of deleted records.
+    pub deleted_record: DeletedRecord,
+    /// How finely datestamps are told. Where the repository does not say, it is guessed from the
+    /// earliest datestamp, and reported.
+    pub granularity: Granularity,
+    /// Content codings besides identity.
+    pub compressions: Vec<String>,
+    /// Further descriptions.
+    pub descriptions: Vec<Description>,
+}
+
+/// What becomes of deleted records (§2.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // the protocol knows these three and no others
+pub enum DeletedRecord {
+    /// They vanish without a word.
+    No,
+    /// They may be told of, for a while.
+    Transient,
+    /// They are told of for ever.
+    Persistent,
+}
+
+impl DeletedRecord {
+    /// The value as the protocol writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Transient => "transient",
+            Self::Persistent => "persistent",
+        }
+    }
+}
+
+/// A metadata format (§4.4).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct MetadataFormat {
+    /// What it is called in requests.
+    #[serde(rename = "metadataPrefix")]
+    pub prefix: String,
+    /// URL of its XML schema.
+    pub schema: String,
+    /// Its XML namespace.
+    #[serde(rename = "metadataNamespace")]
+    pub namespace: String,
+}
+
+/// A set (§4.6).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Set {
+    /// What it is called in requests; colons separate the levels of a hierarchy.
+    pub spec: String,
+    /// What people call it.
+    pub name: String,
+    /// Further descriptions.
+    pub descriptions: Vec<Description>,
+}
+
+/// A record's header (§2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// The item.
+    pub identifier: String,
+    /// When the record was created, changed or deleted; `None` where no date can be made out.
+    pub datestamp: Option<Datestamp>,
+    /// The sets the item is in.
+    pub sets: Vec<String>,
+    /// Whether the record is deleted.
+    pub is_deleted: bool,
+}
+
+/// A record (§2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Its header.
+    pub header: Header,
+    /// The metadata: the one element inside `metadata`, still a piece of its page.
+    pub metadata: Option<RawXml>,
+    /// What is said about the metadata: the one element inside each `about`.
+    pub abouts: Vec<RawXml>,
+}

@@ -1,0 +1,90 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::Answer;
+use crate::Result;
+
+/// What is asked of a server.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Request {
+    /// How it is asked.
+    pub method: Method,
+    /// What is asked for.
+    pub url: Url,
+    /// Headers besides those every request carries.
+    pub headers: HeaderMap,
+    check: Option<Check>,
+}
+
+type Check = Arc<dyn Fn(&Answer) -> Result<()> + Send + Sync>;
+
+/// How a request is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST with this `application/x-www-form-urlencoded` body.
+    PostForm(String),
+}
+
+impl Request {
+    /// A GET request.
+    #[must_use]
+    pub fn get(url: Url) -> Self {
+        Self { method: Method::Get, url, headers: HeaderMap::new(), check: None }
+    }
+
+    /// A POST request with a form, already encoded.
+    #[must_use]
+    pub fn post_form(url: Url, form: String) -> Self {
+        Self { method: Method::PostForm(form), ..Self::get(url) }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Says what a good answer looks like.
+    ///
+    /// The check sees the whole answer, whatever its status, and takes the place of the default
+    /// (any 2xx is good). [`Retrying`](crate::retry::Retrying) runs it inside the retried unit, so
+    /// that an answer which is cut off, or is not what was asked for, is asked for again.
+    #[must_use]
+    pub fn accept_if(
+        mut self,
+        check: impl Fn(&Answer) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.check = Some(Arc::new(check));
+        self
+    }
+
+    /// Whether the answer is good.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, answer: &Answer) -> Result<()> {
+        match &self.check {
+            Some(check) => check(answer),
+            None => answer.success(),
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Names the headers, but not their values: these may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &self.url.as_str())
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,794 @@
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
+
+use quick_xml::Reader;
+use quick_xml::errors::IllFormedError;
+use quick_xml::events::Event;
+
+use super::chars::{self, Repairs};
+use super::repair::repair;
+use super::scan::{ScanError, Watch, skip_element};
+use super::scope::Scope;
+use super::{Bindings, IssueKind, Issues, Limits, Mode, ParseError, ParseErrorKind, RawXml};
+
+static NO_BINDINGS: LazyLock<Arc<Bindings>> = LazyLock::new(Arc::default);
+
+/// Walks a document element by element.
+///
+/// [`next_child`](Self::next_child) enters an element; it must then be used up by one of
+/// [`text`](Self::text), [`skip`](Self::skip), [`raw`](Self::raw), or by asking for its children
+/// until there are no more.
+///
+/// ```
+/// use resync_core::xml::Cursor;
+///
+/// let mut cursor = Cursor::new(r#"<a:book xmlns:a="urn:a"><a:title>R &amp; B</a:title></a:book>"#);
+/// let book = cursor.next_child()?.expect("a root element");
+/// assert!(book.is("urn:a", "book"));
+/// while let Some(child) = cursor.next_child()? {
+///     match child.local() {
+///         "title" => assert_eq!(cursor.text()?, "R & B"),
+///         _ => cursor.skip()?,
+///     }
+/// }
+/// # Ok::<_, resync_core::xml::ParseError>(())
+/// ```
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    text: &'a str,
+    /// The text as it can be shared with the pieces taken from it.
+    page: Option<&'a Arc<String>>,
+    /// Offset of the text in its document.
+    base: u64,
+    mode: Mode,
+    limits: Limits,
+    reader: Reader<&'a [u8]>,
+    /// Offset in the text of where the reader began.
+    origin: usize,
+    outer: &'a Arc<Bindings>,
+    scope: Scope<'a>,
+    open: Vec<Open<'a>>,
+    /// For `skip_element`, kept to save allocating it anew.
+    skipping: Vec<&'a [u8]>,
+    issues: Issues,
+}
+
+#[derive(Debug)]
+struct Open<'a> {
+    name: &'a str,
+    /// `<name/>`: its end comes from no tag.
+    is_empty: bool,
+}
+
+/// An element that has been entered.
+#[derive(Clone, Copy, Debug)]
+pub struct Element<'a> {
+    /// What stands between `<` and `>` or `/>`.
+    tag: &'a str,
+    name: &'a str,
+    colon: Option<usize>,
+    namespace: Option<&'a str>,
+    /// Offset of the `<` in the text.
+    start: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Walks a document.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self::at(text, None, 0, 0, &NO_BINDINGS)
+    }
+
+    /// Walks a document that the pieces taken from it will share.
+    #[must_use]
+    pub fn over(page: &'a Arc<String>) -> Self {
+        Self::at(page, Some(page), 0, 0, &NO_BINDINGS)
+    }
+
+    /// Walks on in the middle of a document, at `from` in a window that begins at `base` of the
+    /// document, inside of the elements named in `open`, whose bindings are `outer`.
+    #[must_use]
+    pub fn resume(
+        window: &'a Arc<String>,
+        from: usize,
+        base: u64,
+        open: &[&'a str],
+        outer: &'a Arc<Bindings>,
+    ) -> Self {
+        let mut cursor = Self::at(window, Some(window), from, base, outer);
+        cursor.open = open.iter().map(|name| Open { name, is_empty: false }).collect();
+        cursor
+    }
+
+    fn at(
+        text: &'a str,
+        page: Option<&'a Arc<String>>,
+        from: usize,
+        base: u64,
+        outer: &'a Arc<Bindings>,
+    ) -> Self {
+        Self {
+            text,
+            page,
+            base,
+            mode: Mode::default(),
+            limits: Limits::default(),
+            reader: reader(&text[from..]),
+            origin: from,
+            outer,
+            scope: Scope::new(outer),
+            open: Vec::new(),
+            skipping: Vec::new(),
+            issues: Issues::default(),
+        }
+    }
+
+    /// What to do with what is broken; tolerant by default.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How much the document may ask for.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where it stands: byte offset in the text.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.origin + usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
+
+    /// Where it stands: byte offset in the document.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.base + self.offset() as u64
+    }
+
+    /// How many elements are open.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The namespace bindings in scope.
+    #[must_use]
+    pub fn bindings(&self) -> Bindings {
+        self.scope.snapshot()
+    }
+
+    /// What has been repaired so far.
+    #[must_use]
+    pub fn issues(&self) -> &Issues {
+        &self.issues
+    }
+
+    /// Takes what has been repaired so far.
+    pub fn take_issues(&mut self) -> Issues {
+        std::mem::take(&mut self.issues)
+    }
+
+    /// Names the record in the issues found since there were `mark` of them.
+    pub fn name_record(&mut self, mark: usize, identifier: &str) {
+        self.issues.name_record(mark, identifier);
+    }
+
+    /// Writes down something that is wrong but understood.
+    ///
+    /// # Errors
+    /// In strict mode: there it is an error.
+    pub fn note(&mut self, kind: IssueKind, detail: impl Into<String>) -> Result<(), ParseError> {
+        let at = self.position();
+        self.repairs().note(kind, at, detail)
+    }
+
+    /// An error here.
+    pub fn error(&self, kind: ParseErrorKind, what: impl Into<String>) -> ParseError {
+        ParseError::new(kind, self.position(), what)
+    }
+
+    /// Enters the next child of the current element, or the root element; `None` at the end of the
+    /// current element, which is then left, or at the end of the document.
+    ///
+    /// # Errors
+    /// When the document is not well-formed here, or asks for more than the limits allow.
+    pub fn next_child(&mut self) -> Result<Option<Element<'a>>, ParseError> {
+        if self.open.last().is_some_and(|open| open.is_empty) {
+            self.leave();
+            return Ok(None);
+        }
+        loop {
+            let start = self.offset();
+            match self.event()? {
+                Event::Start(_) => return self.enter(start, false).map(Some),
+                Event::Empty(_) => return self.enter(start, true).map(Some),
+                Event::End(end) => {
+                    self.close(&end, start)?;
+                    return Ok(None);
+                }
+                Event::Text(text) if text.trim_ascii().is_empty() => {}
+                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                    let found: String = self.text[start..self.offset()].chars().take(40).collect();
+                    let detail = format!("text where only elements belong: {:?}", found.trim());
+                    let at = self.base + start as u64;
+                    self.repairs().note(IssueKind::StrayText, at, detail)?;
+                }
+                Event::Decl(_) if self.text[..start].trim_ascii().is_empty() && self.base == 0 => {
+                    if start > 0 && !self.text.starts_with('\u{FEFF}') {
+                        self.note(IssueKind::StrayText, "white space before the declaration")?;
+                    }
+                }
+                Event::Decl(_) => {
+                    self.note(IssueKind::NestedDeclaration, "an XML declaration in the middle")?;
+                }
+                Event::DocType(doctype) => self.doctype(&doctype)?,
+                Event::Comment(_) | Event::PI(_) => {}
+                Event::Eof if self.open.is_empty() => return Ok(None),
+                Event::Eof => return Err(self.truncated()),
+            }
+        }
+    }
+
+    /// The text of the element just entered, through its end: references resolved, CDATA taken in,
+    /// comments left out, lines ended by `\n`. Text of elements inside is taken in too.
+    ///
+    /// # Errors
+    /// As [`next_child`](Self::next_child); in strict mode also for elements inside.
+    pub fn text(&mut self) -> Result<Cow<'a, str>, ParseError> {
+        let depth = self.open.len();
+        if self.open.last().is_some_and(|open| open.is_empty) {
+            self.leave();
+            return Ok(Cow::Borrowed(""));
+        }
+        let mut whole: Option<Cow<'a, str>> = None;
+        let begin = self.offset();
+        let mut run = begin;
+        loop {
+            let start = self.offset();
+            let event = self.event()?;
+            if start - begin > self.limits.text {
+                return Err(self.error(ParseErrorKind::Limit, "a value is too long"));
+            }
+            if matches!(event, Event::Text(_) | Event::GeneralRef(_)) {
+                continue;
+            }
+            self.flush(run..start, &mut whole)?;
+            match event {
+                Event::End(end) => {
+                    self.close(&end, start)?;
+                    if self.open.len() < depth {
+                        return Ok(whole.unwrap_or_default());
+                    }
+                }
+                Event::Start(_) => {
+                    self.enter(start, false)?;
+                    self.note(IssueKind::UnknownElement, "an element inside a value")?;
+                }
+                Event::Empty(_) => {
+                    self.enter(start, true)?;
+                    self.leave();
+                    self.note(IssueKind::UnknownElement, "an element inside a value")?;
+                }
+                Event::CData(data) => {
+                    let at = self.base + start as u64 + "<![CDATA[".len() as u64;
+                    let data = self.without_illegal(&data, at)?;
+                    push(&mut whole, Cow::Owned(data));
+                }
+                Event::Decl(_) => {
+                    self.note(IssueKind::NestedDeclaration, "an XML declaration in a value")?;
+                }
+                Event::DocType(doctype) => self.doctype(&doctype)?,
+                Event::Eof => return Err(self.truncated()),
+                _ => {}
+            }
+            run = self.offset();
+        }
+    }
+
+    /// [`text`](Self::text) without the white space around it.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub fn trimmed(&mut self) -> Result<Cow<'a, str>, ParseError> {
+        Ok(match self.text()? {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
+            Cow::Owned(text) if text.trim_ascii().len() == text.len() => Cow::Owned(text),
+            Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_owned()),
+        })
+    }
+
+    /// Passes over the element just entered, through its end.
+    ///
+    /// # Errors
+    /// When it is not well-formed: tags that do not match, a quote or comment that is not closed.
+    pub fn skip(&mut self) -> Result<(), ParseError> {
+        self.run_over(&Watch::default()).map(drop)
+    }
+
+    /// The element just entered as a piece that can stand alone, through its end.
+    ///
+    /// # Errors
+    /// As [`skip`](Self::skip); in strict mode also where characters or references are wrong.
+    pub fn raw(&mut self, element: &Element<'a>) -> Result<RawXml, ParseError> {
+        let depth = self.open.len();
+        let outer = self.scope.outer_of(depth).unwrap_or_else(|| Arc::clone(self.outer));
+        let watch = Watch::new(&outer, |prefix| element.declares(prefix));
+        let used = watch.used_by_root(element.name, element.colon, element.rest());
+        let skipped = self.run_over(&watch)?;
+        let range = element.start..self.offset();
+        let (used, has_declaration) =
+            skipped.map_or((used, false), |s| (s.used | used, s.declaration));
+
+        let xml = &self.text[range.clone()];
+        let at = self.base + range.start as u64;
+        let fixed = repair(xml, at, has_declaration, &mut self.repairs())?;
+        Ok(match (fixed, self.page) {
+            (Some(fixed), _) => {
+                let range = 0..fixed.len();
+                RawXml::new(Arc::new(fixed), range, outer, used)
+            }
+            (None, Some(page)) => RawXml::new(Arc::clone(page), range, outer, used),
+            (None, None) => RawXml::new(Arc::new(xml.to_owned()), 0..xml.len(), outer, used),
+        })
+    }
+
+    /// The one element inside the element just entered, through that one's end, as a piece that can
+    /// stand alone; `None` where there is none. Where there are several, which the formats that use
+    /// this do not allow, the outer element itself, so that nothing is lost.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw); in strict mode also where there are several.
+    pub fn raw_content(&mut self, outer: &Element<'a>) -> Result<Option<RawXml>, ParseError> {
+        let Some(first) = self.next_child()? else { return Ok(None) };
+        let only = self.raw(&first)?;
+        if self.next_child()?.is_none() {
+            return Ok(Some(only));
+        }
+        let detail = format!("several elements inside <{}>", outer.name);
+        self.note(IssueKind::RepeatedElement, detail)?;
+        self.skip()?;
+        while self.next_child()?.is_some() {
+            self.skip()?;
+        }
+        // Read once more, this time as one piece; what it repairs has been reported.
+        let bindings = self.scope.outer_of(self.open.len() + 1);
+        let bindings = bindings.unwrap_or_else(|| Arc::clone(self.outer));
+        let mut again = Cursor::at(self.text, self.page, outer.start, self.base, &bindings);
+        again.limits = self.limits;
+        match again.next_child()? {
+            Some(element) => again.raw(&element).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of an attribute, by its name without prefix; references are resolved.
+    ///
+    /// # Errors
+    /// In strict mode, where a reference or character is wrong.
+    pub fn attribute<'e>(
+        &mut self,
+        element: &Element<'e>,
+        local: &str,
+    ) -> Result<Option<Cow<'e, str>>, ParseError> {
+        for (name, raw) in element.attributes() {
+            if name.rsplit_once(':').map_or(name, |(_, local)| local) == local
+                && !name.starts_with("xmlns")
+            {
+                let at = self.base + element.start as u64;
+                return chars::unescape(raw, at, &mut self.repairs()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks at what stands behind the root element: only comments may.
+    ///
+    /// # Errors
+    /// In strict mode, when there is something.
+    pub fn finish(&mut self) -> Result<(), ParseError> {
+        let start = self.offset();
+        let rest = self.text[start..].trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
+        if rest.is_empty() || (rest.starts_with("<!--") && rest.ends_with("-->")) {
+            return Ok(());
+        }
+        let found: String = rest.chars().take(40).collect();
+        self.note(
+            IssueKind::TrailingGarbage,
+            format!("{} bytes after the end: {found:?}", rest.len()),
+        )
+    }
+
+    fn event(&mut self) -> Result<Event<'a>, ParseError> {
+        self.reader.read_event().map_err(|error| {
+            let at = self.base + self.origin as u64 + self.reader.error_position();
+            match error {
+                quick_xml::Error::Syntax(what) => {
+                    ParseError::new(ParseErrorKind::Truncated, at, what.to_string())
+                }
+                quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(name)) => {
+                    ParseError::new(
+                        ParseErrorKind::Truncated,
+                        at,
+                        format!("<{name}> is not closed"),
+                    )
+                }
+                error => ParseError::new(ParseErrorKind::Syntax, at, error.to_string()),
+            }
+        })
+    }
+
+    fn enter(&mut self, start: usize, is_empty: bool) -> Result<Element<'a>, ParseError> {
+        let closing = if is_empty { 2 } else { 1 };
+        let tag = &self.text[start + 1..self.offset() - closing];
+        let end = tag.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(tag.len());
+        let name = &tag[..end];
+        if !name.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | ':')) {
+            let at = self.base + start as u64;
+            return Err(ParseError::new(ParseErrorKind::Syntax, at, "a < that begins no tag"));
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err(self.error(ParseErrorKind::Limit, "elements are nested too deeply"));
+        }
+        self.open.push(Open { name, is_empty });
+        let colon = memchr::memchr(b':', name.as_bytes());
+        let mut element = Element { tag, name, colon, namespace: None, start };
+        if end < tag.len() {
+            self.declare(&element)?;
+        }
+        element.namespace = self.scope.resolve(element.prefix());
+        Ok(element)
+    }
+
+    fn declare(&mut self, element: &Element<'a>) -> Result<(), ParseError> {
+        let depth = self.open.len();
+        for (count, (name, value)) in element.attributes().enumerate() {
+            if count >= self.limits.attributes {
+                return Err(self.error(ParseErrorKind::Limit, "an element has too many attributes"));
+            }
+            if let Some(prefix) = declared_prefix(name) {
+                if self.scope.len() >= self.limits.bindings {
+                    return Err(self.error(ParseErrorKind::Limit, "too many namespaces"));
+                }
+                self.scope.declare(depth, prefix, value);
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, end: &str, start: usize) -> Result<(), ParseError> {
+        let end = end.trim_ascii_end();
+        match self.open.last() {
+            Some(open) if open.name == end => {
+                self.leave();
+                Ok(())
+            }
+            open => {
+                let at = self.base + start as u64;
+                let what = match open {
+                    Some(open) => format!("</{end}> where </{}> should be", open.name),
+                    None => format!("</{end}> closes nothing"),
+                };
+                Err(ParseError::new(ParseErrorKind::Syntax, at, what))
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        self.scope.leave(self.open.len());
+        self.open.pop();
+    }
+
+    /// Passes over the element just entered; `None` where it is empty.
+    fn run_over(&mut self, watch: &Watch<'_>) -> Result<Option<super::scan::Skipped>, ParseError> {
+        let Some(open) = self.open.last() else { return Ok(None) };
+        let skipped = if open.is_empty {
+            None
+        } else {
+            let from = self.offset();
+            let name = open.name;
+            let result =
+                skip_element(self.text, from, name, watch, &self.limits, &mut self.skipping);
+            let skipped = result.map_err(|ScanError { kind, at, what }| {
+                ParseError::new(kind, self.base + at as u64, what)
+            })?;
+            self.reader = reader(&self.text[skipped.end..]);
+            self.origin = skipped.end;
+            Some(skipped)
+        };
+        self.leave();
+        Ok(skipped)
+    }
+
+    fn flush(
+        &mut self,
+        run: std::ops::Range<usize>,
+        whole: &mut Option<Cow<'a, str>>,
+    ) -> Result<(), ParseError> {
+        if !run.is_empty() {
+            let at = self.base + run.start as u64;
+            let text = chars::unescape(&self.text[run], at, &mut self.repairs())?;
+            push(whole, text);
+        }
+        Ok(())
+    }
+
+    /// The content of a CDATA section: no references in there, but the same characters.
+    fn without_illegal(&mut self, data: &str, at: u64) -> Result<String, ParseError> {
+        let data = data.replace("\r\n", "\n").replace('\r', "\n");
+        let mut clean = String::with_capacity(data.len());
+        let mut rest = data.as_str();
+        while let Some(illegal) = rest.find(|c| !chars::is_allowed(c)) {
+            clean.push_str(&rest[..illegal]);
+            rest = self.repairs().illegal_character(&rest[illegal..], at)?;
+        }
+        clean.push_str(rest);
+        Ok(clean)
+    }
+
+    /// A document type declaration: passed over when it only names one, refused when it brings
+    /// definitions of its own, which no metadata format needs and attackers do.
+    fn doctype(&mut self, doctype: &str) -> Result<(), ParseError> {
+        if doctype.contains('[') {
+            let what = "the document brings a document type definition of its own";
+            return Err(self.error(ParseErrorKind::Doctype, what));
+        }
+        self.note(IssueKind::Doctype, "a document type declaration")
+    }
+
+    fn truncated(&self) -> ParseError {
+        let open = self.open.last().map_or("", |open| open.name);
+        self.error(ParseErrorKind::Truncated, format!("the document ends inside <{open}>"))
+    }
+
+    fn repairs(&mut self) -> Repairs<'_> {
+        Repairs { mode: self.mode, issues: &mut self.issues }
+    }
+}
+
+impl<'a> Element<'a> {
+    /// The name without its prefix.
+    #[must_use]
+    pub fn local(&self) -> &'a str {
+        self.colon.map_or(self.name, |colon| &self.name[colon + 1..])
+    }
+
+    /// The prefix; empty where there is none.
+    #[must_use]
+    pub fn prefix(&self) -> &'a str {
+        self.colon.map_or("", |colon| &self.name[..colon])
+    }
+
+    /// The name as written, with its prefix.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The namespace; `None` where the element is in none, or its prefix is bound to none.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&'a str> {
+        self.namespace
+    }
+
+    /// Whether it has this namespace and this name.
+    #[must_use]
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.local() == local && self.namespace == Some(namespace)
+    }
+
+    /// Where its start tag begins: byte offset in the text.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The attributes, names and values as written. What is not an attribute ends the list.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes<'a> {
+        Attributes { rest: self.rest() }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.tag[self.name.len()..]
+    }
+
+    fn declares(&self, prefix: &str) -> bool {
+        self.attributes().any(|(name, _)| declared_prefix(name) == Some(prefix))
+    }
+}
+
+/// The attributes of an element; see [`Element::attributes`].
+#[derive(Clone, Debug)]
+pub struct Attributes<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.trim_ascii_start();
+        let equals = memchr::memchr(b'=', rest.as_bytes())?;
+        let name = rest[..equals].trim_ascii_end();
+        let value = rest[equals + 1..].trim_ascii_start();
+        let quote = *value.as_bytes().first().filter(|quote| matches!(quote, b'"' | b'\''))?;
+        let end = memchr::memchr(quote, &value.as_bytes()[1..])? + 1;
+        self.rest = &value[end + 1..];
+        Some((name, &value[1..end]))
+    }
+}
+
+fn declared_prefix(attribute: &str) -> Option<&str> {
+    match attribute.strip_prefix("xmlns")? {
+        "" => Some(""),
+        rest => rest.strip_prefix(':'),
+    }
+}
+
+fn push<'a>(whole: &mut Option<Cow<'a, str>>, piece: Cow<'a, str>) {
+    match whole {
+        None => *whole = Some(piece),
+        Some(whole) => whole.to_mut().push_str(&piece),
+    }
+}
+
+fn reader(text: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(text);
+    let config = reader.config_mut();
+    // End tags are compared here: the reader is begun anew behind every element passed over.
+    config.allow_unmatched_ends = true;
+    config.check_end_names = false;
+    // Reported, or refused, where text is read.
+    config.allow_dangling_amp = true;
+    reader
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Arc<String> {
+        Arc::new(text.to_owned())
+    }
+
+    /// The text of the root element.
+    fn value(text: &str, mode: Mode) -> Result<(String, Vec<IssueKind>), ParseError> {
+        let mut cursor = Cursor::new(text).mode(mode);
+        cursor.next_child()?.expect("a root");
+        let value = cursor.text()?.into_owned();
+        cursor.finish()?;
+        Ok((value, cursor.issues().iter().map(|issue| issue.kind).collect()))
+    }
+
+    #[test]
+    fn comments_cdata_and_references_do_not_cut_a_text() {
+        let text = "<a>A<!--c-->B<![CDATA[ <&>\r\n]]>&lt;<?p q?>C\r</a>";
+        assert_eq!(value(text, Mode::Strict).unwrap(), ("AB <&>\n<C\n".to_owned(), vec![]));
+        assert_eq!(value("<a/>", Mode::Strict).unwrap().0, "");
+        assert_eq!(value("<a></a>", Mode::Strict).unwrap().0, "");
+    }
+
+    #[test]
+    fn a_text_with_elements_inside_keeps_their_text() {
+        let (text, issues) = value("<a>x <b>y<br/></b> z</a>", Mode::Tolerant).unwrap();
+        assert_eq!(text, "x y z");
+        assert_eq!(issues, [IssueKind::UnknownElement; 2]);
+        assert!(value("<a>x <b>y</b></a>", Mode::Strict).is_err());
+    }
+
+    #[test]
+    fn namespaces_are_resolved_where_they_hold() {
+        let mut cursor = Cursor::new(
+            "<x:a xmlns:x='urn:x' xmlns='urn:d'><b/><x:b xmlns:x='urn:y'/><x:b/><b xmlns=''/></x:a>",
+        );
+        assert!(cursor.next_child().unwrap().unwrap().is("urn:x", "a"));
+        let mut seen = Vec::new();
+        while let Some(child) = cursor.next_child().unwrap() {
+            seen.push(child.namespace());
+            cursor.skip().unwrap();
+        }
+        assert_eq!(seen, [Some("urn:d"), Some("urn:y"), Some("urn:x"), None]);
+        assert_eq!(cursor.next_child().unwrap().map(|e| e.name()), None);
+    }
+
+    #[test]
+    fn a_piece_carries_the_bindings_it_uses_and_no_others() {
+        let text = page(
+            "<r xmlns='urn:d' xmlns:a='urn:a' xmlns:b='urn:b' xmlns:xsi='urn:xsi'>\
+             <m><a:x><y/></a:x></m><m><b:x xmlns:b='urn:own' xsi:type='a:T'/></m>\
+             <m xmlns:c='urn:c'><c:x/></m><m><x xmlns=''/></m></r>",
+        );
+        let mut cursor = Cursor::over(&text);
+        cursor.next_child().unwrap();
+        let mut seen = Vec::new();
+        while cursor.next_child().unwrap().is_some() {
+            let child = cursor.next_child().unwrap().unwrap();
+            seen.push(cursor.raw(&child).unwrap().standalone().into_owned());
+            assert!(cursor.next_child().unwrap().is_none());
+        }
+        assert_eq!(
+            seen,
+            [
+                "<a:x xmlns=\"urn:d\" xmlns:a=\"urn:a\"><y/></a:x>",
+                "<b:x xmlns:a=\"urn:a\" xmlns:xsi=\"urn:xsi\" xmlns:b='urn:own' xsi:type='a:T'/>",
+                "<c:x xmlns:c=\"urn:c\"/>",
+                "<x xmlns=''/>",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_clean_piece_shares_the_page_and_a_broken_one_is_repaired() {
+        let text = page("<r><a>x &amp; y</a><a>x & y</a></r>");
+        let mut cursor = Cursor::over(&text);
+        cursor.next_child().unwrap();
+        let clean = cursor.next_child().unwrap().unwrap();
+        let clean = cursor.raw(&clean).unwrap();
+        assert_eq!(clean.as_str().as_ptr(), text[3..].as_ptr());
+        let broken = cursor.next_child().unwrap().unwrap();
+        assert_eq!(cursor.raw(&broken).unwrap().as_str(), "<a>x &amp; y</a>");
+        let issue = cursor.issues().iter().next().unwrap();
+        assert_eq!((issue.kind, issue.at), (IssueKind::BareAmpersand, 24));
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_an_error_with_its_place() {
+        for (text, kind, at) in [
+            ("<a><b></a>", ParseErrorKind::Syntax, 6),
+            ("<a><b>", ParseErrorKind::Truncated, 6),
+            ("<a><b x='", ParseErrorKind::Truncated, 9),
+            ("<a><b><!-- ", ParseErrorKind::Truncated, 11),
+            ("<a><b>1 < 2</b></a>", ParseErrorKind::Syntax, 8),
+            ("<a><b><c <d></b></a>", ParseErrorKind::Syntax, 6),
+        ] {
+            let mut cursor = Cursor::new(text);
+            cursor.next_child().unwrap();
+            let error = match cursor.next_child() {
+                Ok(_) => cursor.skip().unwrap_err(),
+                Err(error) => error,
+            };
+            assert_eq!(error.kind(), kind, "{text}: {error}");
+            if kind == ParseErrorKind::Syntax {
+                assert_eq!(error.at(), at, "{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn definitions_nesting_and_attributes_are_bounded() {
+        let kind = |text: &str| {
+            let mut cursor = Cursor::new(text);
+            loop {
+                match cursor.next_child() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(error) => return Some(error.kind()),
+                }
+            }
+        };
+        assert_eq!(kind("<!DOCTYPE a [<!ENTITY e 'x'>]><a/>"), Some(ParseErrorKind::Doctype));
+        assert_eq!(kind("<!DOCTYPE a SYSTEM 'a.dtd'><a/>"), None);
+        assert_eq!(kind(&"<a>".repeat(100_000)), Some(ParseErrorKind::Limit));
+        let attributes: String = (0..10_000).map(|n| format!(" a{n}=''")).collect();
+        assert_eq!(kind(&format!("<a{attributes}/>")), Some(ParseErrorKind::Limit));
+
+        let deep = format!("<a>{}", "<b>".repeat(100_000));
+        let mut cursor = Cursor::new(&deep);
+        cursor.next_child().unwrap();
+        assert_eq!(cursor.skip().unwrap_err().kind(), ParseErrorKind::Limit);
+    }
+
+    #[test]
+    fn text_behind_the_root_element_is_reported() {
+        assert_eq!(value("<a/><!-- x -->\n", Mode::Strict).unwrap().1, []);
+        assert_eq!(
+            value("<a/>\n<b>Notice", Mode::Tolerant).unwrap().1,
+            [IssueKind::TrailingGarbage]
+        );
+        assert!(value("<a/>Notice: x", Mode::Strict).is_err());
+    }
+}

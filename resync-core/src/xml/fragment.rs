@@ -1,0 +1,100 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Bindings;
+
+/// A piece of a document, as it was sent.
+///
+/// It shares the text of the page it came from: nothing is copied, and the page stays in memory as
+/// long as any of its pieces. A piece that had to be repaired has a text of its own.
+#[derive(Clone)]
+pub struct RawXml {
+    text: Arc<String>,
+    range: Range<usize>,
+    outer: Arc<Bindings>,
+    /// Which of the outer bindings the piece uses: a bit each.
+    used: u64,
+}
+
+impl RawXml {
+    pub(super) fn new(
+        text: Arc<String>,
+        range: Range<usize>,
+        outer: Arc<Bindings>,
+        used: u64,
+    ) -> Self {
+        Self { text, range, outer, used }
+    }
+
+    /// The piece as it stands in the document. Prefixes may be bound outside of it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text[self.range.clone()]
+    }
+
+    /// The bindings that hold where it stood.
+    #[must_use]
+    pub fn outer(&self) -> &Arc<Bindings> {
+        &self.outer
+    }
+
+    /// The piece as a document of its own: the outer namespace bindings that it uses are declared
+    /// on its root element. Borrowed where it uses none.
+    ///
+    /// ```
+    /// # use resync_core::xml::Cursor;
+    /// let mut page = Cursor::new(r#"<page xmlns:dc="urn:dc"><dc:title>Kytice</dc:title></page>"#);
+    /// page.next_child()?;
+    /// let title = page.next_child()?.unwrap();
+    /// let title = page.raw(&title)?;
+    /// assert_eq!(title.as_str(), "<dc:title>Kytice</dc:title>");
+    /// assert_eq!(title.standalone(), r#"<dc:title xmlns:dc="urn:dc">Kytice</dc:title>"#);
+    /// # Ok::<_, resync_core::xml::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn standalone(&self) -> Cow<'_, str> {
+        let xml = self.as_str();
+        let missing = || {
+            let bits = (0..Bindings::TRACKED).map(|n| 1 << n);
+            self.outer
+                .iter()
+                .zip(bits)
+                .filter(|((_, uri), bit): &(_, u64)| self.used & bit != 0 && !uri.is_empty())
+                .map(|(binding, _)| binding)
+        };
+        let size: usize = missing().map(|(prefix, uri)| prefix.len() + uri.len() + 10).sum();
+        if size == 0 {
+            return Cow::Borrowed(xml);
+        }
+        let name_end = xml
+            .bytes()
+            .position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'))
+            .unwrap_or(xml.len());
+        let mut whole = String::with_capacity(xml.len() + size);
+        whole.push_str(&xml[..name_end]);
+        for (prefix, uri) in missing() {
+            let quote = if uri.contains('"') { "'" } else { "\"" };
+            let colon = if prefix.is_empty() { "" } else { ":" };
+            whole.extend([" xmlns", colon, prefix, "=", quote, uri, quote]);
+        }
+        whole.push_str(&xml[name_end..]);
+        Cow::Owned(whole)
+    }
+}
+
+impl fmt::Debug for RawXml {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RawXml").field(&self.standalone()).finish()
+    }
+}
+
+impl PartialEq for RawXml {
+    /// Compares the text, with the bindings it uses.
+    fn eq(&self, other: &Self) -> bool {
+        self.standalone() == other.standalone()
+    }
+}
+
+impl Eq for RawXml {}
