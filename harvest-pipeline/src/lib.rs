@@ -26,7 +26,9 @@ pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, 
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "sqlite")]
-pub use self::sqlite::SqliteCatalogue;
+pub use self::sqlite::{
+    Query, RunRecord, SourceSummary, SqliteCatalogue, StoredError, StoredRecord,
+};
 
 // OAI-PMH: enable these two lines together with src/oai_pmh.rs.
 // #[cfg(feature = "oai-pmh")] mod oai_pmh;

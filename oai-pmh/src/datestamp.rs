@@ -4,7 +4,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Timelike, Utc};
 
 /// How finely a repository tells time (OAI-PMH §3.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[allow(clippy::exhaustive_enums)] // the protocol knows these two and no others
 pub enum Granularity {
     /// `YYYY-MM-DD`.

@@ -27,7 +27,6 @@ enum Cause {
     Parse(ParseError),
     NotOai(String),
     Incomplete(Vec<Reason>),
-    Checkpoint(String),
 }
 
 /// What kind of failure it was.
@@ -44,8 +43,6 @@ pub enum ErrorKind {
     NotOai,
     /// The list could not be had to its end; see [`Error::reasons`].
     Truncated,
-    /// A position to go on from is not one of this list.
-    Position,
 }
 
 /// An error that a repository reports (§3.6).
@@ -108,11 +105,6 @@ impl Error {
     }
 
     #[cfg(feature = "client")]
-    pub(crate) fn position(what: impl Into<String>) -> Self {
-        Self::new(Cause::Checkpoint(what.into()))
-    }
-
-    #[cfg(feature = "client")]
     pub(crate) fn with_url(mut self, url: &Url) -> Self {
         let mut url = url.clone();
         // Both fail only for URLs that cannot carry credentials in the first place.
@@ -131,7 +123,6 @@ impl Error {
             Cause::Parse(error) => ErrorKind::Parse(error.kind()),
             Cause::NotOai(_) => ErrorKind::NotOai,
             Cause::Incomplete(_) => ErrorKind::Truncated,
-            Cause::Checkpoint(_) => ErrorKind::Position,
         }
     }
 
@@ -231,7 +222,6 @@ impl fmt::Display for Error {
                 f.write_str("the list is incomplete: ")?;
                 join(f, reasons, "; ")?;
             }
-            Cause::Checkpoint(what) => write!(f, "cannot go on from there: {what}")?,
         }
         match &self.0.url {
             Some(url) => write!(f, ": {url}"),

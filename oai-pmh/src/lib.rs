@@ -10,6 +10,7 @@ mod error;
 mod paging;
 mod request;
 mod response;
+mod static_repository;
 mod window;
 
 #[cfg(feature = "client")]
@@ -26,7 +27,9 @@ pub use self::response::{
 pub use self::window::{Slice, Window, WindowError};
 
 #[cfg(feature = "client")]
-pub use self::client::{Client, ClientBuilder, Harvest, Items, List, ListItem, Position, Summary};
+pub use self::client::{Client, Harvest, Items, List, Method, Position, Step, Summary};
+pub use self::parse::ListItem;
+pub use self::static_repository::StaticRepository;
 
 #[doc(no_inline)]
 pub use resync_core::{retry, transport, xml};

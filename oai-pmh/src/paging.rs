@@ -235,6 +235,13 @@ impl Paging {
         self.truncated.push(reason);
     }
 
+    /// Takes over what was noticed on a part of the list.
+    #[cfg(feature = "client")]
+    pub(crate) fn absorb(&mut self, part: Self) {
+        part.suspicious.into_iter().for_each(|reason| self.suspect(reason));
+        self.truncated.extend(part.truncated);
+    }
+
     /// The list is asked for anew from its beginning, behind a token that was not accepted.
     pub fn restart(&mut self) {
         let limits = self.limits;

@@ -187,10 +187,28 @@ impl Request {
     /// The URL of the request. The base URL's own query is kept.
     #[must_use]
     pub fn url(&self, base: &Url) -> Url {
+        Self::append(base, &self.query())
+    }
+
+    /// The same, with the resumption token encoded only where a URL cannot do without.
+    #[cfg(feature = "client")]
+    pub(crate) fn verbatim_url(&self, base: &Url) -> Url {
+        let Self::Resume { verb, token } = self else { return self.url(base) };
+        let mut query = format!("verb={verb}&resumptionToken=");
+        for c in token.chars() {
+            match c {
+                '!'..='~' if !matches!(c, '"' | '#' | '%' | '&' | '+' | '<' | '>') => query.push(c),
+                c => encode(c.encode_utf8(&mut [0; 4]), &mut query),
+            }
+        }
+        Self::append(base, &query)
+    }
+
+    fn append(base: &Url, query: &str) -> Url {
         let mut url = base.clone();
         let query = match base.query().filter(|query| !query.is_empty()) {
-            Some(own) => format!("{}&{}", own.trim_end_matches('&'), self.query()),
-            None => self.query(),
+            Some(own) => format!("{}&{query}", own.trim_end_matches('&')),
+            None => query.to_owned(),
         };
         url.set_query(Some(&query));
         url.set_fragment(None);

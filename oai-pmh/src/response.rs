@@ -34,6 +34,22 @@ pub struct Page<T> {
     pub is_last_part: bool,
 }
 
+impl<T> Page<T> {
+    /// A page that lists nothing yet.
+    #[cfg(feature = "client")]
+    pub(crate) fn empty() -> Self {
+        Self {
+            items: Vec::new(),
+            token: None,
+            errors: Vec::new(),
+            response_date: None,
+            issues: Issues::default(),
+            part: 0,
+            is_last_part: true,
+        }
+    }
+}
+
 /// A resumption token (§3.5).
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]

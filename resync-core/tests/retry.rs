@@ -163,6 +163,21 @@ async fn what_will_not_pass_is_not_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_can_be_less_patient_than_the_policy() {
+    for (retries, sent) in [(0, 1), (2, 3), (9, 6)] {
+        let script = Scripted::new((0..10).map(|_| status(500)));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&told);
+        let retrying = Retrying::new(Arc::clone(&script), steady())
+            .on_retry(Arc::new(move |event| log.lock().unwrap().push(event.of)));
+        let error = retrying.send(get().retry_at_most(retries)).await.unwrap_err();
+        assert_eq!(error.attempts(), sent);
+        assert_eq!(script.left(), 10 - sent as usize);
+        assert_eq!(*told.lock().unwrap(), vec![Some(sent); sent as usize - 1]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_endless_policy_ends_with_the_request() {
     #[derive(Debug)]
     struct Always;

@@ -23,9 +23,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-pub use self::read::{
-    Query, RunRecord, SourceSummary, StoredError, StoredRecord,
-};
+pub use self::read::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 
@@ -120,18 +118,17 @@ impl SqliteCatalogue {
     }
 
     /// Closes the catalogue and moves what is left in the write-ahead log into the file. Without
-    /// this, that happens when it is opened next. Other clones of it cannot be used any more.
+    /// this, that happens when it is opened next. Does nothing while other clones are in use.
     ///
     /// # Errors
     /// If SQLite cannot close the file.
     pub async fn close(self) -> Result<(), RunError> {
-        let failed = |error| failed(&format!("close {}", self.0.file.display()), error);
-        self.0.readers.close().await;
-        let writer = Arc::into_inner(self.0).map(|inner| inner.writer.into_inner());
-        match writer {
-            Some(writer) => writer.close().await.map_err(failed),
-            None => Ok(()),
-        }
+        let Some(Inner { file, writer, readers, .. }) = Arc::into_inner(self.0) else {
+            return Ok(());
+        };
+        readers.close().await;
+        let closed = writer.into_inner().close().await;
+        closed.map_err(|error| failed(&format!("close {}", file.display()), error))
     }
 }
 
@@ -158,8 +155,11 @@ fn path_of(file: &Path) -> Result<PathBuf, RunError> {
 fn failed(what: &str, error: sqlx::Error) -> RunError {
     let code = error.as_database_error().and_then(|error| error.code());
     // SQLITE_BUSY and SQLITE_LOCKED, with their extended codes in the upper bits.
-    let busy = code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 5 | 6));
-    let hint = if busy { " (another program is writing to it; try again when it is done)" } else { "" };
+    let busy = code
+        .and_then(|code| code.parse::<u32>().ok())
+        .is_some_and(|code| matches!(code & 0xff, 5 | 6));
+    let hint =
+        if busy { " (another program is writing to it; try again when it is done)" } else { "" };
     RunError::new(Stage::Sink, format!("cannot {what}: {error}{hint}"))
         .with_transient(busy)
         .with_source(error)

@@ -65,7 +65,7 @@ pub(super) async fn place(
     }
 
     INSERT_PAYLOADS
-        .execute(conn, &[], new, |values, New { id, refs, content }| {
+        .execute(conn, new, |values, New { id, refs, content }| {
             values.add(id);
             values.add(content.place());
             values.add(&content.hash[..]);

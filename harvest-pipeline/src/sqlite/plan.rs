@@ -88,8 +88,7 @@ pub(super) fn plan<R>(
     }
     changed.sort_unstable_by_key(|(identifier, _)| *identifier);
     let writes = changed.into_iter();
-    plan.writes =
-        writes.map(|(_, it)| Write { entry: it.entry, payload: it.payload }).collect();
+    plan.writes = writes.map(|(_, it)| Write { entry: it.entry, payload: it.payload }).collect();
     plan.seen.sort_unstable();
     plan
 }

@@ -13,7 +13,24 @@ use crate::sinks::Line;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
-const PAGE: i64 = 256;
+const PAGE: i64 = 128;
+
+macro_rules! select_records {
+    () => {
+        "SELECT r.identifier, r.datestamp, r.sets, r.deleted, r.format, r.about, r.first_run,
+            r.last_run, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
+         FROM records r
+         JOIN pages g ON g.id = r.page
+         LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
+         WHERE r.source = ?1 AND NOT (?3 AND r.deleted) AND r.identifier "
+    };
+}
+
+macro_rules! order_records {
+    () => {
+        " ORDER BY r.identifier LIMIT ?4"
+    };
+}
 
 /// Which records to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,4 +162,224 @@ pub struct StoredError {
     pub tries: i64,
     /// The metadata, if there was any.
     pub body: Option<Vec<u8>>,
+}
+
+impl SqliteCatalogue {
+    /// The records that `query` asks for, ordered by source and identifier (by code point).
+    ///
+    /// They are read a page at a time, whatever their number. A harvest may go on meanwhile: a
+    /// record is then listed as it is when its page is read, and no record is listed twice.
+    #[must_use = "a stream does nothing until it is polled"]
+    pub fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>> {
+        let listing = Listing { catalogue: self, query, sources: None, after: None };
+        stream::try_unfold((listing, VecDeque::new()), async |(mut listing, mut page)| {
+            loop {
+                if let Some(record) = page.pop_front() {
+                    return Ok(Some((record, (listing, page))));
+                }
+                match listing.next_page().await? {
+                    Some(next) => page = next,
+                    None => return Ok(None),
+                }
+            }
+        })
+        .boxed()
+    }
+
+    /// All sources, ordered by name.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub async fn sources(&self) -> Result<Vec<SourceSummary>, RunError> {
+        let query = "SELECT s.name,
+                (SELECT count(*) FROM records r WHERE r.source = s.id AND NOT r.deleted),
+                (SELECT count(*) FROM records r WHERE r.source = s.id AND r.deleted),
+                (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved),
+                u.id, u.state, u.started, u.ended, u.error
+             FROM sources s
+             LEFT JOIN runs u ON u.id = (SELECT max(id) FROM runs WHERE source = s.id)
+             ORDER BY s.name";
+        let rows = sqlx::query(query).fetch_all(&self.0.readers).await;
+        let summaries = rows.and_then(|rows| rows.iter().map(summary).collect());
+        summaries.map_err(|error| self.unreadable(error))
+    }
+
+    /// What the catalogue holds of one source; `None` if it never saw it.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub async fn source(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError> {
+        Ok(self.sources().await?.into_iter().find(|summary| summary.source == *source))
+    }
+
+    /// The records of a source that failed, ordered by key; those that came through later only if
+    /// `resolved`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    pub async fn errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+    ) -> Result<Vec<StoredError>, RunError> {
+        let query = "SELECT e.key, e.stage, e.message, e.resolved, e.tries, e.body
+             FROM record_errors e JOIN sources s ON s.id = e.source
+             WHERE s.name = ? AND (? OR NOT e.resolved)
+             ORDER BY e.key";
+        let query = sqlx::query(query).bind(source.as_str()).bind(resolved);
+        let rows = query.fetch_all(&self.0.readers).await;
+        let error = |row: &SqliteRow| {
+            Ok(StoredError {
+                key: row.try_get(0)?,
+                stage: row.try_get(1)?,
+                message: row.try_get(2)?,
+                resolved: row.try_get(3)?,
+                tries: row.try_get(4)?,
+                body: row.try_get(5)?,
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(error).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, error: sqlx::Error) -> RunError {
+        failed(&format!("read {}", self.0.file.display()), error)
+    }
+}
+
+/// A walk over the records, source by source.
+struct Listing<'c> {
+    catalogue: &'c SqliteCatalogue,
+    query: Query,
+    /// The sources still to be listed; unknown before the first page.
+    sources: Option<VecDeque<(i64, SourceId)>>,
+    /// The last identifier that was listed of the first of them.
+    after: Option<String>,
+}
+
+impl Listing<'_> {
+    /// The next page, which is never empty.
+    async fn next_page(&mut self) -> Result<Option<VecDeque<StoredRecord>>, RunError> {
+        let mut sources = match self.sources.take() {
+            Some(sources) => sources,
+            None => self.find_sources().await.map_err(|error| self.catalogue.unreadable(error))?,
+        };
+        while let Some((id, source)) = sources.front() {
+            let page = self.read(*id, source).await?;
+            if let Some(last) = page.back() {
+                self.after = Some(last.identifier.clone());
+                self.sources = Some(sources);
+                return Ok(Some(page));
+            }
+            self.after = None;
+            sources.pop_front();
+        }
+        self.sources = Some(sources);
+        Ok(None)
+    }
+
+    async fn find_sources(&self) -> sqlx::Result<VecDeque<(i64, SourceId)>> {
+        let query = "SELECT id, name FROM sources WHERE ?1 IS NULL OR name = ?1 ORDER BY name";
+        let only = self.query.source.as_ref().map(SourceId::as_str);
+        let rows = sqlx::query(query).bind(only).fetch_all(&self.catalogue.0.readers).await?;
+        let sources = rows.iter().map(|row| {
+            let name: String = row.try_get(1)?;
+            Ok((row.try_get(0)?, SourceId::from(name)))
+        });
+        sources.collect()
+    }
+
+    async fn read(&self, id: i64, source: &SourceId) -> Result<VecDeque<StoredRecord>, RunError> {
+        let query = match self.after {
+            // Even the empty string is an identifier.
+            None => concat!(select_records!(), ">= '' AND ?2 IS NULL", order_records!()),
+            Some(_) => concat!(select_records!(), "> ?2", order_records!()),
+        };
+        let rows = sqlx::query(query)
+            .bind(id)
+            .bind(self.after.as_deref())
+            .bind(self.query.live_only)
+            .bind(PAGE)
+            .fetch_all(&self.catalogue.0.readers)
+            .await
+            .map_err(|error| self.catalogue.unreadable(error))?;
+        rows.iter().map(|row| self.record(row, source)).collect()
+    }
+
+    fn record(&self, row: &SqliteRow, source: &SourceId) -> Result<StoredRecord, RunError> {
+        let record = stored_record(row, source.clone());
+        let mut record = record.map_err(|error| self.catalogue.unreadable(error))?;
+        let content = content(row).map_err(|error| self.catalogue.unreadable(error))?;
+        if let Some((codec, size, body)) = content {
+            let metadata = codec::decode(codec, body, size)
+                .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
+            record.metadata = Some(metadata.map_err(|error| {
+                let message = format!(
+                    "the metadata of {} of {source} in {} is damaged: {error}; harvest the source \
+                     again from the beginning",
+                    record.identifier,
+                    self.catalogue.0.file.display()
+                );
+                RunError::new(Stage::Sink, message).with_source(error)
+            })?);
+        }
+        Ok(record)
+    }
+}
+
+fn stored_record(row: &SqliteRow, source: SourceId) -> sqlx::Result<StoredRecord> {
+    Ok(StoredRecord {
+        source,
+        identifier: row.try_get("identifier")?,
+        datestamp: row.try_get("datestamp")?,
+        sets: list(row, "sets")?,
+        deleted: row.try_get("deleted")?,
+        format: row.try_get("format")?,
+        metadata: None,
+        fields: row.try_get("fields")?,
+        abouts: list(row, "about")?,
+        request_url: row.try_get("request_url")?,
+        response_date: row.try_get("response_date")?,
+        harvested: row.try_get("received")?,
+        first_run: row.try_get("first_run")?,
+        last_run: row.try_get("last_run")?,
+    })
+}
+
+fn content(row: &SqliteRow) -> sqlx::Result<Option<(i64, usize, Vec<u8>)>> {
+    let Some(codec) = row.try_get::<Option<i64>, _>("codec")? else { return Ok(None) };
+    let size: i64 = row.try_get("size")?;
+    Ok(Some((codec, usize::try_from(size).unwrap_or(0), row.try_get("body")?)))
+}
+
+fn list(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<String>> {
+    let json: Option<&str> = row.try_get(column)?;
+    json.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: error.into(),
+    })
+}
+
+fn summary(row: &SqliteRow) -> sqlx::Result<SourceSummary> {
+    let name: String = row.try_get(0)?;
+    let count = |index: usize| -> sqlx::Result<u64> {
+        Ok(row.try_get::<i64, _>(index)?.try_into().unwrap_or(0))
+    };
+    let last_run = match row.try_get::<Option<i64>, _>(4)? {
+        None => None,
+        Some(id) => Some(RunRecord {
+            id,
+            state: row.try_get(5)?,
+            started: row.try_get(6)?,
+            ended: row.try_get(7)?,
+            error: row.try_get(8)?,
+        }),
+    };
+    Ok(SourceSummary {
+        source: name.into(),
+        live: count(1)?,
+        deleted: count(2)?,
+        errors: count(3)?,
+        last_run,
+    })
 }

@@ -23,13 +23,12 @@ pub(super) async fn migrate(conn: &mut SqliteConnection, file: &str) -> Result<(
     // Another process may have been faster while this one waited for the lock.
     let (version, empty) = self::version(&mut tx, file).await?;
     if version == 0 && !empty {
-        let message = format!(
-            "{file} is an SQLite database, but not a harvest catalogue; name another file"
-        );
+        let message =
+            format!("{file} is an SQLite database, but not a harvest catalogue; name another file");
         return Err(RunError::new(Stage::Sink, message));
     }
     for migration in &MIGRATIONS[version..] {
-        sqlx::raw_sql(migration).execute(&mut *tx).await.map_err(failed)?;
+        sqlx::raw_sql(*migration).execute(&mut *tx).await.map_err(failed)?;
     }
     let stamp = format!(
         "PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID};",

@@ -13,17 +13,19 @@ const SIZES: [usize; 3] = [100, 10, 1];
 
 /// New payloads.
 pub(super) static INSERT_PAYLOADS: LazyLock<Rows> = LazyLock::new(|| {
-    let head = "INSERT INTO payloads (id, place, hash, size, codec, refs, body, fields, issues)";
-    Rows::new(head, 0, "($, $, $, $, $, $, $, $, $)", "")
+    Rows::new(
+        "INSERT INTO payloads (id, place, hash, size, codec, refs, body, fields, issues)",
+        9,
+        "",
+    )
 });
 
-/// New versions of records, with source, page and run in front.
+/// New versions of records.
 pub(super) static PUT_RECORDS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
-        "INSERT INTO records (source, page, first_run, last_run,
-            identifier, deleted, datestamp, sets, about, format, digest, payload)",
-        3,
-        "(?1, ?2, ?3, ?3, $, $, $, $, $, $, $, $)",
+        "INSERT INTO records (source, identifier, deleted, datestamp, sets, about, format, digest,
+            payload, page, first_run, last_run)",
+        12,
         "ON CONFLICT DO UPDATE SET page = excluded.page, last_run = excluded.last_run,
             deleted = excluded.deleted, datestamp = excluded.datestamp, sets = excluded.sets,
             about = excluded.about, format = excluded.format, digest = excluded.digest,
@@ -32,51 +34,30 @@ pub(super) static PUT_RECORDS: LazyLock<Rows> = LazyLock::new(|| {
 });
 
 /// An `INSERT` of many rows.
-pub(super) struct Rows {
-    constants: usize,
-    sql: [(usize, Arc<str>); SIZES.len()],
-}
+pub(super) struct Rows([(usize, Arc<str>); SIZES.len()]);
 
 impl Rows {
-    /// `row` has a `$` for each value that differs from row to row, and `?1` … for the constants.
-    fn new(head: &str, constants: usize, row: &str, tail: &str) -> Self {
-        let sql = SIZES.map(|rows| {
-            let mut sql = format!("{head} VALUES ");
-            let mut parameter = constants;
-            for nth in 0..rows {
-                if nth > 0 {
-                    sql.push(',');
-                }
-                for c in row.chars() {
-                    if c == '$' {
-                        parameter += 1;
-                        sql.push_str(&format!("?{parameter}"));
-                    } else {
-                        sql.push(c);
-                    }
-                }
-            }
-            sql.push(' ');
-            sql.push_str(tail);
+    fn new(head: &str, columns: usize, tail: &str) -> Self {
+        // No numbered parameters: sqlx asks SQLite for the name of each, and SQLite looks through
+        // all that come before it.
+        let row = format!("({})", vec!["?"; columns].join(","));
+        Self(SIZES.map(|rows| {
+            let sql = format!("{head} VALUES {} {tail}", vec![&*row; rows].join(","));
             (rows, sql.into())
-        });
-        Self { constants, sql }
+        }))
     }
 
     /// Writes all `rows`; `bind` adds the values of one.
     pub(super) async fn execute<T>(
         &self,
         conn: &mut SqliteConnection,
-        constants: &[i64],
         rows: Vec<T>,
         bind: impl Fn(&mut Values, T),
     ) -> sqlx::Result<()> {
-        debug_assert_eq!(constants.len(), self.constants);
         let mut rows = rows.into_iter();
-        for (size, sql) in &self.sql {
+        for (size, sql) in &self.0 {
             while rows.len() >= *size {
                 let mut values = Values::default();
-                constants.iter().for_each(|constant| values.add(*constant));
                 rows.by_ref().take(*size).for_each(|row| bind(&mut values, row));
                 let arguments = values.arguments()?;
                 sqlx::query_with(AssertSqlSafe(Arc::clone(sql)), arguments)

@@ -29,7 +29,7 @@ impl From<sqlx::Error> for WriteError {
 }
 
 /// Stores all of the batch or nothing.
-pub(super) async fn write<R>(
+pub(super) async fn write<R: Sync>(
     conn: &mut SqliteConnection,
     run: OpenRun,
     batch: &ParsedBatch<R>,
@@ -87,7 +87,7 @@ async fn stored(
     stored.collect()
 }
 
-async fn insert_page<R>(
+async fn insert_page<R: Sync>(
     conn: &mut SqliteConnection,
     run: OpenRun,
     batch: &ParsedBatch<R>,
@@ -105,7 +105,7 @@ async fn insert_page<R>(
     Ok(inserted.last_insert_rowid())
 }
 
-async fn put_records<R>(
+async fn put_records<R: Sync>(
     conn: &mut SqliteConnection,
     run: OpenRun,
     page: i64,
@@ -130,7 +130,8 @@ async fn put_records<R>(
     let placed = payloads::place(conn, contents).await?;
     let rows = versions.into_iter().zip(placed).collect();
     PUT_RECORDS
-        .execute(conn, &[run.source, page, run.run], rows, |values, ((item, version), payload)| {
+        .execute(conn, rows, |values, ((item, version), payload)| {
+            values.add(run.source);
             values.add(&*item.identifier);
             values.add(payload.deleted);
             values.add(item.datestamp.as_deref());
@@ -139,11 +140,14 @@ async fn put_records<R>(
             values.add(item.payload().map(|payload| &*payload.format));
             values.add(&version.digest[..]);
             values.add(payload.id);
+            values.add(page);
+            values.add(run.run);
+            values.add(run.run);
         })
         .await
 }
 
-async fn note_seen<R>(
+async fn note_seen<R: Sync>(
     conn: &mut SqliteConnection,
     run: OpenRun,
     batch: &ParsedBatch<R>,
@@ -167,7 +171,7 @@ struct Errors<'a, R> {
     batch: &'a ParsedBatch<R>,
 }
 
-impl<R> Errors<'_, R> {
+impl<R: Sync> Errors<'_, R> {
     /// What failed before and came through now is no error any more.
     async fn resolve(&self, conn: &mut SqliteConnection, plan: &Plan) -> sqlx::Result<()> {
         let query = "SELECT EXISTS (SELECT 1 FROM record_errors WHERE source = ? AND NOT resolved)";
@@ -244,7 +248,7 @@ impl<R> Errors<'_, R> {
 }
 
 /// Raises the run's counters and sets the source's checkpoint.
-async fn advance<R>(
+async fn advance<R: Sync>(
     conn: &mut SqliteConnection,
     run: OpenRun,
     batch: &ParsedBatch<R>,

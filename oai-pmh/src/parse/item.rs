@@ -17,6 +17,12 @@ pub trait ListItem: Debug + Send + Sync + Unpin + Sized + Read + 'static {
 
     /// The header, where it has one.
     fn header(&self) -> Option<&Header>;
+
+    /// What a record fetched by itself is in this list.
+    fn from_record(record: Record) -> Option<Self>;
+
+    /// What a header alone tells; enough to know the item by.
+    fn from_header(header: Header) -> Option<Self>;
 }
 
 mod sealed {
@@ -45,6 +51,14 @@ impl ListItem for Record {
 
     fn header(&self) -> Option<&Header> {
         Some(&self.header)
+    }
+
+    fn from_record(record: Record) -> Option<Self> {
+        Some(record)
+    }
+
+    fn from_header(header: Header) -> Option<Self> {
+        Some(Self { header, metadata: None, abouts: Vec::new() })
     }
 }
 
@@ -95,6 +109,14 @@ impl ListItem for Header {
 
     fn header(&self) -> Option<&Header> {
         Some(self)
+    }
+
+    fn from_record(record: Record) -> Option<Self> {
+        Some(record.header)
+    }
+
+    fn from_header(header: Header) -> Option<Self> {
+        Some(header)
     }
 }
 
@@ -150,6 +172,14 @@ impl ListItem for Set {
     }
 
     fn header(&self) -> Option<&Header> {
+        None
+    }
+
+    fn from_record(_: Record) -> Option<Self> {
+        None
+    }
+
+    fn from_header(_: Header) -> Option<Self> {
         None
     }
 }

@@ -20,9 +20,10 @@ use crate::{Error, Result};
 /// ```
 /// use resync_core::retry::{Backoff, Retrying};
 /// # use resync_core::transport::Transport;
-/// # fn example(transport: impl Transport) -> impl Transport {
+/// # fn example<T: Transport>(transport: T) -> impl Transport {
 /// Retrying::new(transport, Backoff::default().retries(8))
 /// # }
+/// # let _ = example::<Box<dyn Transport>>;
 /// ```
 pub struct Retrying<T> {
     inner: T,
@@ -103,7 +104,11 @@ impl<T: Transport> Transport for Retrying<T> {
                 Err(error) => error.with_url(&request.url),
             };
             let elapsed = started.elapsed();
-            let Some(delay) = self.policy.next_delay(&Attempt::new(number, elapsed, &error)) else {
+            let delay = match request.max_retries() {
+                Some(most) if number > most => None,
+                _ => self.policy.next_delay(&Attempt::new(number, elapsed, &error)),
+            };
+            let Some(delay) = delay else {
                 return Err(error.with_attempts(number));
             };
             // The error's URL has lost its credentials.
@@ -116,7 +121,8 @@ impl<T: Transport> Transport for Retrying<T> {
                 "a request failed and will be sent again"
             );
             if let Some(observer) = &self.on_retry {
-                let of = self.policy.max_attempts();
+                let requested = request.max_retries().map(|most| most.saturating_add(1));
+                let of = self.policy.max_attempts().into_iter().chain(requested).min();
                 observer(&RetryEvent { number, of, delay, elapsed, error: &error, url });
             }
             sleep(delay).await;

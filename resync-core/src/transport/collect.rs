@@ -122,9 +122,10 @@ impl Response {
 
 // How long the body will be, where the server tells.
 fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
-    // RFC 9110 §8.6: a 304 tells the length of the body that it does not send. What is packed ends
-    // where its own format says.
-    if status == StatusCode::NOT_MODIFIED || headers.contains_key(header::CONTENT_ENCODING) {
+    // RFC 9110 §8.6: a 304 tells the length of the body that it does not send.
+    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    // What is packed ends where its own format says.
+    if bodiless || headers.contains_key(header::CONTENT_ENCODING) {
         return None;
     }
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()

@@ -33,12 +33,13 @@ pub use self::builder::HttpTransportBuilder;
 /// use std::time::Duration;
 /// use resync_core::transport::HttpTransport;
 ///
-/// # fn example() -> resync_core::Result<()> {
+/// # fn main() -> resync_core::Result<()> {
 /// let transport = HttpTransport::builder()
 ///     .user_agent("library-harvester/1.0")
 ///     .contact("harvest@library.example")
 ///     .read_timeout(Duration::from_secs(120))
 ///     .build()?;
+/// # drop(transport);
 /// # Ok(())
 /// # }
 /// ```

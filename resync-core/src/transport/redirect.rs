@@ -155,8 +155,11 @@ mod tests {
     }
 
     fn follow(request: &Request, status: u16, location: &str) -> Result<Option<Request>> {
-        let status = StatusCode::from_u16(status).expect("a status");
-        Redirects::default().follow(request, status, &to(location))
+        Redirects::default().follow(request, code(status), &to(location))
+    }
+
+    fn code(status: u16) -> StatusCode {
+        StatusCode::from_u16(status).unwrap()
     }
 
     #[test]

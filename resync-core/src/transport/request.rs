@@ -18,6 +18,7 @@ pub struct Request {
     /// Headers besides those every request carries.
     pub headers: HeaderMap,
     check: Option<Check>,
+    max_retries: Option<u32>,
 }
 
 type Check = Arc<dyn Fn(&Answer) -> Result<()> + Send + Sync>;
@@ -36,7 +37,7 @@ impl Request {
     /// A GET request.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::Get, url, headers: HeaderMap::new(), check: None }
+        Self { method: Method::Get, url, headers: HeaderMap::new(), check: None, max_retries: None }
     }
 
     /// A POST request with a form, already encoded.
@@ -50,6 +51,19 @@ impl Request {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    /// Sends it again at most so often, however patient the policy is.
+    #[must_use]
+    pub fn retry_at_most(mut self, retries: u32) -> Self {
+        self.max_retries = Some(retries);
+        self
+    }
+
+    /// How often it is sent again at most, where that was said.
+    #[must_use]
+    pub fn max_retries(&self) -> Option<u32> {
+        self.max_retries
     }
 
     /// Says what a good answer looks like.

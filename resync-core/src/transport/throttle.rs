@@ -76,6 +76,10 @@ impl Politeness {
         self.concurrency = requests;
         self
     }
+
+    fn permits(&self) -> usize {
+        self.concurrency.get().min(Semaphore::MAX_PERMITS)
+    }
 }
 
 impl Default for Politeness {
@@ -107,10 +111,9 @@ impl<T> Throttled<T> {
 
 impl Host {
     fn new(politeness: &Politeness) -> Self {
-        let permits = politeness.concurrency.get().min(Semaphore::MAX_PERMITS);
         let now = Instant::now();
         Self {
-            permits: Arc::new(Semaphore::new(permits)),
+            permits: Arc::new(Semaphore::new(politeness.permits())),
             turn: tokio::sync::Mutex::new(now),
             paused: Mutex::new(now),
         }
@@ -148,7 +151,7 @@ impl Host {
     fn is_needed(self: &Arc<Self>, politeness: &Politeness) -> bool {
         let now = Instant::now();
         Arc::strong_count(self) > 1
-            || self.permits.available_permits() < politeness.concurrency.get()
+            || self.permits.available_permits() < politeness.permits()
             || self.paused_until() > now
             || self.turn.try_lock().map_or(true, |turn| *turn > now)
     }
@@ -205,7 +208,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hosts_that_need_not_be_remembered_are_forgotten() {
-        let politeness = Politeness::default().interval(Duration::from_secs(10));
+        let politeness =
+            Politeness::default().interval(Duration::from_secs(10)).concurrency(NonZeroUsize::MAX);
         let throttled = Throttled::new(Instantly, politeness);
         let get = |n: usize| Request::get(format!("http://h{n}.example/").parse().unwrap());
         let count = || throttled.hosts.lock().unwrap().len();

@@ -1,0 +1,333 @@
+//! How fast records go into the SQLite catalogue, beside bare inserts of the same bytes.
+//!
+//! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [bare|raw|fields]`
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use harvest_pipeline::{
+    Batch, Checkpoint, Hold, Item, Parsed, ParsedBatch, Parser, Payload, Pipeline, Preparer, Query,
+    RecordError, Resume, Run, RunError, Sink, Source, SourceId, SqliteCatalogue, Summary, Written,
+};
+use serde::Serialize;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
+
+macro_rules! report {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+const BATCH: usize = 1000;
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let records: usize = std::env::args().nth(1).map_or(Ok(100_000), |arg| arg.parse())?;
+    let folder = std::env::temp_dir().join(format!("sqlite-throughput-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let bytes = (0..100).map(|n| record(n).len()).sum::<usize>() / 100;
+    report!("{records} records of about {bytes} bytes, {BATCH} a batch");
+
+    // Generating costs time too: take it out of both sides.
+    let started = Instant::now();
+    for number in 0..records {
+        std::hint::black_box(record(number));
+    }
+    let generate = started.elapsed();
+    report!("generating alone          {:>8.2} s", generate.as_secs_f64());
+
+    match std::env::args().nth(2).as_deref() {
+        Some("bare") => bare(&folder, records).await?,
+        Some("raw") => catalogue(&folder, records, false).await?,
+        Some("fields") => catalogue(&folder, records, true).await?,
+        _ => {
+            for _ in 0..3 {
+                bare(&folder, records).await?;
+                catalogue(&folder, records, false).await?;
+                catalogue(&folder, records, true).await?;
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder)?;
+    report!("peak memory               {}", peak_memory());
+    Ok(())
+}
+
+async fn bare(folder: &Path, records: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let file = folder.join("bare.db");
+    let took = bare_inserts(&file, records).await?;
+    rate("bare inserts", records, took);
+    report!("    {} kB", std::fs::metadata(&file)?.len() / 1000);
+    Ok(std::fs::remove_file(&file)?)
+}
+
+async fn catalogue(
+    folder: &Path,
+    records: usize,
+    parsed: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let file = folder.join("catalogue.db");
+    let catalogue = SqliteCatalogue::open(&file).await?;
+    let sink = Timed { inner: catalogue.clone(), spent: Mutex::default() };
+    report!("catalogue, {}", if parsed { "with fields" } else { "without fields" });
+    let summary = harvest(&sink, records, parsed, Resume::FromSink).await?;
+    rate("  first run", records, summary.elapsed);
+    sink.report(records);
+    let summary = harvest(&sink, records, parsed, Resume::Afresh).await?;
+    rate("  nothing changed", records, summary.elapsed);
+    sink.report(records);
+    let started = Instant::now();
+    let listed = catalogue.records(Query::all()).count().await;
+    rate("  listing", listed, started.elapsed());
+    drop(sink);
+    catalogue.close().await?;
+    report!("    {} kB", std::fs::metadata(&file)?.len() / 1000);
+    Ok(std::fs::remove_file(&file)?)
+}
+
+fn rate(what: &str, records: usize, took: Duration) {
+    let took = took.as_secs_f64();
+    report!("{what:<25} {took:>8.2} s  {:>9.0} records/s", records as f64 / took);
+}
+
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("unknown");
+    line.to_owned()
+}
+
+/// A record in oai_dc whose text differs from record to row as real ones do.
+fn record(number: usize) -> String {
+    let mut seed = number as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let mut word = || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        WORDS[(seed % WORDS.len() as u64) as usize]
+    };
+    let mut sentence = |words: usize| {
+        let words: Vec<_> = (0..words).map(|_| word()).collect();
+        words.join(" ")
+    };
+    format!(
+        "<oai_dc:dc xmlns:oai_dc=\"http://www.openarchives.org/OAI/2.0/oai_dc/\" \
+         xmlns:dc=\"http://purl.org/dc/elements/1.1/\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+         xsi:schemaLocation=\"http://www.openarchives.org/OAI/2.0/oai_dc/ \
+         http://www.openarchives.org/OAI/2.0/oai_dc.xsd\">\
+         <dc:title>{}</dc:title><dc:creator>{}</dc:creator><dc:creator>{}</dc:creator>\
+         <dc:subject>{}</dc:subject><dc:subject>{}</dc:subject>\
+         <dc:description>{}</dc:description><dc:date>20{:02}-0{}-1{}</dc:date>\
+         <dc:type>Article</dc:type><dc:format>application/pdf</dc:format>\
+         <dc:identifier>https://repository.example.org/items/{number}</dc:identifier>\
+         <dc:language>en</dc:language><dc:rights>{}</dc:rights></oai_dc:dc>",
+        sentence(9),
+        sentence(2),
+        sentence(2),
+        sentence(2),
+        sentence(3),
+        sentence(150),
+        number % 25,
+        number % 9 + 1,
+        number % 10,
+        sentence(6),
+    )
+}
+
+const WORDS: [&str; 64] = [
+    "archive",
+    "measurement",
+    "of",
+    "the",
+    "temperature",
+    "and",
+    "ocean",
+    "in",
+    "a",
+    "model",
+    "library",
+    "northern",
+    "history",
+    "analysis",
+    "quantum",
+    "field",
+    "with",
+    "data",
+    "survey",
+    "language",
+    "structure",
+    "on",
+    "river",
+    "city",
+    "protein",
+    "method",
+    "study",
+    "for",
+    "climate",
+    "records",
+    "water",
+    "species",
+    "digital",
+    "network",
+    "theory",
+    "electron",
+    "early",
+    "medieval",
+    "manuscript",
+    "signal",
+    "towards",
+    "from",
+    "observation",
+    "growth",
+    "variation",
+    "by",
+    "numerical",
+    "regional",
+    "education",
+    "policy",
+    "materials",
+    "surface",
+    "high",
+    "low",
+    "energy",
+    "catalogue",
+    "an",
+    "approach",
+    "social",
+    "between",
+    "soil",
+    "forest",
+    "linear",
+    "response",
+];
+
+#[derive(Debug)]
+struct Synthetic(usize);
+
+impl Source for Synthetic {
+    fn id(&self) -> SourceId {
+        "synthetic".into()
+    }
+
+    fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        let batches = (0..self.0.div_ceil(BATCH)).map(|number| {
+            let numbers = number * BATCH..((number + 1) * BATCH).min(self.0);
+            let items = numbers.map(|number| {
+                let payload = Payload::new("oai_dc", record(number));
+                Ok(Item::put(format!("oai:repository.example.org:{number:07}"), payload)
+                    .with_datestamp("2024-01-31T12:00:00Z")
+                    .with_sets(["com_1721.1_7622", "col_1721.1_7627"]))
+            });
+            let checkpoint = Checkpoint::new(1, &number)?;
+            Ok(Batch::new(number as u64, checkpoint).with_items(items.collect()))
+        });
+        stream::iter(batches).boxed()
+    }
+}
+
+async fn harvest(
+    sink: &Timed,
+    records: usize,
+    parsed: bool,
+    resume: Resume,
+) -> Result<Summary, RunError> {
+    let pipeline = Pipeline::new(Synthetic(records));
+    if parsed {
+        pipeline.parse(Fields).resume(resume).run(sink).await
+    } else {
+        pipeline.resume(resume).run(sink).await
+    }
+}
+
+/// Stands for a parser whose result is about as long as that of Dublin Core.
+struct Fields;
+
+impl Parser for Fields {
+    type Record = Vec<String>;
+
+    fn format(&self) -> &str {
+        "oai_dc"
+    }
+
+    fn parse(&self, _: &Item, payload: &Payload) -> Result<Parsed<Vec<String>>, RecordError> {
+        let text = String::from_utf8_lossy(&payload.body);
+        let values = text.split("<dc:").skip(1).filter_map(|element| element.split('>').nth(1));
+        Ok(Parsed::new(values.map(str::to_owned).collect()))
+    }
+}
+
+/// The catalogue, with a watch on how long it keeps the driver waiting.
+struct Timed {
+    inner: SqliteCatalogue,
+    spent: Mutex<Duration>,
+}
+
+impl Timed {
+    fn report(&self, records: usize) {
+        let spent = std::mem::take(&mut *self.spent.lock().unwrap_or_else(|it| it.into_inner()));
+        let per_thousand = spent.as_secs_f64() * 1e6 / records as f64;
+        report!("    on the critical path  {per_thousand:>8.2} ms per 1000 records");
+    }
+}
+
+#[async_trait]
+impl<R: Serialize + Send + Sync + 'static> Sink<R> for Timed {
+    async fn begin(&self, run: &Run) -> Result<Hold, RunError> {
+        Sink::<R>::begin(&self.inner, run).await
+    }
+
+    fn preparer(&self) -> Option<Arc<dyn Preparer<R>>> {
+        self.inner.preparer()
+    }
+
+    async fn write(&self, run: &Run, batch: ParsedBatch<R>) -> Result<Written, RunError> {
+        let started = Instant::now();
+        let written = self.inner.write(run, batch).await;
+        *self.spent.lock().unwrap_or_else(|it| it.into_inner()) += started.elapsed();
+        written
+    }
+
+    async fn finish(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
+        Sink::<R>::finish(&self.inner, run, summary).await
+    }
+}
+
+/// What one would write in an afternoon: identifier, datestamp and metadata, uncompressed, one
+/// transaction a batch, one prepared statement a record.
+async fn bare_inserts(file: &Path, records: usize) -> Result<Duration, sqlx::Error> {
+    let mut conn = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    sqlx::query("CREATE TABLE records (identifier TEXT PRIMARY KEY, datestamp TEXT, body TEXT)")
+        .execute(&mut conn)
+        .await?;
+    let started = Instant::now();
+    let source = Synthetic(records);
+    let mut batches = source.batches(None);
+    while let Some(Ok(batch)) = batches.next().await {
+        let mut tx = conn.begin().await?;
+        for item in batch.items.into_iter().flatten() {
+            let body = item.payload().map(|it| String::from_utf8_lossy(&it.body).into_owned());
+            sqlx::query("INSERT INTO records VALUES (?, ?, ?)")
+                .bind(item.identifier)
+                .bind(item.datestamp)
+                .bind(body)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+    }
+    let took = started.elapsed();
+    conn.close().await?;
+    Ok(took)
+}

@@ -1,0 +1,289 @@
+//! The way through a list, page after page, on a task of its own.
+//!
+//! While one page is parsed and used, the next is fetched: its token is found at the end of the
+//! page before that is parsed. No more than one page is fetched ahead of the one in use.
+
+use resync_core::transport::{Answer, Payload};
+use resync_core::xml::{Issue, IssueKind, Mode};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::Client;
+use super::exchange::{Asking, peek_token};
+use super::known::Known;
+use crate::parse::ListItem;
+use crate::{
+    Error, ErrorCode, Flow, Granularity, Page, Paging, Reason, Request, Result, Selection, Verdict,
+};
+
+/// What happens on the way.
+#[derive(Debug)]
+pub(super) enum Event<T> {
+    Page(Page<T>),
+    End(Verdict),
+    Failed(Error),
+}
+
+/// Why a walk stopped before its end.
+pub(super) enum Halt {
+    /// Nobody reads the list any more.
+    Dropped,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+pub(super) struct Walker<T> {
+    pub(super) client: Client,
+    /// The list's first request.
+    pub(super) request: Request,
+    pub(super) paging: Paging,
+    pub(super) known: Known,
+    pub(super) asking: Asking,
+    /// Whether the tokens on the pages lead through a part of the list only.
+    pub(super) is_isolating: bool,
+    events: mpsc::Sender<Event<T>>,
+}
+
+/// A request under way. Dropping it ends the exchange.
+struct Fetch(JoinSet<Result<Answer>>);
+
+impl Fetch {
+    async fn answer(mut self) -> Result<Answer> {
+        match self.0.join_next().await {
+            Some(Ok(answer)) => answer,
+            _ => Err(Error::not_oai("the request was given up")),
+        }
+    }
+}
+
+impl<T: ListItem> Walker<T> {
+    pub(super) fn new(client: Client, request: Request, events: mpsc::Sender<Event<T>>) -> Self {
+        let paging = Paging::new(client.settings.paging);
+        let paging = match selection(&request) {
+            Some(selection) => paging.selected_by(selection),
+            None => paging,
+        };
+        Self {
+            client,
+            request,
+            paging,
+            known: Known::default(),
+            asking: Asking::default(),
+            is_isolating: false,
+            events,
+        }
+    }
+
+    pub(super) async fn run(mut self, token: Option<String>) {
+        let event = match self.list(token).await {
+            Ok(()) => Event::End(self.paging.verdict()),
+            Err(Halt::Failed(error)) => Event::Failed(error),
+            Err(Halt::Dropped) => return,
+        };
+        // Nobody may be there to hear it.
+        let _ = self.events.send(event).await;
+    }
+
+    /// Follows the list to its end, with whatever it takes.
+    async fn list(&mut self, token: Option<String>) -> Result<(), Halt> {
+        let mut restarts = 0;
+        let mut next = match token {
+            Some(token) => self.resume(token),
+            None => self.request.clone(),
+        };
+        loop {
+            let error = match self.chain(next).await {
+                Err(Halt::Failed(error)) => error,
+                end => return end,
+            };
+            if error.has_code(&ErrorCode::BadResumptionToken) {
+                // Tokens expire, and some can be used only once (§3.5): all that is left is to
+                // begin anew, and to skip what is known.
+                if restarts == self.client.settings.restarts {
+                    self.paging.miss(Reason::TokenRejected(error.to_string()));
+                    return Ok(());
+                }
+                restarts += 1;
+                tracing::warn!(%error, restarts, "the list is begun anew");
+                self.known.recall().map_err(spool_error)?;
+                self.paging.restart();
+            } else if self.downgrade(&error) {
+                tracing::warn!(%error, "the repository does not take seconds: asking for days");
+            } else if self.client.settings.refetch && error.is_server_failure() {
+                return self.isolate(error).await;
+            } else {
+                return Err(error.into());
+            }
+            next = self.request.clone();
+        }
+    }
+
+    /// Follows one chain of tokens to its end.
+    pub(super) async fn chain(&mut self, first: Request) -> Result<(), Halt> {
+        let mut fetch = self.fetch(&first);
+        let mut asked = first;
+        loop {
+            let answer = match fetch.answer().await {
+                Ok(answer) => answer,
+                Err(error) => return Err(error.into()),
+            };
+            let ahead = peek_token(&answer).filter(|token| self.paging.is_new(token)).map(|token| {
+                let request = self.resume(token);
+                (self.fetch(&request), request)
+            });
+            let flow = match self.page(answer).await {
+                Err(Halt::Failed(error)) => {
+                    if let Some(again) = self.verbatim(&asked, &error) {
+                        fetch = again;
+                        continue;
+                    }
+                    return Err(Halt::Failed(error.with_url(&asked.url(&self.client.base))));
+                }
+                flow => flow?,
+            };
+            let Flow::Next(token) = flow else { return Ok(()) };
+            let request = self.resume(token.value);
+            fetch = match ahead {
+                Some((fetch, peeked)) if peeked == request => fetch,
+                _ => self.fetch(&request),
+            };
+            asked = request;
+        }
+    }
+
+    /// Reads a page and hands it on, part by part.
+    async fn page(&mut self, answer: Answer) -> Result<Flow, Halt> {
+        let mut parts = self.parse(answer);
+        let mut flow = Flow::SamePage;
+        while let Some(part) = parts.recv().await {
+            let mut part = part?;
+            flow = self.paging.accept(&part);
+            self.mend(&mut part).await?;
+            self.deliver(part).await?;
+        }
+        match flow {
+            Flow::SamePage => Err(Error::not_oai("the parser stopped halfway").into()),
+            flow => Ok(flow),
+        }
+    }
+
+    /// Parses on a thread of its own, so that it holds up neither the network nor other lists.
+    fn parse(&self, answer: Answer) -> mpsc::Receiver<Result<Page<T>>> {
+        let (sender, receiver) = mpsc::channel(1);
+        let parser = self.client.settings.parser;
+        let charset = answer.charset();
+        tokio::task::spawn_blocking(move || match answer.payload {
+            Payload::Memory(body) => {
+                // Whoever asked may have gone.
+                let _ = sender.blocking_send(parser.page(body, charset.as_deref()));
+            }
+            Payload::Spooled(spool) => {
+                let body = match spool.reader() {
+                    Ok(body) => body,
+                    Err(error) => return drop(sender.blocking_send(Err(spool_error(error)))),
+                };
+                let mut parts = parser.parts(body, charset.as_deref());
+                while let Some(part) = parts.next_part().transpose() {
+                    if sender.blocking_send(part).is_err() {
+                        return;
+                    }
+                }
+            }
+            _ => {}
+        });
+        receiver
+    }
+
+    /// Fetches the broken records of a page by themselves: often they are broken only there.
+    async fn mend(&mut self, page: &mut Page<T>) -> Result<(), Halt> {
+        if !self.client.settings.refetch || self.client.settings.mode == Mode::Strict {
+            return Ok(());
+        }
+        let Some(prefix) = selection(&self.request).map(|s| s.metadata_prefix().to_owned()) else {
+            return Ok(());
+        };
+        for item in &mut page.items {
+            let Err(broken) = item else { continue };
+            let Some(identifier) = broken.identifier.clone() else { continue };
+            match self.client.get_record(&identifier, &prefix).await {
+                Ok(reply) => {
+                    let detail = format!("broken in the list ({}), but not alone", broken.message);
+                    let issue = Issue::new(IssueKind::Refetched, broken.at, detail);
+                    page.issues.push(issue.in_record(&identifier));
+                    page.issues.append(reply.issues);
+                    if let Some(mended) = T::from_record(reply.body) {
+                        *item = Ok(mended);
+                    }
+                }
+                Err(error) => broken.message += &format!("; fetched alone: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn deliver(&mut self, mut page: Page<T>) -> Result<(), Halt> {
+        page.items.retain(|item| !matches!(item, Ok(item) if self.known.contains(item)));
+        page.items.iter().flatten().for_each(|item| self.known.insert(item));
+        self.known.spill().map_err(spool_error)?;
+        if self.is_isolating {
+            page.token = None;
+        }
+        self.events.send(Event::Page(page)).await.map_err(|_| Halt::Dropped)
+    }
+
+    fn fetch(&self, request: &Request) -> Fetch {
+        let (client, request, asking) = (self.client.clone(), request.clone(), self.asking);
+        let mut task = JoinSet::new();
+        task.spawn(async move { client.ask(&request, asking).await });
+        Fetch(task)
+    }
+
+    fn resume(&self, token: String) -> Request {
+        Request::Resume { verb: T::VERB, token }
+    }
+
+    /// A second try for servers that do not decode tokens: theirs must be sent as they are.
+    fn verbatim(&mut self, asked: &Request, error: &Error) -> Option<Fetch> {
+        let is_encoded = asked.verbatim_url(&self.client.base) != asked.url(&self.client.base);
+        if !error.has_code(&ErrorCode::BadResumptionToken) || self.asking.is_verbatim || !is_encoded
+        {
+            return None;
+        }
+        self.asking.is_verbatim = true;
+        Some(self.fetch(asked))
+    }
+
+    /// Asks for days where seconds are refused, whatever the repository says its granularity is.
+    fn downgrade(&mut self, error: &Error) -> bool {
+        let (Request::ListRecords(selection) | Request::ListIdentifiers(selection)) =
+            &mut self.request
+        else {
+            return false;
+        };
+        let days = selection.time_span().at(Granularity::Day);
+        if !error.has_code(&ErrorCode::BadArgument) || days == *selection.time_span() {
+            return false;
+        }
+        *selection = selection.clone().window(days);
+        self.paging = Paging::new(self.client.settings.paging).selected_by(selection);
+        true
+    }
+}
+
+/// What a list was selected by.
+pub(super) fn selection(request: &Request) -> Option<&Selection> {
+    match request {
+        Request::ListRecords(selection) | Request::ListIdentifiers(selection) => Some(selection),
+        _ => None,
+    }
+}
+
+fn spool_error(error: std::io::Error) -> Error {
+    let what = "a temporary file cannot be used";
+    resync_core::Error::new(resync_core::ErrorKind::Io, what).with_source(error).into()
+}
