@@ -42,6 +42,8 @@ pub struct Paging {
     item_count: u64,
     empty_run: u32,
     announced: Option<u64>,
+    outside_window: u64,
+    outside_set: u64,
     suspicious: Vec<Reason>,
     truncated: Vec<Reason>,
 }
@@ -52,8 +54,6 @@ type Seed = BuildHasherDefault<DefaultHasher>;
 struct Current {
     hash: u64,
     items: u64,
-    outside_window: u64,
-    outside_set: u64,
 }
 
 /// How patient [`Paging`] is.
@@ -128,10 +128,11 @@ pub enum Reason {
         /// What came.
         received: u64,
     },
-    /// Most records of a page lie outside of the time span that was asked for.
-    DateFilterLost,
-    /// Most records of a page are not in the set that was asked for.
-    SetFilterLost,
+    /// So many records lie outside of the time span that was asked for: the repository, or its
+    /// resumption token, forgets it.
+    OutsideWindow(u64),
+    /// So many records are not in the set that was asked for.
+    OutsideSet(u64),
     /// The repository reported errors beside the list.
     ErrorsReported(String),
     /// The repository did not accept its own token, and starting over did not help.
@@ -166,6 +167,8 @@ impl Paging {
             item_count: 0,
             empty_run: 0,
             announced: None,
+            outside_window: 0,
+            outside_set: 0,
             suspicious: Vec::new(),
             truncated: Vec::new(),
         }
@@ -193,12 +196,6 @@ impl Paging {
         if let Some(size) = page.token.as_ref().and_then(|token| token.complete_list_size) {
             // Zero is what servers say who do not know.
             self.announced = (size > 0).then_some(size);
-        }
-        if current.outside_window * 2 > current.items {
-            self.suspect(Reason::DateFilterLost);
-        }
-        if current.outside_set * 2 > current.items {
-            self.suspect(Reason::SetFilterLost);
         }
         if !page.errors.is_empty() && (current.items > 0 || self.page_count > 1) {
             let errors: Vec<_> = page.errors.iter().map(ToString::to_string).collect();
@@ -238,6 +235,8 @@ impl Paging {
     /// Takes over what was noticed on a part of the list.
     #[cfg(feature = "client")]
     pub(crate) fn absorb(&mut self, part: Self) {
+        self.outside_window += part.outside_window;
+        self.outside_set += part.outside_set;
         part.suspicious.into_iter().for_each(|reason| self.suspect(reason));
         self.truncated.extend(part.truncated);
     }
@@ -250,6 +249,8 @@ impl Paging {
         *self = Self {
             suspicious: std::mem::take(&mut self.suspicious),
             truncated: std::mem::take(&mut self.truncated),
+            outside_window: self.outside_window,
+            outside_set: self.outside_set,
             ..kept
         };
     }
@@ -263,10 +264,16 @@ impl Paging {
     /// Whether the list was complete, judged by what has been seen so far.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
+        let outside = [
+            (self.outside_window, Reason::OutsideWindow as fn(u64) -> Reason),
+            (self.outside_set, Reason::OutsideSet),
+        ];
+        let outside = outside.into_iter().filter(|(n, _)| *n > 0).map(|(n, reason)| reason(n));
+        let suspicious: Vec<_> = self.suspicious.iter().cloned().chain(outside).collect();
         if !self.truncated.is_empty() {
             Verdict::Truncated(self.truncated.clone())
-        } else if !self.suspicious.is_empty() {
-            Verdict::Suspicious(self.suspicious.clone())
+        } else if !suspicious.is_empty() {
+            Verdict::Suspicious(suspicious)
         } else {
             Verdict::Complete
         }
@@ -281,13 +288,13 @@ impl Paging {
         let seconds = stamp.map(|stamp| stamp.time().timestamp());
         self.current.hash = self.current.hash.wrapping_add(hash((item.key(), seconds)));
         if stamp.is_some_and(|stamp| !self.window.contains(stamp)) {
-            self.current.outside_window += 1;
+            self.outside_window += 1;
         }
         if let (Some(set), Some(header)) = (&self.set, header)
             && !header.sets.is_empty()
             && !header.sets.iter().any(|spec| is_in_set(spec, set))
         {
-            self.current.outside_set += 1;
+            self.outside_set += 1;
         }
     }
 
@@ -355,10 +362,10 @@ impl fmt::Display for Reason {
                 f,
                 "the list broke off without an end token after {received} of {announced} items"
             ),
-            Self::DateFilterLost => {
-                f.write_str("the repository ignores the time span it was asked for")
+            Self::OutsideWindow(n) => {
+                write!(f, "{n} records lie outside of the time span that was asked for")
             }
-            Self::SetFilterLost => f.write_str("the repository ignores the set it was asked for"),
+            Self::OutsideSet(n) => write!(f, "{n} records are not in the set that was asked for"),
             Self::ErrorsReported(errors) => write!(f, "the repository also reported {errors}"),
             Self::TokenRejected(error) => {
                 write!(f, "the repository does not accept its own resumption token: {error}")

@@ -104,10 +104,14 @@ impl Client {
     }
 }
 
-/// A static repository's file (the static repository specification, §3) answers every request: it
+/// Tells a web page from an answer, and lets a file answer. A static repository's file (the static repository specification, §3) answers every request: it
 /// holds all there is.
 fn translate(answer: Answer, request: &Request) -> Result<Answer> {
     let head = answer.payload.head(HEAD).map_err(unreadable)?;
+    if is_html(head.trim_ascii_start()) && memmem::find(&head, b"OAI-PMH").is_none() {
+        let error = Error::not_oai("the answer is an HTML page: is this the base URL?");
+        return Err(error.with_url(&answer.url));
+    }
     if memmem::find(&head, static_repository::NAMESPACE.as_bytes()).is_none() {
         return Ok(answer);
     }

@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// What to do with answers that are broken; tolerant by default. In strict mode broken records
-    /// are not fetched again either.
+    /// are not fetched again either, and lists that the server fails at are not taken apart.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.settings.parser = self.settings.parser.mode(mode);
@@ -233,6 +233,11 @@ impl Client {
         let granularity = self.identify().await?.body.granularity;
         let window = selection.time_span().at(granularity);
         Ok(selection.window(window))
+    }
+
+    /// Whether more is asked for than the list itself, where the list is broken.
+    fn takes_apart(&self) -> bool {
+        self.settings.refetch && self.settings.mode == Mode::Tolerant
     }
 
     async fn ask_single<T: Send + 'static>(

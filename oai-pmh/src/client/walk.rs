@@ -4,7 +4,7 @@
 //! page before that is parsed. No more than one page is fetched ahead of the one in use.
 
 use resync_core::transport::{Answer, Payload};
-use resync_core::xml::{Issue, IssueKind, Mode};
+use resync_core::xml::{Issue, IssueKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -114,7 +114,7 @@ impl<T: ListItem> Walker<T> {
                 self.paging.restart();
             } else if self.downgrade(&error) {
                 tracing::warn!(%error, "the repository does not take seconds: asking for days");
-            } else if self.client.settings.refetch && error.is_server_failure() {
+            } else if self.client.takes_apart() && error.is_server_failure() {
                 return self.isolate(error).await;
             } else {
                 return Err(error.into());
@@ -201,7 +201,7 @@ impl<T: ListItem> Walker<T> {
 
     /// Fetches the broken records of a page by themselves: often they are broken only there.
     async fn mend(&mut self, page: &mut Page<T>) -> Result<(), Halt> {
-        if !self.client.settings.refetch || self.client.settings.mode == Mode::Strict {
+        if !self.client.takes_apart() {
             return Ok(());
         }
         let Some(prefix) = selection(&self.request).map(|s| s.metadata_prefix().to_owned()) else {

@@ -233,6 +233,11 @@ impl<T: ListItem, R: Read> Parts<T, R> {
                 // Read.
             } else if self.names.is(cursor, &child, T::VERB.name())? {
                 self.list = child.name().to_owned();
+                if child.is_empty() {
+                    cursor.skip()?;
+                    self.at = cursor.offset();
+                    continue;
+                }
                 self.outer = Arc::new(cursor.bindings());
                 self.place = Place::List;
                 self.at = cursor.offset();

@@ -38,7 +38,7 @@ enum State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
-    // Whatever it is; only gzip is recognised.
+    // Whatever it is; gzip is recognised, and zlib as compressors write it.
     Anything,
     Gzip,
     Deflate,
@@ -56,8 +56,8 @@ enum Found {
 }
 
 impl Unpacker {
-    /// What the answer's headers ask for. With `sniff`, a gzip body that no header announces is
-    /// unpacked too.
+    /// What the answer's headers ask for. With `sniff`, a gzip or zlib body that no header
+    /// announces is unpacked too.
     ///
     /// # Errors
     /// `Unexpected` when a coding is one that we did not ask for and do not know.
@@ -230,7 +230,13 @@ impl Expected {
             return None;
         }
         match self {
-            Self::Anything | Self::Gzip => Some(Found::Plain),
+            // RFC 1950 §2.2, with the flags of the three usual levels: no text begins so.
+            Self::Anything => match seen {
+                [0x78] => None,
+                [0x78, 0x01 | 0x9c | 0xda, ..] => Some(Found::Zlib),
+                _ => Some(Found::Plain),
+            },
+            Self::Gzip => Some(Found::Plain),
             Self::Member => Some(Found::Nothing),
             Self::Deflate => {
                 const XML: &[u8] = b"<?xml";
@@ -317,6 +323,7 @@ mod tests {
             ("members", &["gzip"], member_after_member),
             ("padding after the end", &["gzip"], padded),
             ("zlib", &["deflate"], zlib(XML)),
+            ("zlib without a header", &[], zlib(XML)),
             ("bare deflate", &["deflate"], deflate(XML)),
             ("two codings in one header", &["deflate, gzip"], gzip(&zlib(XML))),
             ("two codings in two headers", &["deflate", "gzip"], gzip(&deflate(XML))),

@@ -70,6 +70,7 @@ pub struct Element<'a> {
     namespace: Option<&'a str>,
     /// Offset of the `<` in the text.
     start: usize,
+    is_empty: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -316,7 +317,13 @@ impl<'a> Cursor<'a> {
     pub fn raw(&mut self, element: &Element<'a>) -> Result<RawXml, ParseError> {
         let depth = self.open.len();
         let outer = self.scope.outer_of(depth).unwrap_or_else(|| Arc::clone(self.outer));
-        let watch = Watch::new(&outer, |prefix| element.declares(prefix));
+        let own: Vec<&str> =
+            element.attributes().filter_map(|(name, _)| declared_prefix(name)).collect();
+        let watch = Watch::new(&outer, &own);
+        if element.namespace.is_none() && !element.prefix().is_empty() {
+            let what = format!("the prefix {} is not declared", element.prefix());
+            return Err(self.error(ParseErrorKind::Syntax, what));
+        }
         let used = watch.used_by_root(element.name, element.colon, element.rest());
         let skipped = self.run_over(&watch)?;
         let range = element.start..self.offset();
@@ -435,7 +442,7 @@ impl<'a> Cursor<'a> {
         }
         self.open.push(Open { name, is_empty });
         let colon = memchr::memchr(b':', name.as_bytes());
-        let mut element = Element { tag, name, colon, namespace: None, start };
+        let mut element = Element { tag, name, colon, namespace: None, start, is_empty };
         if end < tag.len() {
             self.declare(&element)?;
         }
@@ -586,6 +593,12 @@ impl<'a> Element<'a> {
         self.start
     }
 
+    /// Whether it is written as one tag, `<name/>`.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
     /// The attributes, names and values as written. What is not an attribute ends the list.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'a> {
@@ -594,10 +607,6 @@ impl<'a> Element<'a> {
 
     fn rest(&self) -> &'a str {
         &self.tag[self.name.len()..]
-    }
-
-    fn declares(&self, prefix: &str) -> bool {
-        self.attributes().any(|(name, _)| declared_prefix(name) == Some(prefix))
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Watch<'b> {
     default: u64,
     /// Bits of the prefixes.
     prefixes: Vec<(&'b str, u64)>,
+    /// The prefixes that are declared; `None` where nobody wants to know.
+    declared: Option<Vec<&'b str>>,
 }
 
 /// What was passed over.
@@ -37,12 +39,16 @@ pub(super) struct ScanError {
 }
 
 impl<'b> Watch<'b> {
-    /// Watches all bindings but those that the element declares anew itself.
-    pub(super) fn new(outer: &'b Bindings, is_declared: impl Fn(&str) -> bool) -> Self {
-        let mut watch = Self::default();
+    /// Watches all bindings but those that the element declares anew itself, its `own`; and that
+    /// every prefix is declared.
+    pub(super) fn new(outer: &'b Bindings, own: &[&'b str]) -> Self {
+        let mut declared = vec!["xml"];
+        declared.extend_from_slice(own);
+        declared.extend(outer.iter().map(|(prefix, _)| prefix));
+        let mut watch = Self { declared: Some(declared), ..Self::default() };
         let bits = (0..Bindings::TRACKED).map(|n| 1 << n);
         for ((prefix, _), bit) in outer.iter().zip(bits) {
-            if is_declared(prefix) {
+            if own.contains(&prefix) {
                 continue;
             }
             if prefix.is_empty() {
@@ -91,6 +97,9 @@ pub(super) fn skip_element<'a>(
 
     open.clear();
     open.push(name.as_bytes());
+    // The prefix of the last tag: most tags have the same.
+    let mut familiar: &[u8] = b"";
+    let mut inner: Vec<&[u8]> = Vec::new();
     let mut skipped = Skipped { end: from, used: 0, declaration: false };
     let mut at = from;
     loop {
@@ -175,7 +184,23 @@ pub(super) fn skip_element<'a>(
                     }
                     end += 1;
                 }
-                skipped.used |= watch.used_by(name, colon, &rest[attributes..end]);
+                let attributes = &rest[attributes..end];
+                skipped.used |= watch.used_by(name, colon, attributes);
+                if let Some(declared) = &watch.declared {
+                    inner.extend(inner_declarations(attributes));
+                    let prefix = &name[..colon.unwrap_or(0)];
+                    if prefix != familiar && !prefix.is_empty() {
+                        let is = |known: &[u8]| known == prefix;
+                        if !declared.iter().any(|known| is(known.as_bytes()))
+                            && !inner.iter().any(|known| is(known))
+                        {
+                            let prefix = String::from_utf8_lossy(prefix);
+                            let what = format!("the prefix {prefix} is not declared");
+                            return fail(ParseErrorKind::Syntax, at, &what);
+                        }
+                        familiar = prefix;
+                    }
+                }
                 if rest[end - 1] != b'/' {
                     if open.len() >= limits.depth {
                         return fail(ParseErrorKind::Limit, at, "elements are nested too deeply");
@@ -187,4 +212,14 @@ pub(super) fn skip_element<'a>(
             _ => return fail(ParseErrorKind::Syntax, at, "a < that begins no tag"),
         }
     }
+}
+
+/// The prefixes that a tag inside declares. Where their scope ends is not kept: a prefix used
+/// behind it goes unnoticed.
+fn inner_declarations(attributes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memmem::find_iter(attributes, b"xmlns:").map(|at| {
+        let name = &attributes[at + "xmlns:".len()..];
+        let end = name.iter().position(|b| *b == b'=' || b.is_ascii_whitespace());
+        &name[..end.unwrap_or(name.len())]
+    })
 }

@@ -39,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         x.error("idDoesNotExist", "").status(404)
     })
     .ask(Ask::Record("oai:x:404")),
-    row("no_set_hierarchy", "ListSets is answered noSetHierarchy", oai(&["noSetHierarchy"]), |x| {
+    row("no_set_hierarchy", "ListSets is answered noSetHierarchy", Empty, |x| {
         if x.is("ListSets") {
             x.reply(r#"<error code="noSetHierarchy"/>"#)
         } else {
