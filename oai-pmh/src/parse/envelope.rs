@@ -31,11 +31,11 @@ impl Names {
         element: &Element<'_>,
         local: &str,
     ) -> Result<bool, ParseError> {
-        if element.local() != local {
-            return Ok(false);
-        }
-        if element.namespace() == Some(NAMESPACE) {
+        if element.is(NAMESPACE, local) {
             return Ok(true);
+        }
+        if element.local() != local || element.namespace() == Some(NAMESPACE) {
+            return Ok(false);
         }
         if !self.reported {
             self.reported = true;

@@ -73,6 +73,9 @@ impl<T: ListItem> Parts<T, io::Empty> {
 }
 
 impl<T: ListItem, R: Read> Parts<T, R> {
+    /// For how many items room is made in advance at most.
+    const RESERVED: usize = 10_000;
+
     pub(super) fn windows(parser: Parser, windows: Windows<R>) -> Self {
         Self::new(parser, Body::Windows(windows))
     }
@@ -271,7 +274,15 @@ impl<T: ListItem, R: Read> Parts<T, R> {
                     return Err(cursor.error(ParseErrorKind::Limit, what).into());
                 }
                 match T::read(cursor, &mut self.names, &child) {
-                    Ok(item) => self.items.push(Ok(item)),
+                    Ok(item) => {
+                        if self.items.is_empty() {
+                            // As many again as fit behind it, if they are all of its size.
+                            let size = cursor.offset() - child.start();
+                            let rest = text.len() - cursor.offset();
+                            self.items.reserve((rest / size).min(Self::RESERVED) + 2);
+                        }
+                        self.items.push(Ok(item));
+                    }
                     Err(error) => {
                         let is_cut_off = error.kind() == ParseErrorKind::Truncated;
                         if self.parser.mode == Mode::Strict

@@ -109,6 +109,36 @@ pub(super) fn unescape<'a>(
     Ok(Cow::Owned(text))
 }
 
+/// Normalises line ends and drops what XML forbids; for CDATA, where there are no references.
+///
+/// # Errors
+/// In strict mode, where something would have to be repaired.
+pub(super) fn normalise<'a>(
+    raw: &'a str,
+    at: u64,
+    repairs: &mut Repairs<'_>,
+) -> Result<Cow<'a, str>, ParseError> {
+    let mut text = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(special) = rest.find(|c| c == '\r' || !is_allowed(c)) {
+        text.push_str(&rest[..special]);
+        rest = &rest[special..];
+        let here = at + (raw.len() - rest.len()) as u64;
+        rest = match rest.strip_prefix('\r') {
+            Some(after) => {
+                text.push('\n');
+                after.strip_prefix('\n').unwrap_or(after)
+            }
+            None => repairs.illegal_character(rest, here)?,
+        };
+    }
+    if text.is_empty() {
+        return Ok(Cow::Borrowed(rest));
+    }
+    text.push_str(rest);
+    Ok(Cow::Owned(text))
+}
+
 /// Where repairs are allowed, or refused, and written down.
 pub(super) struct Repairs<'i> {
     pub(super) mode: Mode,

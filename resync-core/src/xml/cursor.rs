@@ -1,14 +1,11 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use quick_xml::Reader;
-use quick_xml::errors::IllFormedError;
-use quick_xml::events::Event;
-
 use super::chars::{self, Repairs};
 use super::repair::repair;
-use super::scan::{ScanError, Watch, skip_element};
+use super::scan::{ScanError, Skipped, Watch, skip_element};
 use super::scope::Scope;
+use super::token::{Tag, Token, Tokens, is_same};
 use super::{Bindings, IssueKind, Issues, Limits, Mode, ParseError, ParseErrorKind, RawXml};
 
 static NO_BINDINGS: LazyLock<Arc<Bindings>> = LazyLock::new(Arc::default);
@@ -42,14 +39,12 @@ pub struct Cursor<'a> {
     base: u64,
     mode: Mode,
     limits: Limits,
-    reader: Reader<&'a [u8]>,
-    /// Offset in the text of where the reader began.
-    origin: usize,
+    tokens: Tokens<'a>,
     outer: &'a Arc<Bindings>,
     scope: Scope<'a>,
     open: Vec<Open<'a>>,
     /// For `skip_element`, kept to save allocating it anew.
-    skipping: Vec<&'a [u8]>,
+    skipping: Vec<&'a str>,
     issues: Issues,
 }
 
@@ -63,14 +58,10 @@ struct Open<'a> {
 /// An element that has been entered.
 #[derive(Clone, Copy, Debug)]
 pub struct Element<'a> {
-    /// What stands between `<` and `>` or `/>`.
-    tag: &'a str,
-    name: &'a str,
-    colon: Option<usize>,
+    tag: Tag<'a>,
     namespace: Option<&'a str>,
     /// Offset of the `<` in the text.
     start: usize,
-    is_empty: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -114,8 +105,7 @@ impl<'a> Cursor<'a> {
             base,
             mode: Mode::default(),
             limits: Limits::default(),
-            reader: reader(&text[from..]),
-            origin: from,
+            tokens: Tokens::new(text, from),
             outer,
             scope: Scope::new(outer),
             open: Vec::new(),
@@ -141,7 +131,7 @@ impl<'a> Cursor<'a> {
     /// Where it stands: byte offset in the text.
     #[must_use]
     pub fn offset(&self) -> usize {
-        self.origin + usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+        self.tokens.at
     }
 
     /// Where it stands: byte offset in the document.
@@ -204,32 +194,24 @@ impl<'a> Cursor<'a> {
         }
         loop {
             let start = self.offset();
-            match self.event()? {
-                Event::Start(_) => return self.enter(start, false).map(Some),
-                Event::Empty(_) => return self.enter(start, true).map(Some),
-                Event::End(end) => {
-                    self.close(&end, start)?;
+            match self.token()? {
+                Token::Start(tag) => return self.enter(start, &tag).map(Some),
+                Token::End(name) => {
+                    self.close(name, start)?;
                     return Ok(None);
                 }
-                Event::Text(text) if text.trim_ascii().is_empty() => {}
-                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
-                    let found: String = self.text[start..self.offset()].chars().take(40).collect();
-                    let detail = format!("text where only elements belong: {:?}", found.trim());
+                Token::Text(text) if is_blank(text) => {}
+                Token::Text(text) | Token::CData(text) => {
+                    let found: String = text.trim().chars().take(40).collect();
+                    let detail = format!("text where only elements belong: {found:?}");
                     let at = self.base + start as u64;
                     self.repairs().note(IssueKind::StrayText, at, detail)?;
                 }
-                Event::Decl(_) if self.text[..start].trim_ascii().is_empty() && self.base == 0 => {
-                    if start > 0 && !self.text.starts_with('\u{FEFF}') {
-                        self.note(IssueKind::StrayText, "white space before the declaration")?;
-                    }
-                }
-                Event::Decl(_) => {
-                    self.note(IssueKind::NestedDeclaration, "an XML declaration in the middle")?;
-                }
-                Event::DocType(doctype) => self.doctype(&doctype)?,
-                Event::Comment(_) | Event::PI(_) => {}
-                Event::Eof if self.open.is_empty() => return Ok(None),
-                Event::Eof => return Err(self.truncated()),
+                Token::Instruction(instruction) => self.instruction(instruction, start)?,
+                Token::Doctype { has_definitions } => self.doctype(has_definitions)?,
+                Token::Comment => {}
+                Token::Eof if self.open.is_empty() => return Ok(None),
+                Token::Eof => return Err(self.truncated()),
             }
         }
     }
@@ -247,46 +229,40 @@ impl<'a> Cursor<'a> {
         }
         let mut whole: Option<Cow<'a, str>> = None;
         let begin = self.offset();
-        let mut run = begin;
         loop {
             let start = self.offset();
-            let event = self.event()?;
             if start - begin > self.limits.text {
                 return Err(self.error(ParseErrorKind::Limit, "a value is too long"));
             }
-            if matches!(event, Event::Text(_) | Event::GeneralRef(_)) {
-                continue;
-            }
-            self.flush(run..start, &mut whole)?;
-            match event {
-                Event::End(end) => {
-                    self.close(&end, start)?;
+            match self.token()? {
+                Token::Text(text) => {
+                    let at = self.base + start as u64;
+                    let text = chars::unescape(text, at, &mut self.repairs())?;
+                    push(&mut whole, text);
+                }
+                Token::CData(data) => {
+                    let at = self.base + start as u64 + "<![CDATA[".len() as u64;
+                    let data = chars::normalise(data, at, &mut self.repairs())?;
+                    push(&mut whole, data);
+                }
+                Token::End(name) => {
+                    self.close(name, start)?;
                     if self.open.len() < depth {
                         return Ok(whole.unwrap_or_default());
                     }
                 }
-                Event::Start(_) => {
-                    self.enter(start, false)?;
+                Token::Start(tag) => {
+                    self.enter(start, &tag)?;
+                    if tag.is_empty {
+                        self.leave();
+                    }
                     self.note(IssueKind::UnknownElement, "an element inside a value")?;
                 }
-                Event::Empty(_) => {
-                    self.enter(start, true)?;
-                    self.leave();
-                    self.note(IssueKind::UnknownElement, "an element inside a value")?;
-                }
-                Event::CData(data) => {
-                    let at = self.base + start as u64 + "<![CDATA[".len() as u64;
-                    let data = self.without_illegal(&data, at)?;
-                    push(&mut whole, Cow::Owned(data));
-                }
-                Event::Decl(_) => {
-                    self.note(IssueKind::NestedDeclaration, "an XML declaration in a value")?;
-                }
-                Event::DocType(doctype) => self.doctype(&doctype)?,
-                Event::Eof => return Err(self.truncated()),
-                _ => {}
+                Token::Instruction(instruction) => self.instruction(instruction, start)?,
+                Token::Doctype { has_definitions } => self.doctype(has_definitions)?,
+                Token::Comment => {}
+                Token::Eof => return Err(self.truncated()),
             }
-            run = self.offset();
         }
     }
 
@@ -324,7 +300,7 @@ impl<'a> Cursor<'a> {
             let what = format!("the prefix {} is not declared", element.prefix());
             return Err(self.error(ParseErrorKind::Syntax, what));
         }
-        let used = watch.used_by_root(element.name, element.colon, element.rest());
+        let used = watch.used_by(element.prefix(), element.tag.attributes());
         let skipped = self.run_over(&watch)?;
         let range = element.start..self.offset();
         let (used, has_declaration) =
@@ -355,7 +331,7 @@ impl<'a> Cursor<'a> {
         if self.next_child()?.is_none() {
             return Ok(Some(only));
         }
-        let detail = format!("several elements inside <{}>", outer.name);
+        let detail = format!("several elements inside <{}>", outer.name());
         self.note(IssueKind::RepeatedElement, detail)?;
         self.skip()?;
         while self.next_child()?.is_some() {
@@ -409,41 +385,19 @@ impl<'a> Cursor<'a> {
         )
     }
 
-    fn event(&mut self) -> Result<Event<'a>, ParseError> {
-        self.reader.read_event().map_err(|error| {
-            let at = self.base + self.origin as u64 + self.reader.error_position();
-            match error {
-                quick_xml::Error::Syntax(what) => {
-                    ParseError::new(ParseErrorKind::Truncated, at, what.to_string())
-                }
-                quick_xml::Error::IllFormed(IllFormedError::MissingEndTag(name)) => {
-                    ParseError::new(
-                        ParseErrorKind::Truncated,
-                        at,
-                        format!("<{name}> is not closed"),
-                    )
-                }
-                error => ParseError::new(ParseErrorKind::Syntax, at, error.to_string()),
-            }
+    fn token(&mut self) -> Result<Token<'a>, ParseError> {
+        self.tokens.next().map_err(|error| {
+            ParseError::new(error.kind, self.base + error.at as u64, error.what)
         })
     }
 
-    fn enter(&mut self, start: usize, is_empty: bool) -> Result<Element<'a>, ParseError> {
-        let closing = if is_empty { 2 } else { 1 };
-        let tag = &self.text[start + 1..self.offset() - closing];
-        let end = tag.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(tag.len());
-        let name = &tag[..end];
-        if !name.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | ':')) {
-            let at = self.base + start as u64;
-            return Err(ParseError::new(ParseErrorKind::Syntax, at, "a < that begins no tag"));
-        }
+    fn enter(&mut self, start: usize, tag: &Tag<'a>) -> Result<Element<'a>, ParseError> {
         if self.open.len() >= self.limits.depth {
             return Err(self.error(ParseErrorKind::Limit, "elements are nested too deeply"));
         }
-        self.open.push(Open { name, is_empty });
-        let colon = memchr::memchr(b':', name.as_bytes());
-        let mut element = Element { tag, name, colon, namespace: None, start, is_empty };
-        if end < tag.len() {
+        self.open.push(Open { name: tag.name(), is_empty: tag.is_empty });
+        let mut element = Element { tag: *tag, namespace: None, start };
+        if !tag.attributes().is_empty() {
             self.declare(&element)?;
         }
         element.namespace = self.scope.resolve(element.prefix());
@@ -467,9 +421,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn close(&mut self, end: &str, start: usize) -> Result<(), ParseError> {
-        let end = end.trim_ascii_end();
         match self.open.last() {
-            Some(open) if open.name == end => {
+            Some(open) if is_same(open.name, end) => {
                 self.leave();
                 Ok(())
             }
@@ -490,7 +443,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over the element just entered; `None` where it is empty.
-    fn run_over(&mut self, watch: &Watch<'_>) -> Result<Option<super::scan::Skipped>, ParseError> {
+    fn run_over(&mut self, watch: &Watch<'_>) -> Result<Option<Skipped>, ParseError> {
         let Some(open) = self.open.last() else { return Ok(None) };
         let skipped = if open.is_empty {
             None
@@ -502,44 +455,32 @@ impl<'a> Cursor<'a> {
             let skipped = result.map_err(|ScanError { kind, at, what }| {
                 ParseError::new(kind, self.base + at as u64, what)
             })?;
-            self.reader = reader(&self.text[skipped.end..]);
-            self.origin = skipped.end;
+            self.tokens.at = skipped.end;
             Some(skipped)
         };
         self.leave();
         Ok(skipped)
     }
 
-    fn flush(
-        &mut self,
-        run: std::ops::Range<usize>,
-        whole: &mut Option<Cow<'a, str>>,
-    ) -> Result<(), ParseError> {
-        if !run.is_empty() {
-            let at = self.base + run.start as u64;
-            let text = chars::unescape(&self.text[run], at, &mut self.repairs())?;
-            push(whole, text);
+    /// An instruction: passed over, but for an XML declaration that is not at the beginning.
+    fn instruction(&mut self, instruction: &str, start: usize) -> Result<(), ParseError> {
+        if !super::is_xml_declaration(instruction) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// The content of a CDATA section: no references in there, but the same characters.
-    fn without_illegal(&mut self, data: &str, at: u64) -> Result<String, ParseError> {
-        let data = data.replace("\r\n", "\n").replace('\r', "\n");
-        let mut clean = String::with_capacity(data.len());
-        let mut rest = data.as_str();
-        while let Some(illegal) = rest.find(|c| !chars::is_allowed(c)) {
-            clean.push_str(&rest[..illegal]);
-            rest = self.repairs().illegal_character(&rest[illegal..], at)?;
+        let before = self.text[..start].trim_start_matches('\u{FEFF}');
+        if self.base > 0 || !is_blank(before) {
+            self.note(IssueKind::NestedDeclaration, "an XML declaration in the middle")
+        } else if before.is_empty() {
+            Ok(())
+        } else {
+            self.note(IssueKind::StrayText, "white space before the declaration")
         }
-        clean.push_str(rest);
-        Ok(clean)
     }
 
     /// A document type declaration: passed over when it only names one, refused when it brings
     /// definitions of its own, which no metadata format needs and attackers do.
-    fn doctype(&mut self, doctype: &str) -> Result<(), ParseError> {
-        if doctype.contains('[') {
+    fn doctype(&mut self, has_definitions: bool) -> Result<(), ParseError> {
+        if has_definitions {
             let what = "the document brings a document type definition of its own";
             return Err(self.error(ParseErrorKind::Doctype, what));
         }
@@ -560,19 +501,19 @@ impl<'a> Element<'a> {
     /// The name without its prefix.
     #[must_use]
     pub fn local(&self) -> &'a str {
-        self.colon.map_or(self.name, |colon| &self.name[colon + 1..])
+        self.tag.colon.map_or(self.name(), |colon| &self.name()[colon + 1..])
     }
 
     /// The prefix; empty where there is none.
     #[must_use]
     pub fn prefix(&self) -> &'a str {
-        self.colon.map_or("", |colon| &self.name[..colon])
+        self.tag.prefix()
     }
 
     /// The name as written, with its prefix.
     #[must_use]
     pub fn name(&self) -> &'a str {
-        self.name
+        self.tag.name()
     }
 
     /// The namespace; `None` where the element is in none, or its prefix is bound to none.
@@ -584,7 +525,7 @@ impl<'a> Element<'a> {
     /// Whether it has this namespace and this name.
     #[must_use]
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        self.local() == local && self.namespace == Some(namespace)
+        is_same(self.local(), local) && self.namespace.is_some_and(|own| is_same(own, namespace))
     }
 
     /// Where its start tag begins: byte offset in the text.
@@ -596,17 +537,13 @@ impl<'a> Element<'a> {
     /// Whether it is written as one tag, `<name/>`.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.is_empty
+        self.tag.is_empty
     }
 
     /// The attributes, names and values as written. What is not an attribute ends the list.
     #[must_use]
     pub fn attributes(&self) -> Attributes<'a> {
-        Attributes { rest: self.rest() }
-    }
-
-    fn rest(&self) -> &'a str {
-        &self.tag[self.name.len()..]
+        Attributes { rest: self.tag.attributes() }
     }
 }
 
@@ -645,15 +582,8 @@ fn push<'a>(whole: &mut Option<Cow<'a, str>>, piece: Cow<'a, str>) {
     }
 }
 
-fn reader(text: &str) -> Reader<&[u8]> {
-    let mut reader = Reader::from_str(text);
-    let config = reader.config_mut();
-    // End tags are compared here: the reader is begun anew behind every element passed over.
-    config.allow_unmatched_ends = true;
-    config.check_end_names = false;
-    // Reported, or refused, where text is read.
-    config.allow_dangling_amp = true;
-    reader
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_whitespace())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod issue;
 mod repair;
 mod scan;
 mod scope;
+mod token;
 mod windows;
 
 pub use self::chars::text_of;
@@ -71,4 +72,11 @@ impl Default for Limits {
             records: 10_000_000,
         }
     }
+}
+
+/// Whether this is an XML declaration rather than another instruction.
+fn is_xml_declaration(instruction: &str) -> bool {
+    instruction.strip_prefix("xml").is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace())
+    })
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::token::is_same;
+
 /// Namespace bindings that hold outside a piece of text, prefix and URI; the default namespace has
 /// the empty prefix. URIs are as written, references unresolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +24,7 @@ impl Bindings {
     /// The namespace that a prefix stands for.
     #[must_use]
     pub fn uri(&self, prefix: &str) -> Option<&str> {
-        self.iter().find(|(known, _)| *known == prefix).map(|(_, uri)| uri)
+        self.iter().find(|(known, _)| is_same(known, prefix)).map(|(_, uri)| uri)
     }
 
     /// All of them.
@@ -75,7 +77,7 @@ impl<'a> Scope<'a> {
 
     /// The namespace that a prefix stands for; an empty URI takes the default namespace away.
     pub(super) fn resolve(&self, prefix: &str) -> Option<&'a str> {
-        let uri = match self.declared.iter().rev().find(|declared| declared.prefix == prefix) {
+        let uri = match self.declared.iter().rev().find(|declared| is_same(declared.prefix, prefix)) {
             Some(declared) => declared.uri,
             None => self.inherited.uri(prefix)?,
         };
