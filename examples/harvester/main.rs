@@ -1,1 +1,55 @@
-fn main() {}
+//! `harvester`: brings the records of repositories into a database, completely, or says what is
+//! missing.
+//!
+//! The command line is read in [`args`]; each command is a module. Results go to standard output
+//! ([`output`]), everything else to standard error ([`progress`], [`findings`]), and [`report`] has
+//! the exit statuses and what is to be said when something fails.
+
+mod args;
+mod database;
+mod findings;
+mod harvest;
+mod json;
+mod network;
+mod oai;
+mod output;
+mod progress;
+mod records;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, CommandLine};
+use crate::progress::Console;
+use crate::report::{Failure, Status};
+
+fn main() -> ExitCode {
+    let CommandLine { command, global } = CommandLine::parse();
+    let console = Console::new(global.quiet, global.verbose);
+    console.listen();
+
+    // Fetching takes little; parsing, formatting and writing have threads of their own. Each thread
+    // more keeps memory for itself, which is a good part of what a list needs.
+    let threads = if matches!(command, Command::Oai(_)) { 1 } else { 2 };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(async {
+            match command {
+                Command::Oai(command) => oai::run(command, &global, &console).await,
+                Command::Harvest(args) => harvest::run(&args, &global, &console).await,
+                Command::Records(args) => records::run(&args, &global).await,
+            }
+        }),
+        Err(error) => Err(Failure::new(format!("no threads can be started: {error}"))),
+    };
+    let status: Status = ended.unwrap_or_else(|failure| {
+        if let Some(text) = failure.text() {
+            console.error(&text);
+        }
+        failure.status
+    });
+    status.into()
+}

@@ -30,6 +30,7 @@ pub use self::sqlite::{
     Query, RunRecord, SourceSummary, SqliteCatalogue, StoredError, StoredRecord,
 };
 
-// OAI-PMH: enable these two lines together with src/oai_pmh.rs.
-// #[cfg(feature = "oai-pmh")] mod oai_pmh;
-// #[cfg(feature = "oai-pmh")] pub use self::oai_pmh::OaiPmhSource;
+#[cfg(feature = "oai-pmh")]
+mod oai_pmh;
+#[cfg(feature = "oai-pmh")]
+pub use self::oai_pmh::OaiPmhSource;

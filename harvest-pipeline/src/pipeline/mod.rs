@@ -2,8 +2,6 @@
 
 mod driver;
 mod process;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::num::NonZeroUsize;

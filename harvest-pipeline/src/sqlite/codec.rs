@@ -1,57 +1,104 @@
 //! How metadata is kept in a row.
 
-use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
+use std::sync::Arc;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::dict::DecoderDictionary;
 
-/// The body is the metadata.
-const STORED: i64 = 0;
-/// The body is a zstd frame.
-const ZSTD: i64 = 1;
+use super::dictionary::Dictionary;
 
 /// Faster than the default and, for records of a few kilobytes, hardly larger.
-const LEVEL: i32 = 1;
-/// Smaller than this, a frame saves nothing worth its header.
-const WORTH_IT: usize = 200;
+pub(super) const LEVEL: i32 = 1;
 
-thread_local! {
-    // Setting up a context costs more than compressing one record with it.
-    static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
-        RefCell::new(Compressor::new(LEVEL).ok());
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
-        RefCell::new(Decompressor::new().ok());
+/// Smaller than this, a frame saves nothing worth its header.
+const WORTH_IT: usize = 64;
+
+/// The form of a body.
+#[derive(Clone, Debug)]
+pub(super) enum Codec {
+    /// It is the metadata.
+    Plain,
+    /// It is a zstd frame.
+    Zstd,
+    /// It is a zstd frame made with this dictionary.
+    Dictionary(Arc<Dictionary>),
 }
 
-/// The form in which `metadata` is kept, and the number that says which.
-pub(super) fn encode(metadata: &[u8]) -> (i64, Vec<u8>) {
-    if metadata.len() >= WORTH_IT {
-        let compressed = COMPRESSOR.with_borrow_mut(|it| it.as_mut()?.compress(metadata).ok());
-        if let Some(mut compressed) = compressed
+/// The number that says [`Codec::Plain`].
+pub(super) const PLAIN: i64 = 0;
+/// The number that says [`Codec::Zstd`]. Above it are the rows of dictionaries.
+pub(super) const ZSTD: i64 = 1;
+
+/// Compresses the metadata of one batch. Setting it up costs more than compressing one record.
+pub(super) struct Encoder<'d> {
+    dictionary: Option<&'d Arc<Dictionary>>,
+    compressor: Option<Compressor<'d>>,
+}
+
+impl<'d> Encoder<'d> {
+    pub(super) fn new(dictionary: Option<&'d Arc<Dictionary>>) -> Self {
+        let compressor = match dictionary {
+            Some(it) => Compressor::with_prepared_dictionary(&it.encoder),
+            None => Compressor::new(LEVEL),
+        };
+        Self { dictionary, compressor: compressor.ok() }
+    }
+
+    /// The form in which `metadata` is kept.
+    pub(super) fn encode(&mut self, metadata: &[u8]) -> (Codec, Vec<u8>) {
+        if metadata.len() >= WORTH_IT
+            && let Some(compressor) = &mut self.compressor
+            && let Ok(compressed) = compressor.compress(metadata)
             && compressed.len() < metadata.len()
         {
-            // It was allocated for the worst case.
-            compressed.shrink_to_fit();
-            return (ZSTD, compressed);
+            // It was allocated for the worst case; what is kept until it is written should not be.
+            let compressed = compressed.as_slice().to_vec();
+            let codec = self.dictionary.cloned().map_or(Codec::Zstd, Codec::Dictionary);
+            return (codec, compressed);
         }
+        (Codec::Plain, metadata.to_vec())
     }
-    (STORED, metadata.to_vec())
 }
 
-/// The metadata, `size` bytes of it.
-pub(super) fn decode(codec: i64, body: Vec<u8>, size: usize) -> io::Result<Vec<u8>> {
-    let metadata = match codec {
-        STORED => body,
-        ZSTD => DECOMPRESSOR.with_borrow_mut(|it| {
-            let it = it.as_mut().ok_or_else(|| io::Error::other("zstd cannot be set up"))?;
-            it.decompress(&body, size)
-        })?,
-        _ => return Err(io::Error::other(format!("unknown codec {codec}"))),
-    };
-    if metadata.len() == size {
-        Ok(metadata)
-    } else {
-        Err(io::Error::other(format!("{} bytes instead of {size}", metadata.len())))
+/// The dictionaries that some rows need, by their own rows.
+pub(super) type Dictionaries = HashMap<i64, Arc<DecoderDictionary<'static>>>;
+
+/// Gives back the metadata of some rows. Setting it up costs more than reading one record.
+pub(super) struct Decoder<'d> {
+    dictionaries: &'d Dictionaries,
+    decompressors: HashMap<i64, Decompressor<'d>>,
+}
+
+impl<'d> Decoder<'d> {
+    pub(super) fn new(dictionaries: &'d Dictionaries) -> Self {
+        Self { dictionaries, decompressors: HashMap::new() }
+    }
+
+    /// The metadata, `size` bytes of it.
+    pub(super) fn decode(&mut self, codec: i64, body: &[u8], size: usize) -> io::Result<Vec<u8>> {
+        let metadata = match codec {
+            PLAIN => body.to_vec(),
+            _ => self.decompressor(codec)?.decompress(body, size)?,
+        };
+        if metadata.len() == size {
+            Ok(metadata)
+        } else {
+            Err(io::Error::other(format!("{} bytes instead of {size}", metadata.len())))
+        }
+    }
+
+    fn decompressor(&mut self, codec: i64) -> io::Result<&mut Decompressor<'d>> {
+        Ok(match self.decompressors.entry(codec) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(match self.dictionaries.get(&codec) {
+                Some(dictionary) => Decompressor::with_prepared_dictionary(dictionary)?,
+                None if codec == ZSTD => Decompressor::new()?,
+                None => return Err(io::Error::other(format!("dictionary {codec} is missing"))),
+            }),
+        })
     }
 }
 
@@ -59,22 +106,43 @@ pub(super) fn decode(codec: i64, body: Vec<u8>, size: usize) -> io::Result<Vec<u
 mod tests {
     use super::*;
 
+    fn sample(n: usize) -> Vec<u8> {
+        format!("<dc:title>{n}</dc:title><dc:type>article</dc:type>").repeat(3).into_bytes()
+    }
+
     #[test]
     fn what_is_kept_comes_back() {
-        for metadata in [&b""[..], b"<dc/>", &b"<title>x</title>".repeat(1000)] {
-            let (codec, body) = encode(metadata);
-            assert!(body.len() <= metadata.len());
-            assert_eq!(decode(codec, body, metadata.len()).unwrap(), metadata);
+        let samples: Vec<_> = (0..300).map(sample).collect();
+        let bytes = zstd::dict::from_samples(&samples, 1024).unwrap();
+        let dictionaries = Dictionaries::from([(7, Arc::new(DecoderDictionary::copy(&bytes)))]);
+        let dictionary = Arc::new(Dictionary::new(bytes, 7));
+        for metadata in [&b""[..], b"<dc/>", &sample(1), &b"<title>x</title>".repeat(1000)] {
+            for dictionary in [None, Some(&dictionary)] {
+                let (codec, body) = Encoder::new(dictionary).encode(metadata);
+                assert!(body.len() <= metadata.len());
+                let codec = match codec {
+                    Codec::Plain => PLAIN,
+                    Codec::Zstd => ZSTD,
+                    Codec::Dictionary(it) => it.id().unwrap(),
+                };
+                assert_eq!(codec == PLAIN, metadata.len() < WORTH_IT);
+                let back =
+                    Decoder::new(&dictionaries).decode(codec, &body, metadata.len()).unwrap();
+                assert_eq!(back, metadata);
+            }
         }
-        assert_eq!(encode(&b"<title>x</title>".repeat(1000)).0, ZSTD);
     }
 
     #[test]
     fn damage_is_an_error() {
-        let metadata = b"<title>x</title>".repeat(1000);
-        let (codec, body) = encode(&metadata);
-        assert!(decode(codec, body[..body.len() / 2].to_vec(), metadata.len()).is_err());
-        assert!(decode(codec, body.clone(), metadata.len() + 1).is_err());
-        assert!(decode(9, body, metadata.len()).is_err());
+        let metadata = sample(1);
+        let (_, body) = Encoder::new(None).encode(&metadata);
+        let size = metadata.len();
+        let none = Dictionaries::new();
+        let mut decoder = Decoder::new(&none);
+        assert_eq!(decoder.decode(ZSTD, &body, size).unwrap(), metadata);
+        assert!(decoder.decode(ZSTD, &body[..body.len() / 2], size).is_err());
+        assert!(decoder.decode(ZSTD, &body, size + 1).is_err());
+        assert!(decoder.decode(9, &body, size).is_err());
     }
 }

@@ -1,9 +1,12 @@
 //! Payloads, addressed by content: the same metadata with the same fields is kept once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
 
+use super::codec::{Codec, PLAIN, ZSTD};
+use super::dictionary::Dictionary;
 use super::prepare::{Content, json};
 use super::statement::INSERT_PAYLOADS;
 
@@ -23,10 +26,13 @@ struct New {
 /// Stores contents that are not there yet and lets go of those that are not needed any more.
 ///
 /// Each comes with the payload that its record has so far. A tombstone (no content) keeps that.
+///
+/// Also returned is the dictionary that was stored with them, if one was, and its row.
 pub(super) async fn place(
     conn: &mut SqliteConnection,
+    source: i64,
     contents: Vec<(Option<Content>, Option<i64>)>,
-) -> sqlx::Result<Vec<Placed>> {
+) -> sqlx::Result<(Vec<Placed>, NewDictionary)> {
     let existing = existing(conn, &contents).await?;
     let last: Option<i64> =
         sqlx::query("SELECT max(id) FROM payloads").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -64,13 +70,28 @@ pub(super) async fn place(
         placed.push(Placed { id: Some(id), deleted: false });
     }
 
+    let dictionary = insert_dictionary(conn, source, &new).await?;
+    let rows = new.into_iter().map(|new| {
+        let codec = match &new.content.codec {
+            Codec::Plain => PLAIN,
+            Codec::Zstd => ZSTD,
+            Codec::Dictionary(used) => match (used.id(), &dictionary) {
+                (Some(id), _) => id,
+                (None, Some((stored, id))) if Arc::ptr_eq(stored, used) => *id,
+                // A row that could never be read again must not be written.
+                (None, _) => return Err(sqlx::Error::Protocol("two dictionaries".to_owned())),
+            },
+        };
+        Ok((new, codec))
+    });
+    let rows = rows.collect::<sqlx::Result<_>>()?;
     INSERT_PAYLOADS
-        .execute(conn, new, |values, New { id, refs, content }| {
+        .execute(conn, rows, |values, (New { id, refs, content }, codec)| {
             values.add(id);
             values.add(content.place());
             values.add(&content.hash[..]);
             values.add(content.size as i64);
-            values.add(content.codec);
+            values.add(codec);
             values.add(refs);
             values.add(content.body);
             values.add(content.fields);
@@ -78,7 +99,27 @@ pub(super) async fn place(
         })
         .await?;
     count_references(conn, references).await?;
-    Ok(placed)
+    Ok((placed, dictionary))
+}
+
+/// A dictionary that got its row in a transaction which is not committed yet.
+pub(super) type NewDictionary = Option<(Arc<Dictionary>, i64)>;
+
+async fn insert_dictionary(
+    conn: &mut SqliteConnection,
+    source: i64,
+    new: &[New],
+) -> sqlx::Result<NewDictionary> {
+    let mut used = new.iter().filter_map(|new| match &new.content.codec {
+        Codec::Dictionary(dictionary) if dictionary.id().is_none() => Some(Arc::clone(dictionary)),
+        _ => None,
+    });
+    let Some(dictionary) = used.next() else { return Ok(None) };
+    let query = "INSERT INTO dictionaries (id, source, body)
+                 SELECT ifnull(max(id), ?) + 1, ?, ? FROM dictionaries";
+    let inserted =
+        sqlx::query(query).bind(ZSTD).bind(source).bind(&*dictionary.bytes).execute(conn).await?;
+    Ok(Some((dictionary, inserted.last_insert_rowid())))
 }
 
 impl Content {

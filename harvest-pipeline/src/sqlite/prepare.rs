@@ -1,10 +1,14 @@
 //! The part of storing that needs no database: hashing, compressing, writing JSON.
 
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::codec;
-use crate::batch::{Item, Payload};
+use super::Inner;
+use super::codec::{Codec, Encoder};
+use crate::batch::{Change, Item, Payload};
 use crate::error::{RecordError, Stage};
 use crate::parser::Issue;
 use crate::sink::{Entry, ParsedBatch, Preparer};
@@ -25,7 +29,7 @@ pub(super) struct Version {
 pub(super) struct Content {
     pub(super) hash: [u8; 32],
     pub(super) size: usize,
-    pub(super) codec: i64,
+    pub(super) codec: Codec,
     pub(super) body: Vec<u8>,
     pub(super) fields: Option<String>,
     pub(super) issues: Option<String>,
@@ -39,30 +43,56 @@ impl Content {
     }
 }
 
-pub(super) struct Prepare;
+pub(super) struct Prepare(pub(super) Arc<Inner>);
 
 impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
-        batch.prepared = Some(Box::new(prepare(batch)));
+        let prepared = prepare(&self.0, batch);
+        for (entry, version) in batch.entries.iter_mut().zip(&prepared) {
+            // The compressed form is what is stored; the page that this is a slice of can go.
+            if let (Entry::Put { item, .. }, Some(Ok(_))) = (entry, version)
+                && let Change::Put(payload) = &mut item.change
+            {
+                payload.body = Bytes::new();
+            }
+        }
+        batch.prepared = Some(Box::new(prepared));
     }
 }
 
-pub(super) fn prepare<R: Serialize>(batch: &ParsedBatch<R>) -> Prepared {
+pub(super) fn prepare<R: Serialize>(catalogue: &Inner, batch: &ParsedBatch<R>) -> Prepared {
+    let open = catalogue.open.lock().unwrap_or_else(PoisonError::into_inner);
+    let trainer = open.get(&batch.source).map(|run| Arc::clone(&run.trainer));
+    drop(open);
+    let bodies = batch.entries.iter().filter_map(|entry| match entry {
+        Entry::Put { item, .. } => item.payload().map(|payload| &*payload.body),
+        _ => None,
+    });
+    let dictionary = trainer.and_then(|trainer| trainer.dictionary(bodies));
+    let mut encoder = Encoder::new(dictionary.as_ref());
     let versions = batch.entries.iter().map(|entry| match entry {
-        Entry::Put { item, record, issues } => Some(put(item, record, issues)),
+        Entry::Put { item, record, issues } => Some(put(&mut encoder, item, record, issues)),
         Entry::Delete { item } => Some(version(item, None)),
         _ => None,
     });
     versions.collect()
 }
 
-fn put<R: Serialize>(item: &Item, record: &R, issues: &[Issue]) -> Result<Version, RecordError> {
+fn put<R: Serialize>(
+    encoder: &mut Encoder<'_>,
+    item: &Item,
+    record: &R,
+    issues: &[Issue],
+) -> Result<Version, RecordError> {
     let Some(payload) = item.payload() else {
         return Err(cannot_store(item, "it has no metadata"));
     };
+    if std::str::from_utf8(&payload.body).is_err() {
+        return Err(cannot_store(item, "its metadata is not UTF-8"));
+    }
     let fields = serde_json::to_string(record)
         .map_err(|error| cannot_store(item, &format!("its fields cannot be JSON: {error}")))?;
-    let (codec, body) = codec::encode(&payload.body);
+    let (codec, body) = encoder.encode(&payload.body);
     let content = Content {
         hash: Sha256::digest(&payload.body).into(),
         size: payload.body.len(),

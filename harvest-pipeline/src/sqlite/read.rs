@@ -1,19 +1,22 @@
 //! Reading what the catalogue holds.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use zstd::dict::DecoderDictionary;
 
-use super::{SqliteCatalogue, codec, failed};
+use super::codec::{self, Decoder, Dictionaries};
+use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 use crate::sinks::Line;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
-const PAGE: i64 = 128;
+pub(super) const PAGE_ROWS: usize = 128;
 
 macro_rules! select_records {
     () => {
@@ -247,6 +250,24 @@ impl SqliteCatalogue {
     }
 }
 
+impl SqliteCatalogue {
+    /// A dictionary, by its row. Few and small, they are kept once they were read.
+    async fn dictionary(&self, id: i64) -> sqlx::Result<Option<Arc<DecoderDictionary<'static>>>> {
+        let cached = || self.0.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dictionary) = cached().get(&id) {
+            return Ok(Some(Arc::clone(dictionary)));
+        }
+        let row = sqlx::query("SELECT body FROM dictionaries WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&self.0.readers)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let dictionary = Arc::new(DecoderDictionary::copy(row.try_get(0)?));
+        cached().insert(id, Arc::clone(&dictionary));
+        Ok(Some(dictionary))
+    }
+}
+
 /// A walk over the records, source by source.
 struct Listing<'c> {
     catalogue: &'c SqliteCatalogue,
@@ -299,19 +320,44 @@ impl Listing<'_> {
             .bind(id)
             .bind(self.after.as_deref())
             .bind(self.query.live_only)
-            .bind(PAGE)
+            .bind(PAGE_ROWS as i64)
             .fetch_all(&self.catalogue.0.readers)
             .await
             .map_err(|error| self.catalogue.unreadable(error))?;
-        rows.iter().map(|row| self.record(row, source)).collect()
+        let dictionaries = self.dictionaries(&rows).await?;
+        let mut decoder = Decoder::new(&dictionaries);
+        rows.iter().map(|row| self.record(row, source, &mut decoder)).collect()
     }
 
-    fn record(&self, row: &SqliteRow, source: &SourceId) -> Result<StoredRecord, RunError> {
+    /// The dictionaries that are needed for these rows.
+    async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
+        let unreadable = |error| self.catalogue.unreadable(error);
+        let mut needed = Dictionaries::new();
+        for row in rows {
+            let codec: Option<i64> = row.try_get("codec").map_err(unreadable)?;
+            let Some(id) = codec.filter(|codec| *codec > codec::ZSTD) else { continue };
+            if needed.contains_key(&id) {
+                continue;
+            }
+            if let Some(dictionary) = self.catalogue.dictionary(id).await.map_err(unreadable)? {
+                needed.insert(id, dictionary);
+            }
+        }
+        Ok(needed)
+    }
+
+    fn record(
+        &self,
+        row: &SqliteRow,
+        source: &SourceId,
+        decoder: &mut Decoder<'_>,
+    ) -> Result<StoredRecord, RunError> {
         let record = stored_record(row, source.clone());
         let mut record = record.map_err(|error| self.catalogue.unreadable(error))?;
         let content = content(row).map_err(|error| self.catalogue.unreadable(error))?;
         if let Some((codec, size, body)) = content {
-            let metadata = codec::decode(codec, body, size)
+            let metadata = decoder
+                .decode(codec, body, size)
                 .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
             record.metadata = Some(metadata.map_err(|error| {
                 let message = format!(
@@ -346,7 +392,7 @@ fn stored_record(row: &SqliteRow, source: SourceId) -> sqlx::Result<StoredRecord
     })
 }
 
-fn content(row: &SqliteRow) -> sqlx::Result<Option<(i64, usize, Vec<u8>)>> {
+fn content(row: &SqliteRow) -> sqlx::Result<Option<(i64, usize, &[u8])>> {
     let Some(codec) = row.try_get::<Option<i64>, _>("codec")? else { return Ok(None) };
     let size: i64 = row.try_get("size")?;
     Ok(Some((codec, usize::try_from(size).unwrap_or(0), row.try_get("body")?)))

@@ -8,6 +8,7 @@ use chrono::Utc;
 use serde::Serialize;
 use sqlx::{Connection, Row};
 
+use super::dictionary::{Dictionary, Trainer};
 use super::lock::SourceLock;
 use super::prepare::{Prepare, Prepared, json, prepare};
 use super::write::{WriteError, timestamp, write};
@@ -37,7 +38,7 @@ impl Drop for Open {
 impl SqliteCatalogue {
     fn running(&self, source: &SourceId) -> Result<OpenRun, RunError> {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(source).copied().ok_or_else(|| {
+        open.get(source).cloned().ok_or_else(|| {
             RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
         })
     }
@@ -98,7 +99,18 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
                 .map_err(&cannot)?;
         tx.commit().await.map_err(&cannot)?;
 
-        let open = OpenRun { source, run: inserted.last_insert_rowid() };
+        let query = "SELECT body, id FROM dictionaries WHERE source = ? ORDER BY id DESC LIMIT 1";
+        let dictionary = sqlx::query(query)
+            .bind(source)
+            .fetch_optional(&mut *writer)
+            .await
+            .and_then(|row| {
+                row.map(|row| Ok(Dictionary::new(row.try_get(0)?, row.try_get(1)?))).transpose()
+            })
+            .map_err(&cannot)?;
+
+        let run_row = inserted.last_insert_rowid();
+        let open = OpenRun { source, run: run_row, trainer: Arc::new(Trainer::new(dictionary)) };
         let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(run.source.clone(), open);
         drop(all);
@@ -140,7 +152,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     }
 
     fn preparer(&self) -> Option<Arc<dyn Preparer<R>>> {
-        Some(Arc::new(Prepare))
+        Some(Arc::new(Prepare(Arc::clone(&self.0))))
     }
 
     async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
@@ -148,10 +160,10 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
-            _ => prepare(&batch),
+            _ => prepare(&self.0, &batch),
         };
         let mut writer = self.0.writer.lock().await;
-        write(&mut writer, run, &batch, prepared).await.map_err(|error| match error {
+        write(&mut writer, &run, &batch, prepared).await.map_err(|error| match error {
             WriteError::Database(error) => {
                 self.cannot(&format!("store batch {} of {}", batch.number, batch.source))(error)
             }

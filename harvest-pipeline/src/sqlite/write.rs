@@ -1,12 +1,13 @@
 //! Storing a batch: records, errors, counters and checkpoint in one transaction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::ParseIntError;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::OpenRun;
-use super::payloads;
+use super::payloads::{self, NewDictionary};
 use super::plan::{Plan, Stored, plan};
 use super::prepare::{Prepared, json};
 use super::statement::PUT_RECORDS;
@@ -31,7 +32,7 @@ impl From<sqlx::Error> for WriteError {
 /// Stores all of the batch or nothing.
 pub(super) async fn write<R: Sync>(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     batch: &ParsedBatch<R>,
     mut prepared: Prepared,
 ) -> Result<Written, WriteError> {
@@ -42,13 +43,16 @@ pub(super) async fn write<R: Sync>(
     let page = insert_page(&mut tx, run, batch).await?;
 
     let plan = plan(&batch.entries, &prepared, &stored);
-    put_records(&mut tx, run, page, batch, &mut prepared, &plan).await?;
+    let dictionary = put_records(&mut tx, run, page, batch, &mut prepared, &plan).await?;
     note_seen(&mut tx, run, batch, &plan).await?;
     let errors = Errors { run, page, batch };
     errors.resolve(&mut tx, &plan).await?;
     errors.insert(&mut tx, &plan).await?;
     advance(&mut tx, run, batch, plan.outcomes.iter().copied().collect()).await?;
     tx.commit().await?;
+    if let Some((dictionary, id)) = dictionary {
+        dictionary.stored_as(id);
+    }
     Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
 }
 
@@ -66,30 +70,37 @@ fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
 /// What is stored of the entries, by their position.
 async fn stored(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     identifiers: &str,
 ) -> sqlx::Result<HashMap<usize, Stored>> {
-    let query = "SELECT e.key, r.deleted, r.payload, r.digest
+    // One row with everything: each row costs a hand-over between threads, which is more than
+    // finding it.
+    let query = "SELECT group_concat(
+                    e.key || ' ' || r.deleted || ' ' || ifnull(r.payload, 0) || ' ' || hex(r.digest),
+                    ';')
                  FROM json_each(?) e
                  CROSS JOIN records r ON r.source = ? AND r.identifier = e.value";
-    let rows = sqlx::query(query).bind(identifiers).bind(run.source).fetch_all(conn).await?;
-    let stored = rows.iter().map(|row| {
-        let entry: i64 = row.try_get(0)?;
-        let digest: &[u8] = row.try_get(3)?;
-        let stored = Stored {
-            deleted: row.try_get(1)?,
-            payload: row.try_get(2)?,
-            // A digest of another length matches nothing, which is what an unknown one should do.
-            digest: digest.try_into().unwrap_or_default(),
-        };
-        Ok((usize::try_from(entry).unwrap_or(usize::MAX), stored))
+    let row = sqlx::query(query).bind(identifiers).bind(run.source).fetch_one(conn).await?;
+    let all: Option<&str> = row.try_get(0)?;
+    let stored = all.unwrap_or_default().split_terminator(';').map(|one| {
+        let mut parts = one.split(' ');
+        let mut part = || parts.next().unwrap_or_default();
+        let entry = part().parse().map_err(decode)?;
+        let deleted = part() != "0";
+        let payload: i64 = part().parse().map_err(decode)?;
+        let digest = u128::from_str_radix(part(), 16).map_err(decode)?.to_be_bytes();
+        Ok((entry, Stored { deleted, digest, payload: (payload != 0).then_some(payload) }))
     });
     stored.collect()
 }
 
+fn decode(error: ParseIntError) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
+
 async fn insert_page<R: Sync>(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     batch: &ParsedBatch<R>,
 ) -> sqlx::Result<i64> {
     let query = "INSERT INTO pages (run, number, request_url, response_date, received)
@@ -107,14 +118,14 @@ async fn insert_page<R: Sync>(
 
 async fn put_records<R: Sync>(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     page: i64,
     batch: &ParsedBatch<R>,
     prepared: &mut Prepared,
     plan: &Plan,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<NewDictionary> {
     if plan.writes.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut versions = Vec::with_capacity(plan.writes.len());
     let mut contents = Vec::with_capacity(plan.writes.len());
@@ -127,7 +138,7 @@ async fn put_records<R: Sync>(
             versions.push((item, version));
         }
     }
-    let placed = payloads::place(conn, contents).await?;
+    let (placed, dictionary) = payloads::place(conn, run.source, contents).await?;
     let rows = versions.into_iter().zip(placed).collect();
     PUT_RECORDS
         .execute(conn, rows, |values, ((item, version), payload)| {
@@ -144,12 +155,13 @@ async fn put_records<R: Sync>(
             values.add(run.run);
             values.add(run.run);
         })
-        .await
+        .await?;
+    Ok(dictionary)
 }
 
 async fn note_seen<R: Sync>(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     batch: &ParsedBatch<R>,
     plan: &Plan,
 ) -> sqlx::Result<()> {
@@ -166,7 +178,7 @@ async fn note_seen<R: Sync>(
 
 /// The dead letters of a batch.
 struct Errors<'a, R> {
-    run: OpenRun,
+    run: &'a OpenRun,
     page: i64,
     batch: &'a ParsedBatch<R>,
 }
@@ -250,7 +262,7 @@ impl<R: Sync> Errors<'_, R> {
 /// Raises the run's counters and sets the source's checkpoint.
 async fn advance<R: Sync>(
     conn: &mut SqliteConnection,
-    run: OpenRun,
+    run: &OpenRun,
     batch: &ParsedBatch<R>,
     counters: Counters,
 ) -> Result<(), WriteError> {

@@ -100,19 +100,17 @@ pub(super) fn skip_element<'a>(
     let mut skipped = Skipped { end: from, used: 0, declaration: false };
     let mut prefixes = Prefixes { familiar: "", inner: Vec::new() };
     let mut tokens = Tokens::new(text, from);
-    loop {
+    while let Some(expected) = open.last() {
+        if tokens.take_end(expected) {
+            open.pop();
+            continue;
+        }
         let at = tokens.at;
         match tokens.next()? {
+            Token::End(name) if name == *expected => drop(open.pop()),
             Token::End(name) => {
-                let expected = open.pop().unwrap_or_default();
-                if !is_same(name, expected) {
-                    let what = format!("</{name}> where </{expected}> should be");
-                    return Err(ScanError { kind: ParseErrorKind::Syntax, at, what });
-                }
-                if open.is_empty() {
-                    skipped.end = tokens.at;
-                    return Ok(skipped);
-                }
+                let what = format!("</{name}> where </{expected}> should be");
+                return Err(ScanError { kind: ParseErrorKind::Syntax, at, what });
             }
             Token::Start(tag) => {
                 skipped.used |= watch.used_by(tag.prefix(), tag.attributes());
@@ -142,6 +140,8 @@ pub(super) fn skip_element<'a>(
             Token::Text(_) | Token::CData(_) | Token::Comment => {}
         }
     }
+    skipped.end = tokens.at;
+    Ok(skipped)
 }
 
 /// The prefixes met inside.

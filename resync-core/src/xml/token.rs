@@ -99,6 +99,21 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// Takes the end tag of this name, if it is next, without looking for where it ends.
+    #[inline]
+    pub(super) fn take_end(&mut self, name: &str) -> bool {
+        let rest = &self.text.as_bytes()[self.at..];
+        let end = 2 + name.len();
+        let is_next = rest.len() > end
+            && rest[end] == b'>'
+            && rest.starts_with(b"</")
+            && is_same_bytes(&rest[2..end], name.as_bytes());
+        if is_next {
+            self.at += end + 1;
+        }
+        is_next
+    }
+
     #[inline]
     fn end_tag(&mut self, rest: &[u8]) -> Result<Token<'a>, TokenError> {
         let Some(close) = memchr(b'>', &rest[2..]) else { return self.cut_off() };
@@ -213,7 +228,11 @@ impl<'a> Tokens<'a> {
 /// several times faster than the call into the C library that `==` becomes.
 #[inline]
 pub(super) fn is_same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+    is_same_bytes(a.as_bytes(), b.as_bytes())
+}
+
+#[inline]
+fn is_same_bytes(a: &[u8], b: &[u8]) -> bool {
     let ((words_a, rest_a), (words_b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     a.len() == b.len()
         && words_a.iter().zip(words_b).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))

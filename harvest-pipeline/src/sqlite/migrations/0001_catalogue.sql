@@ -44,13 +44,21 @@ CREATE TABLE payloads (
     place  INTEGER NOT NULL,        -- the first 8 bytes of hash
     hash   BLOB NOT NULL,           -- SHA-256 of the metadata
     size   INTEGER NOT NULL,        -- of the metadata, in bytes
-    codec  INTEGER NOT NULL,        -- 0: body is the metadata; 1: it is a zstd frame of it
+    codec  INTEGER NOT NULL,        -- 0: body is the metadata; 1: it is a zstd frame of it;
+                                    -- else: made with this row of dictionaries
     refs   INTEGER NOT NULL,        -- how many records point here
     body   BLOB NOT NULL,
     fields TEXT,                    -- what the parser made of it, as JSON
     issues TEXT                     -- what the parser found wrong, as JSON
 );
 CREATE INDEX payloads_place ON payloads (place);
+
+-- What the records of a source have in common, for zstd. Rows count from 2.
+CREATE TABLE dictionaries (
+    id     INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES sources (id),
+    body   BLOB NOT NULL
+);
 
 -- The current version of each record, and the tombstones.
 CREATE TABLE records (

@@ -1,0 +1,340 @@
+//! The command line.
+
+mod network;
+mod values;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use oai_pmh::{Datestamp, Selection, Slice, Window};
+use url::Url;
+
+pub(crate) use self::network::NetworkArgs;
+use crate::report::Failure;
+
+const INTRODUCTION: &str = "\
+Brings the records of other people's repositories into a database of your own, completely, or says \
+what is missing.
+
+A repository is asked over OAI-PMH at its *base URL*, such as https://export.example.org/oai. It \
+has items, each with an *identifier*, and gives the metadata of an item as a record, in one or \
+more *formats* (oai_dc, Dublin Core, is everywhere; others are marc21, mods, …). Items can be in \
+*sets* (collections), and every record has a *datestamp*: when it was created, changed or deleted.";
+
+const EXAMPLES: &str = "\
+Examples:
+  harvester oai identify https://export.example.org/oai     who is there?
+  harvester oai formats https://export.example.org/oai      what can be had?
+  harvester harvest https://export.example.org/oai          all of it, into harvest.db
+  harvester harvest https://export.example.org/oai          again: only what has changed
+  harvester records --format csv --out records.csv          what the database holds now
+
+Exit status:
+  0  complete
+  1  failed; standard error names the address, the error and what to do next
+  2  the command line cannot be understood
+  3  finished, but single records could not be had or stored; standard error names each
+  4  an audit found differences";
+
+/// Harvests metadata from repositories.
+#[derive(Debug, Parser)]
+#[command(name = "harvester", version, about, long_about = INTRODUCTION, after_help = EXAMPLES)]
+#[command(max_term_width = 100, infer_long_args = false, subcommand_required = true)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a repository and print what it answers
+    #[command(subcommand, long_about = OAI_LONG)]
+    Oai(OaiCommand),
+    /// Bring a repository's records into the database; on later runs, only what has changed
+    #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
+    Harvest(HarvestArgs),
+    /// Print what the database holds
+    #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
+    Records(RecordsArgs),
+}
+
+const OAI_LONG: &str = "\
+Asks a repository over OAI-PMH and prints what it answers. Nothing is stored.
+
+Records and identifiers are printed as JSON Lines, one object a line; the rest as text, or as \
+JSON with --json.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OaiCommand {
+    /// What the repository says of itself: name, administrators, granularity of its datestamps
+    Identify(AddressArgs),
+    /// The formats in which records can be had; of one item if an identifier is given
+    Formats(FormatsArgs),
+    /// The sets (collections) of the repository, by the names that --set takes
+    Sets(AddressArgs),
+    /// Identifier, datestamp and sets of the records selected, as JSON Lines
+    #[command(after_help = LIST_EXAMPLES)]
+    Identifiers(ListArgs),
+    /// The records selected, as JSON Lines
+    #[command(after_help = LIST_EXAMPLES, long_about = LIST_LONG)]
+    Records(ListArgs),
+    /// One record, as a line of JSON
+    Get(GetArgs),
+}
+
+const LIST_LONG: &str = "\
+Prints the records selected as JSON Lines, one object a line:
+
+  {\"identifier\",\"datestamp\",\"sets\":[…],\"deleted\":bool,\"metadata\":\"<xml…>\"|null,\"about\":[…]}
+
+The metadata is an XML document of its own; that of a deleted record is null.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  harvester oai records https://export.example.org/oai > records.jsonl
+  harvester oai records https://export.example.org/oai --set maps --from 2024-01-01 | head -1
+  harvester oai identifiers https://export.example.org/oai | jq -r .identifier";
+
+#[derive(Debug, Args)]
+pub(crate) struct AddressArgs {
+    /// Base URL of the repository; file:///… for a static repository's file
+    #[arg(value_name = "URL", value_parser = values::base_url)]
+    pub(crate) url: Url,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FormatsArgs {
+    #[command(flatten)]
+    pub(crate) address: AddressArgs,
+    /// Only the formats of this item
+    #[arg(value_name = "ID")]
+    pub(crate) identifier: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArgs {
+    #[command(flatten)]
+    pub(crate) address: AddressArgs,
+    /// Identifier of the item, such as oai:export.example.org:1234
+    #[arg(value_name = "ID")]
+    pub(crate) identifier: String,
+    /// Metadata format; `harvester oai formats URL` lists them
+    #[arg(long, value_name = "P", default_value = "oai_dc")]
+    pub(crate) format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) address: AddressArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+}
+
+/// Which records are wanted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionArgs {
+    /// Metadata format; `harvester oai formats URL` lists them
+    #[arg(long, value_name = "P", default_value = "oai_dc")]
+    pub(crate) format: String,
+    /// Only records in this set, or in one below it; `harvester oai sets URL` lists them
+    #[arg(long, value_name = "S")]
+    pub(crate) set: Option<String>,
+    /// Only records created, changed or deleted at this time or later
+    ///
+    /// 2024-01-31, or 2024-01-31T12:00:00Z (UTC) to the second. A repository that tells time to the
+    /// day only (its granularity, see `harvester oai identify`) is asked for the whole day.
+    #[arg(long, value_name = "T")]
+    pub(crate) from: Option<Datestamp>,
+    /// Only records created, changed or deleted at this time or earlier; a day includes its end
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<Datestamp>,
+}
+
+impl SelectionArgs {
+    /// The selection.
+    ///
+    /// # Errors
+    /// If it ends before it begins.
+    pub(crate) fn selection(&self) -> Result<Selection, Failure> {
+        let window = Window::new(self.from.clone(), self.until.clone()).map_err(|error| {
+            Failure::usage(format!("--until {} is before --from {}", error.until, error.from))
+        })?;
+        let selection = Selection::prefix(&self.format).window(window);
+        Ok(match &self.set {
+            Some(set) => selection.set(set),
+            None => selection,
+        })
+    }
+}
+
+const HARVEST_LONG: &str = "\
+Brings a repository's records into the database, page by page, each page with the place to go on \
+from. Whatever happens (a power cut, a server that goes away, Ctrl-C), the same command goes on \
+where the last one stopped; after a complete run it asks only for what has changed since.
+
+Deleted records stay in the database as tombstones.";
+
+const HARVEST_EXAMPLES: &str = "\
+Examples:
+  harvester harvest https://export.example.org/oai
+  harvester harvest https://export.example.org/oai --set maps --format marc21 --db sqlite:maps.db
+  harvester harvest https://export.example.org/oai --slice month       for fragile repositories
+  harvester harvest https://export.example.org/oai --to jsonl:all.jsonl";
+
+#[derive(Debug, Args)]
+pub(crate) struct HarvestArgs {
+    /// Base URL of the repository; several are harvested at the same time
+    #[arg(value_name = "URL", required = true, value_parser = values::base_url)]
+    pub(crate) urls: Vec<Url>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    /// How the repository is asked; auto finds out
+    #[arg(long, value_enum, value_name = "P", default_value_t = Protocol::Auto)]
+    pub(crate) protocol: Protocol,
+    /// Begin at the beginning, whatever was harvested before; what did not change is recognised
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// Fetch and read everything, store nothing, and say what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Ask for one day or month after the other instead of one long list
+    ///
+    /// For repositories whose lists break off, or whose resumption tokens expire.
+    #[arg(long, value_enum, value_name = "UNIT")]
+    pub(crate) slice: Option<SliceUnit>,
+    /// With --slice: so many days or months at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "slice",
+          value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) parallel: u8,
+    /// Where records go: sqlite (the database), jsonl:FILE or xml:DIR
+    ///
+    /// jsonl:FILE holds one object a line and is written anew each time; xml:DIR holds one file a
+    /// record and is brought up to date.
+    #[arg(long, value_name = "SINK", default_value = "sqlite", value_parser = values::destination)]
+    pub(crate) to: Destination,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    Auto,
+    OaiPmh,
+    #[value(name = "resourcesync")]
+    ResourceSync,
+    HarvestList,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SliceUnit {
+    Month,
+    Day,
+}
+
+impl From<SliceUnit> for Slice {
+    fn from(unit: SliceUnit) -> Self {
+        match unit {
+            SliceUnit::Month => Self::Month,
+            SliceUnit::Day => Self::Day,
+        }
+    }
+}
+
+/// Where harvested records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    Sqlite,
+    JsonLines(std::path::PathBuf),
+    XmlFiles(std::path::PathBuf),
+}
+
+const RECORDS_LONG: &str = "\
+Prints what the database holds, ordered by source and identifier. Deleted records are there, too, \
+marked as such.";
+
+const RECORDS_EXAMPLES: &str = "\
+Formats:
+  jsonl  one object a line, as `harvester oai records` prints them, with source, format and fields
+  csv    one row a record, the Dublin Core elements in columns, several values separated by \" | \"
+  xml    one document, the records as OAI-PMH writes them
+
+Examples:
+  harvester records --live | jq -r .identifier
+  harvester records --source https://export.example.org/oai --format csv --out records.csv";
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordsArgs {
+    /// Only the records of this source: its name, or the URL it was harvested from
+    #[arg(long, value_name = "S")]
+    pub(crate) source: Option<String>,
+    /// How they are printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = RecordsFormat::Jsonl)]
+    pub(crate) format: RecordsFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<std::path::PathBuf>,
+    /// Leave out deleted records
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordsFormat {
+    Jsonl,
+    Csv,
+    Xml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The database
+    #[arg(long, global = true, value_name = "URL", default_value = "sqlite:harvest.db")]
+    #[arg(env = "HARVESTER_DB", hide_env_values = true, help_heading = "Output")]
+    pub(crate) db: String,
+    /// Print summaries as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Name every repair and retry; twice, tell what goes on inside
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// Repair nothing: an answer that is not as the standard demands is an error
+    #[arg(long, global = true, help_heading = "Network")]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_may_stand_anywhere() {
+        for line in [
+            "harvester --retries 2 oai records http://x.org/oai --json",
+            "harvester oai --json records http://x.org/oai --retries 2",
+        ] {
+            let parsed = CommandLine::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!((parsed.global.network.retries, parsed.global.json), (2, true));
+        }
+    }
+
+    #[test]
+    fn a_window_that_ends_before_it_begins_is_refused() {
+        let line = "harvester oai records http://x.org/ --from 2024-02-01 --until 2024-01-31";
+        let parsed = CommandLine::try_parse_from(line.split(' ')).unwrap();
+        let Command::Oai(OaiCommand::Records(list)) = parsed.command else { panic!() };
+        assert!(list.selection.selection().is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! `harvester harvest`: brings repositories into the database, or into files.
+
+mod dry_run;
+mod summary;
+mod watch;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::join_all;
+use harvest_pipeline::parsers::{DublinCore, DublinCoreRecord, Raw, RawRecord};
+use harvest_pipeline::sinks::{JsonLines, XmlFiles};
+use harvest_pipeline::{
+    OaiPmhSource, ParseStage, Parser, Pipeline, Resume, RunError, Sink, Source, SqliteCatalogue,
+    Summary,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::dry_run::DryRun;
+use self::summary::Ended;
+use self::watch::{Watch, Watched};
+use crate::args::{Destination, GlobalArgs, HarvestArgs, Protocol};
+use crate::progress::Console;
+use crate::report::{Failure, Status};
+use crate::{database, network, output};
+
+pub(crate) async fn run(
+    args: &HarvestArgs,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    check(args)?;
+    let sources = sources(args, global, console)?;
+    let stop = stop_on_signals(console);
+    let harvest = Harvest { args, global, console, stop };
+    match &args.to {
+        Destination::Sqlite if args.dry_run => {
+            let file = database::sqlite(&global.db)?;
+            let known = match exists(file) {
+                true => Some(SqliteCatalogue::open_existing(file).await?),
+                false => None,
+            };
+            harvest.all_into(sources, &DryRun::new(known)).await
+        }
+        Destination::Sqlite => {
+            let catalogue = SqliteCatalogue::open(database::sqlite(&global.db)?).await?;
+            let status = harvest.all_into(sources, &catalogue).await;
+            catalogue.close().await?;
+            status
+        }
+        Destination::JsonLines(file) => {
+            harvest.all_into(sources, &JsonLines::create(file).await?).await
+        }
+        Destination::XmlFiles(folder) => harvest.all_into(sources, &XmlFiles::new(folder)?).await,
+    }
+}
+
+/// Refuses what cannot be done, before anything is asked.
+fn check(args: &HarvestArgs) -> Result<(), Failure> {
+    let later = match args.protocol {
+        Protocol::Auto | Protocol::OaiPmh => None,
+        Protocol::ResourceSync => Some(("resourcesync", "the ResourceSync client")),
+        Protocol::HarvestList => Some(("harvest-list", "harvest list sources")),
+    };
+    if let Some((name, what)) = later {
+        return Err(Failure::usage(format!(
+            "--protocol {name} is not built yet: it comes with {what}; use oai-pmh"
+        )));
+    }
+    if args.dry_run && args.to != Destination::Sqlite {
+        let message = "--dry-run compares with the database; it cannot be combined with --to";
+        return Err(Failure::usage(message));
+    }
+    Ok(())
+}
+
+fn sources(
+    args: &HarvestArgs,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Vec<OaiPmhSource>, Failure> {
+    let selection = args.selection.selection()?;
+    let mut sources: Vec<OaiPmhSource> = Vec::new();
+    for url in &args.urls {
+        let client = network::client(url, global, console)?;
+        let source = OaiPmhSource::new(client, selection.clone());
+        let source = match args.slice {
+            Some(unit) => source.slices(unit.into(), args.parallel.into()),
+            None => source,
+        };
+        if sources.iter().any(|other| other.id() == source.id()) {
+            let url = network::shown(url);
+            return Err(Failure::usage(format!("{url} is there twice")));
+        }
+        sources.push(source);
+    }
+    Ok(sources)
+}
+
+/// Whether there is a database of this name (`sqlite:path` or `sqlite://path`).
+fn exists(db: &str) -> bool {
+    let path = db.trim_start_matches("sqlite:");
+    Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
+}
+
+/// A token that is cancelled by Ctrl-C, or by being asked to terminate. The second time the process
+/// ends at once.
+fn stop_on_signals(console: &Console) -> CancellationToken {
+    let token = CancellationToken::new();
+    let (stop, console) = (token.clone(), console.clone());
+    tokio::spawn(async move {
+        // Without signals to listen to, the process just ends, which loses nothing either.
+        if signal().await.is_ok() {
+            console.notice("stopping; again, to stop at once");
+            stop.cancel();
+            if signal().await.is_ok() {
+                std::process::exit(1);
+            }
+        }
+    });
+    token
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+struct Harvest<'a> {
+    args: &'a HarvestArgs,
+    global: &'a GlobalArgs,
+    console: &'a Console,
+    stop: CancellationToken,
+}
+
+impl Harvest<'_> {
+    /// Harvests all sources, at the same time, and says how it went.
+    async fn all_into<K: Sink<RawRecord> + Sink<DublinCoreRecord>>(
+        &self,
+        sources: Vec<OaiPmhSource>,
+        sink: &K,
+    ) -> Result<Status, Failure> {
+        let (console, progress) = self.console.with_progress("harvest", false);
+        let watch = Arc::new(Watch::new(progress, sources.len()));
+        let runs = sources.into_iter().enumerate().map(async |(number, source)| {
+            let findings = Arc::new(Mutex::new(Watched::new(&console)));
+            let pipeline = Pipeline::new(source.clone());
+            let ran = if self.args.selection.format == DublinCore.format() {
+                self.one(pipeline.parse(DublinCore), sink, number, &watch, &findings).await
+            } else {
+                self.one(pipeline.parse(Raw), sink, number, &watch, &findings).await
+            };
+            let found = std::mem::replace(
+                &mut *findings.lock().unwrap_or_else(PoisonError::into_inner),
+                Watched::new(&console),
+            );
+            Ended::new(source, ran, found)
+        });
+        let ended = join_all(runs).await;
+        watch.finish();
+        self.tell(ended)
+    }
+
+    async fn one<S, K>(
+        &self,
+        pipeline: Pipeline<S>,
+        sink: &K,
+        number: usize,
+        watch: &Arc<Watch>,
+        findings: &Arc<Mutex<Watched>>,
+    ) -> Result<Summary, RunError>
+    where
+        S: ParseStage,
+        K: Sink<<S::Parser as Parser>::Record>,
+    {
+        let resume = if self.args.full { Resume::Afresh } else { Resume::FromSink };
+        let (watch, findings) = (Arc::clone(watch), Arc::clone(findings));
+        pipeline
+            .resume(resume)
+            .cancel_with(self.stop.clone())
+            .on_progress(move |progress| {
+                let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+                findings.take(progress);
+                watch.show(number, progress, findings.pages);
+            })
+            .run(sink)
+            .await
+    }
+
+    /// Says how the runs ended.
+    fn tell(&self, ended: Vec<Ended>) -> Result<Status, Failure> {
+        let mut status = Status::Complete;
+        for ended in ended {
+            ended.found.findings.summarise();
+            status = status.max(ended.status());
+            let text = match self.global.json {
+                true => ended.json(self.args),
+                false if self.global.quiet => String::new(),
+                false => ended.text(self.args),
+            };
+            output::print(text)?;
+            if let Some(text) = ended.failure().and_then(|failure| failure.text()) {
+                self.console.error(&text);
+            }
+        }
+        Ok(status)
+    }
+}

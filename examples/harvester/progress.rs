@@ -1,0 +1,257 @@
+//! What a person sees while a command runs: a bar on a terminal, and lines above it.
+//!
+//! All of it goes to standard error. Where that is no terminal, only what is wrong is said.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use oai_pmh::retry::RetryEvent;
+
+/// Standard error, shared by all who have something to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Console {
+    bar: ProgressBar,
+    quiet: bool,
+    verbose: u8,
+    is_terminal: bool,
+    /// Whether records scroll over the same screen.
+    is_busy: bool,
+}
+
+/// How far a list is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Position {
+    pub(crate) records: u64,
+    pub(crate) pages: u64,
+    /// How long the list is, by what the server says.
+    pub(crate) announced: Option<u64>,
+}
+
+/// A bar that shows how far a list is; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    label: String,
+}
+
+impl Console {
+    pub(crate) fn new(quiet: bool, verbose: u8) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let is_busy = io::stdout().is_terminal();
+        Self { bar: ProgressBar::hidden(), quiet, verbose, is_terminal, is_busy }
+    }
+
+    /// The same with a progress bar, where there is somebody to look at it. `prints` tells that
+    /// the command prints records meanwhile.
+    pub(crate) fn with_progress(&self, label: impl Into<String>, prints: bool) -> (Self, Progress) {
+        let is_shown = self.is_terminal && !self.quiet && !(prints && self.is_busy);
+        let bar = if is_shown { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        if is_shown {
+            bar.set_style(style("{spinner:.cyan} {msg}"));
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        let progress = Progress { bar: bar.clone(), started: Instant::now(), label: label.into() };
+        progress.show(Position::default());
+        (Self { bar, ..self.clone() }, progress)
+    }
+
+    /// Something that must be heard.
+    pub(crate) fn error(&self, text: &str) {
+        self.line(&format!("error: {text}"));
+    }
+
+    /// Something that may be wrong.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.line(&format!("warning: {text}"));
+        }
+    }
+
+    /// Something that a reader of a log wants to know as well.
+    pub(crate) fn notice(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
+    }
+
+    /// Something for whoever looks on.
+    pub(crate) fn aside(&self, text: &str) {
+        if !self.quiet && (self.is_terminal || self.verbose > 0) {
+            self.line(text);
+        }
+    }
+
+    /// Something for those who want to know everything.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbose > 0 {
+            self.line(text);
+        }
+    }
+
+    pub(crate) fn retry(&self, event: &RetryEvent<'_>) {
+        self.aside(&event.to_string());
+    }
+
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
+    fn line(&self, text: &str) {
+        self.write(format!("{text}\n").as_bytes());
+    }
+
+    /// Writes above the bar. Nothing can be done for those who do not listen.
+    fn write(&self, text: &[u8]) {
+        self.bar.suspend(|| drop(io::stderr().write_all(text)));
+    }
+
+    /// Shows what the libraries tell about themselves: with -v, or where somebody looks on.
+    pub(crate) fn listen(&self) {
+        use tracing_subscriber::filter::{LevelFilter, Targets};
+        use tracing_subscriber::layer::SubscriberExt;
+        use tracing_subscriber::util::SubscriberInitExt;
+
+        let level = match self.verbose {
+            _ if self.quiet => return,
+            0 if !self.is_terminal => return,
+            0 => LevelFilter::WARN,
+            1 => LevelFilter::INFO,
+            _ => LevelFilter::DEBUG,
+        };
+        let ours = ["oai_pmh", "harvest_pipeline", "resync_core"].map(|name| (name, level));
+        // Retries are told in our own words.
+        let targets =
+            Targets::new().with_targets(ours).with_target("resync_core::retry", LevelFilter::OFF);
+        let console = self.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(move || Lines { console: console.clone(), text: Vec::new() })
+            .with_ansi(self.is_terminal)
+            .with_target(self.verbose > 1)
+            .without_time()
+            .compact();
+        tracing_subscriber::registry().with(targets).with(layer).init();
+    }
+}
+
+/// An event of the libraries on its way to the console.
+struct Lines {
+    console: Console,
+    text: Vec<u8>,
+}
+
+impl Write for Lines {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.console.write(&self.text);
+    }
+}
+
+impl Progress {
+    pub(crate) fn show(&self, position: Position) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let Position { records, pages, announced } = position;
+        // Servers guess: a length that was passed is none.
+        match announced.filter(|announced| *announced > 0 && records <= *announced) {
+            Some(announced) if self.bar.length() != Some(announced) => {
+                self.bar.set_length(announced);
+                self.bar.set_style(style("{spinner:.cyan} [{bar:24.cyan/blue}] {percent} % {msg}"));
+            }
+            None if self.bar.length().is_some() => {
+                self.bar.unset_length();
+                self.bar.set_style(style("{spinner:.cyan} {msg}"));
+            }
+            _ => {}
+        }
+        self.bar.set_position(records);
+        let elapsed = self.started.elapsed();
+        let rate = rate(records, elapsed);
+        let text = if pages == 0 {
+            format!("{}: waiting for the first answer", self.label)
+        } else {
+            format!("{} records, {} pages, {rate} records/s", count(records), count(pages))
+        };
+        self.bar.set_message(text);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .progress_chars("━╸─")
+}
+
+/// A number with its thousands apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number and its noun: `1 page`, `2 pages`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
+/// How many a second.
+pub(crate) fn rate(number: u64, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    count((number as f64 / seconds).round() as u64)
+}
+
+/// A duration as people say it.
+pub(crate) fn took(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    match elapsed.as_secs() {
+        0..10 => format!("{seconds:.1} s"),
+        10..60 => format!("{seconds:.0} s"),
+        whole @ 60..3600 => format!("{} min {} s", whole / 60, whole % 60),
+        whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (1_234_567, "1 234 567")] {
+            assert_eq!(count(number), text);
+        }
+        assert_eq!(counted(1, "page"), "1 page");
+        assert_eq!(counted(0, "page"), "0 pages");
+        assert_eq!(rate(10, Duration::from_secs(2)), "5");
+        for (seconds, text) in
+            [(0.25, "0.2 s"), (12.0, "12 s"), (75.0, "1 min 15 s"), (7260.0, "2 h 1 min")]
+        {
+            assert_eq!(took(Duration::from_secs_f64(seconds)), text);
+        }
+    }
+}
