@@ -193,6 +193,7 @@ impl<'a> Cursor<'a> {
             return Ok(None);
         }
         loop {
+            self.tokens.skip_blanks();
             let start = self.offset();
             match self.token()? {
                 Token::Start(tag) => return self.enter(start, &tag).map(Some),
@@ -200,7 +201,6 @@ impl<'a> Cursor<'a> {
                     self.close(name, start)?;
                     return Ok(None);
                 }
-                Token::Text(text) if is_blank(text) => {}
                 Token::Text(text) | Token::CData(text) => {
                     let found: String = text.trim().chars().take(40).collect();
                     let detail = format!("text where only elements belong: {found:?}");
@@ -227,8 +227,11 @@ impl<'a> Cursor<'a> {
             self.leave();
             return Ok(Cow::Borrowed(""));
         }
-        let mut whole: Option<Cow<'a, str>> = None;
         let begin = self.offset();
+        if let Some(text) = self.only_text()? {
+            return Ok(text);
+        }
+        let mut whole: Option<Cow<'a, str>> = None;
         loop {
             let start = self.offset();
             if start - begin > self.limits.text {
@@ -264,6 +267,21 @@ impl<'a> Cursor<'a> {
                 Token::Eof => return Err(self.truncated()),
             }
         }
+    }
+
+    /// The usual case: nothing but text up to the end tag. `None`, without a step taken, where it
+    /// is another.
+    fn only_text(&mut self) -> Result<Option<Cow<'a, str>>, ParseError> {
+        let start = self.offset();
+        let Some(open) = self.open.last() else { return Ok(None) };
+        let Some(raw) = self.tokens.take_text_and_end(open.name) else { return Ok(None) };
+        if raw.len() > self.limits.text {
+            return Err(self.error(ParseErrorKind::Limit, "a value is too long"));
+        }
+        let at = self.base + start as u64;
+        let text = chars::unescape(raw, at, &mut self.repairs())?;
+        self.leave();
+        Ok(Some(text))
     }
 
     /// [`text`](Self::text) without the white space around it.
@@ -368,16 +386,23 @@ impl<'a> Cursor<'a> {
         Ok(None)
     }
 
-    /// Looks at what stands behind the root element: only comments may.
+    /// Looks at what stands behind the root element: only comments and instructions may.
     ///
     /// # Errors
     /// In strict mode, when there is something.
     pub fn finish(&mut self) -> Result<(), ParseError> {
-        let start = self.offset();
-        let rest = self.text[start..].trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0');
-        if rest.is_empty() || (rest.starts_with("<!--") && rest.ends_with("-->")) {
-            return Ok(());
-        }
+        let blank = |c: char| c.is_ascii_whitespace() || c == '\0';
+        let mut behind = self.tokens;
+        let rest = loop {
+            let rest = self.text[behind.at..].trim_matches(blank);
+            match behind.next() {
+                Ok(Token::Comment) => {}
+                Ok(Token::Instruction(it)) if !super::is_xml_declaration(it) => {}
+                Ok(Token::Text(text)) if text.trim_matches(blank).is_empty() => {}
+                Ok(Token::Eof) => return Ok(()),
+                _ => break rest,
+            }
+        };
         let found: String = rest.chars().take(40).collect();
         self.note(
             IssueKind::TrailingGarbage,
@@ -525,7 +550,13 @@ impl<'a> Element<'a> {
     /// Whether it has this namespace and this name.
     #[must_use]
     pub fn is(&self, namespace: &str, local: &str) -> bool {
-        is_same(self.local(), local) && self.namespace.is_some_and(|own| is_same(own, namespace))
+        is_same(self.local(), local) && self.is_in(namespace)
+    }
+
+    /// Whether it is in this namespace.
+    #[must_use]
+    pub fn is_in(&self, namespace: &str) -> bool {
+        self.namespace.is_some_and(|own| is_same(own, namespace))
     }
 
     /// Where its start tag begins: byte offset in the text.

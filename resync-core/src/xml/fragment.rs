@@ -56,6 +56,9 @@ impl RawXml {
     #[must_use]
     pub fn standalone(&self) -> Cow<'_, str> {
         let xml = self.as_str();
+        if self.used == 0 {
+            return Cow::Borrowed(xml);
+        }
         let missing = || {
             let bits = (0..Bindings::TRACKED).map(|n| 1 << n);
             self.outer
@@ -65,9 +68,6 @@ impl RawXml {
                 .map(|(binding, _)| binding)
         };
         let size: usize = missing().map(|(prefix, uri)| prefix.len() + uri.len() + 10).sum();
-        if size == 0 {
-            return Cow::Borrowed(xml);
-        }
         let name_end = xml
             .bytes()
             .position(|b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/'))

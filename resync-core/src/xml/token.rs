@@ -114,6 +114,26 @@ impl<'a> Tokens<'a> {
         is_next
     }
 
+    /// Takes the text up to the next tag together with this tag, if it is the end tag of that name.
+    #[inline]
+    pub(super) fn take_text_and_end(&mut self, name: &str) -> Option<&'a str> {
+        let start = self.at;
+        let end = start + memchr(b'<', &self.text.as_bytes()[start..])?;
+        self.at = end;
+        if self.take_end(name) {
+            return Some(&self.text[start..end]);
+        }
+        self.at = start;
+        None
+    }
+
+    /// Passes over white space.
+    #[inline]
+    pub(super) fn skip_blanks(&mut self) {
+        let blanks = self.text.as_bytes()[self.at..].iter();
+        self.at += blanks.take_while(|b| b.is_ascii_whitespace()).count();
+    }
+
     #[inline]
     fn end_tag(&mut self, rest: &[u8]) -> Result<Token<'a>, TokenError> {
         let Some(close) = memchr(b'>', &rest[2..]) else { return self.cut_off() };
