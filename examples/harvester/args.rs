@@ -34,11 +34,10 @@ Exit status:
   3  finished, but single records could not be had or stored; standard error names each
   4  an audit found differences";
 
-/// Harvests metadata from repositories.
 #[derive(Debug, Parser)]
-#[command(name = "harvester", version, about, long_about = INTRODUCTION, after_help = EXAMPLES)]
-#[command(max_term_width = 100, infer_long_args = false, subcommand_required = true)]
-#[command(arg_required_else_help = true)]
+#[command(name = "harvester", version, about = "Harvests metadata from repositories")]
+#[command(long_about = INTRODUCTION, after_help = EXAMPLES)]
+#[command(max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -189,8 +188,6 @@ pub(crate) struct HarvestArgs {
     /// Base URL of the repository; several are harvested at the same time
     #[arg(value_name = "URL", required = true, value_parser = values::base_url)]
     pub(crate) urls: Vec<Url>,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
     /// How the repository is asked; auto finds out
     #[arg(long, value_enum, value_name = "P", default_value_t = Protocol::Auto)]
     pub(crate) protocol: Protocol,
@@ -215,6 +212,8 @@ pub(crate) struct HarvestArgs {
     /// record and is brought up to date.
     #[arg(long, value_name = "SINK", default_value = "sqlite", value_parser = values::destination)]
     pub(crate) to: Destination,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -38,13 +38,13 @@ impl Output {
     }
 
     /// An empty buffer to fill.
-    pub(crate) fn buffer(&self) -> Vec<u8> {
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
         self.empty.try_recv().unwrap_or_default()
     }
 
     /// Writes a buffer, later but in order. Waits while the one before is being written; gives
     /// `false` when no more can be written, and [`finish`](Self::finish) says why.
-    pub(crate) fn write(&self, buffer: Vec<u8>) -> bool {
+    pub(crate) fn write(&mut self, buffer: Vec<u8>) -> bool {
         buffer.is_empty() || self.full.send(buffer).is_ok()
     }
 
@@ -82,7 +82,7 @@ mod tests {
 
     impl Write for Shared {
         fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-            let mut all = self.0.lock().unwrap();
+            let mut all = self.0.lock().map_err(|_| io::ErrorKind::Other)?;
             if all.len() > 100 {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn buffers_are_written_in_order() {
         let shared = Shared::default();
-        let output = Output::to(shared.clone());
+        let mut output = Output::to(shared.clone());
         for n in 0..10 {
             let mut buffer = output.buffer();
             assert!(buffer.is_empty());
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn when_nobody_reads_writing_stops() {
-        let output = Output::to(Shared::default());
+        let mut output = Output::to(Shared::default());
         let written = (0..10).take_while(|_| output.write(vec![b'x'; 60])).count();
         assert!((2..=4).contains(&written), "{written}");
         assert_eq!(output.finish().unwrap_err().text(), None);

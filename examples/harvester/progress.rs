@@ -3,15 +3,18 @@
 //! All of it goes to standard error. Where that is no terminal, only what is wrong is said.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use oai_pmh::retry::RetryEvent;
+use resync_core::ErrorKind;
 
 /// Standard error, shared by all who have something to say.
 #[derive(Clone, Debug)]
 pub(crate) struct Console {
-    bar: ProgressBar,
+    /// The bar at the bottom of the screen; a hidden one where there is none.
+    bar: Arc<Mutex<ProgressBar>>,
     quiet: bool,
     verbose: u8,
     is_terminal: bool,
@@ -31,6 +34,7 @@ pub(crate) struct Position {
 /// A bar that shows how far a list is; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    console: Console,
     bar: ProgressBar,
     started: Instant,
     label: String,
@@ -40,21 +44,28 @@ impl Console {
     pub(crate) fn new(quiet: bool, verbose: u8) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let is_busy = io::stdout().is_terminal();
-        Self { bar: ProgressBar::hidden(), quiet, verbose, is_terminal, is_busy }
+        let bar = Arc::new(Mutex::new(ProgressBar::hidden()));
+        Self { bar, quiet, verbose, is_terminal, is_busy }
     }
 
-    /// The same with a progress bar, where there is somebody to look at it. `prints` tells that
-    /// the command prints records meanwhile.
-    pub(crate) fn with_progress(&self, label: impl Into<String>, prints: bool) -> (Self, Progress) {
+    /// Shows a progress bar, where there is somebody to look at it. `prints` tells that the command
+    /// prints records meanwhile.
+    pub(crate) fn progress(&self, label: impl Into<String>, prints: bool) -> Progress {
         let is_shown = self.is_terminal && !self.quiet && !(prints && self.is_busy);
         let bar = if is_shown { ProgressBar::no_length() } else { ProgressBar::hidden() };
         if is_shown {
             bar.set_style(style("{spinner:.cyan} {msg}"));
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        let progress = Progress { bar: bar.clone(), started: Instant::now(), label: label.into() };
+        self.replace_bar(bar.clone());
+        let console = self.clone();
+        let progress = Progress { console, bar, started: Instant::now(), label: label.into() };
         progress.show(Position::default());
-        (Self { bar, ..self.clone() }, progress)
+        progress
+    }
+
+    fn replace_bar(&self, bar: ProgressBar) {
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = bar;
     }
 
     /// Something that must be heard.
@@ -90,8 +101,17 @@ impl Console {
         }
     }
 
+    /// Tells of a retry: `HTTP 503, waiting 30 s (try 2 of 6)`; with -v, of which request.
     pub(crate) fn retry(&self, event: &RetryEvent<'_>) {
-        self.aside(&event.to_string());
+        let text = event.to_string();
+        self.aside(&match event.error.kind() {
+            _ if self.is_verbose() => text,
+            ErrorKind::Status(status) => {
+                let rest = text.rfind(", waiting").map_or("", |at| &text[at..]);
+                format!("HTTP {}{rest}", status.as_u16())
+            }
+            _ => text.replace(&format!(": {}", event.url), ""),
+        });
     }
 
     pub(crate) fn is_verbose(&self) -> bool {
@@ -104,7 +124,8 @@ impl Console {
 
     /// Writes above the bar. Nothing can be done for those who do not listen.
     fn write(&self, text: &[u8]) {
-        self.bar.suspend(|| drop(io::stderr().write_all(text)));
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        bar.suspend(|| drop(io::stderr().write_all(text)));
     }
 
     /// Shows what the libraries tell about themselves: with -v, or where somebody looks on.
@@ -159,6 +180,10 @@ impl Drop for Lines {
 }
 
 impl Progress {
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     pub(crate) fn show(&self, position: Position) {
         if self.bar.is_hidden() {
             return;
@@ -177,9 +202,8 @@ impl Progress {
             _ => {}
         }
         self.bar.set_position(records);
-        let elapsed = self.started.elapsed();
-        let rate = rate(records, elapsed);
-        let text = if pages == 0 {
+        let rate = rate(records, self.elapsed());
+        let text = if records + pages == 0 {
             format!("{}: waiting for the first answer", self.label)
         } else {
             format!("{} records, {} pages, {rate} records/s", count(records), count(pages))
@@ -191,6 +215,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+        self.console.replace_bar(ProgressBar::hidden());
     }
 }
 

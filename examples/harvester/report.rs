@@ -71,7 +71,7 @@ impl Failure {
 
 impl From<oai_pmh::Error> for Failure {
     fn from(error: oai_pmh::Error) -> Self {
-        Self::new(with_causes(&error)).with_advice(advice(&error))
+        Self::new(with_cause(&error)).with_advice(advice(&error))
     }
 }
 
@@ -80,7 +80,7 @@ impl From<RunError> for Failure {
         let cause = error.source().and_then(|cause| cause.downcast_ref::<oai_pmh::Error>());
         match cause {
             // The run's message is that of its cause.
-            Some(cause) => Self::new(with_causes(cause)).with_advice(advice(cause)),
+            Some(cause) => Self::new(with_cause(cause)).with_advice(advice(cause)),
             None => {
                 let failure = Self::new(error.to_string());
                 match error.is_transient() {
@@ -102,18 +102,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The error and what caused it, on one line.
-fn with_causes(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.contains(&said) {
-            text.extend([": ", &said]);
-        }
-        cause = error.source();
+/// The error, and what caused it in the end, on one line.
+fn with_cause(error: &dyn StdError) -> String {
+    let text = error.to_string();
+    let root = std::iter::successors(error.source(), |cause| (*cause).source()).last();
+    match root.map(ToString::to_string) {
+        Some(root) if !text.contains(&root) => format!("{text}: {root}"),
+        _ => text,
     }
-    text
 }
 
 /// What to do about an error of a repository.
@@ -211,13 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_that_was_said_is_not_said_again() {
-        let inner = io::Error::other("connection refused");
-        let error = resync_core::Error::new(Net::Connect, "could not connect").with_source(inner);
-        assert_eq!(with_causes(&error), "could not connect: connection refused");
-        let inner = io::Error::other("could not connect");
-        let error = resync_core::Error::new(Net::Connect, "could not connect").with_source(inner);
-        assert_eq!(with_causes(&error), "could not connect");
+    fn the_last_cause_is_told_unless_it_was() {
+        let inner = io::Error::other("refused");
+        let middle = resync_core::Error::new(Net::Connect, "no connection").with_source(inner);
+        let error = resync_core::Error::new(Net::Connect, "no answer").with_source(middle);
+        assert_eq!(with_cause(&error), "no answer: refused");
+        let inner = io::Error::other("no answer");
+        let error = resync_core::Error::new(Net::Connect, "no answer").with_source(inner);
+        assert_eq!(with_cause(&error), "no answer");
     }
 
     #[test]

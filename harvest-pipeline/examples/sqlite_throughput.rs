@@ -64,7 +64,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     std::fs::remove_dir_all(&folder)?;
-    report!("peak memory               {}", peak_memory());
     Ok(())
 }
 
@@ -107,7 +106,8 @@ async fn catalogue(
 fn rate(what: &str, records: usize, took: Duration, cpu: f64) {
     let (took, cpu) = (took.as_secs_f64(), cpu_seconds() - cpu);
     let rate = records as f64 / took;
-    report!("{what:<25} {took:>8.2} s  {rate:>9.0} records/s  {cpu:>6.2} s of processor time");
+    let peak = peak_memory();
+    report!("{what:<25} {took:>8.2} s {rate:>8.0} records/s {cpu:>6.2} s processor, peak {peak}");
 }
 
 /// Processor time of this process so far, where there is `/proc`.
@@ -119,8 +119,8 @@ fn cpu_seconds() -> f64 {
 
 fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("unknown");
-    line.to_owned()
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.unwrap_or("unknown").trim().to_owned()
 }
 
 /// A record in oai_dc whose text differs from record to row as real ones do.

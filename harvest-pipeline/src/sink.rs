@@ -146,6 +146,13 @@ pub enum Entry<R> {
         /// What the parser found wrong with it.
         issues: Vec<Issue>,
     },
+    /// Store it, from what the sink's [`Preparer`] left: that one took the record, so that its
+    /// memory is free before the batch's turn comes.
+    #[non_exhaustive]
+    Prepared {
+        /// The record as the source delivered it; its payload may be empty by now.
+        item: Item,
+    },
     /// Mark it deleted. The item may still carry a payload, if a filter decided this.
     #[non_exhaustive]
     Delete {
@@ -182,6 +189,7 @@ impl<R> Entry<R> {
     pub fn item(&self) -> Option<&Item> {
         match self {
             Self::Put { item, .. }
+            | Self::Prepared { item }
             | Self::Delete { item }
             | Self::Unchanged { item }
             | Self::Rejected { item, .. } => Some(item),
@@ -193,7 +201,7 @@ impl<R> Entry<R> {
     #[must_use]
     pub fn plain_outcome(&self) -> Outcome {
         match self {
-            Self::Put { .. } => Outcome::Created,
+            Self::Put { .. } | Self::Prepared { .. } => Outcome::Created,
             Self::Delete { .. } => Outcome::Deleted,
             Self::Unchanged { .. } => Outcome::Unchanged,
             Self::Rejected { .. } => Outcome::Filtered,

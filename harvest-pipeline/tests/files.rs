@@ -1,4 +1,5 @@
 //! The sinks that write files.
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! The driver, with sources and sinks that are watched.
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;

@@ -1,5 +1,6 @@
 //! The SQLite catalogue, in real files.
 #![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

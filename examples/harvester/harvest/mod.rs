@@ -150,10 +150,10 @@ impl Harvest<'_> {
         sources: Vec<OaiPmhSource>,
         sink: &K,
     ) -> Result<Status, Failure> {
-        let (console, progress) = self.console.with_progress("harvest", false);
+        let progress = self.console.progress("harvest", false);
         let watch = Arc::new(Watch::new(progress, sources.len()));
         let runs = sources.into_iter().enumerate().map(async |(number, source)| {
-            let findings = Arc::new(Mutex::new(Watched::new(&console)));
+            let findings = Arc::new(Mutex::new(Watched::new(self.console)));
             let pipeline = Pipeline::new(source.clone());
             let ran = if self.args.selection.format == DublinCore.format() {
                 self.one(pipeline.parse(DublinCore), sink, number, &watch, &findings).await
@@ -162,7 +162,7 @@ impl Harvest<'_> {
             };
             let found = std::mem::replace(
                 &mut *findings.lock().unwrap_or_else(PoisonError::into_inner),
-                Watched::new(&console),
+                Watched::new(self.console),
             );
             Ended::new(source, ran, found)
         });

@@ -1,7 +1,6 @@
 //! How a harvest ended, for people or as JSON.
 
 use std::error::Error;
-use std::fmt::Write;
 
 use harvest_pipeline::{OaiPmhSource, RunError, RunState, Source, Summary};
 use oai_pmh::ErrorKind;
@@ -102,25 +101,31 @@ impl Ended {
     }
 
     pub(super) fn text(&self, args: &HarvestArgs) -> String {
-        let mut text = format!("{}\n", self.source.id());
         let Some(summary) = self.summary() else { return String::new() };
-        let would = if args.dry_run { "would be " } else { "" };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "  {}", counted(summary.counters.total(), "record"));
-        let mut separator = ": ";
-        for (number, what) in outcomes(summary) {
-            let _ = write!(text, "{separator}{} {would}{what}", count(number));
-            separator = ", ";
-        }
-        let _ = writeln!(
-            text,
-            "\n  {} in {}, {} records/s",
-            counted(self.found.pages, "page"),
-            took(summary.elapsed),
-            rate(summary.counters.total(), summary.elapsed),
-        );
         let verdict = self.verdict();
-        let _ = writeln!(text, "  {}", verdict.name());
+        let records = summary.counters.total();
+        // The error says it all.
+        if records == 0 && self.ran.is_err() {
+            return String::new();
+        }
+        let elapsed = took(summary.elapsed);
+        let amount = match records {
+            0 => format!("0 records in {elapsed}"),
+            _ => format!(
+                "{} on {} in {elapsed} ({} a second)",
+                counted(records, "record"),
+                counted(self.found.pages, "page"),
+                rate(records, summary.elapsed),
+            ),
+        };
+        let mut text = format!("{}\n  {}: {amount}\n", self.source.id(), verdict.name());
+        let would = if args.dry_run { "would be " } else { "" };
+        let outcomes: Vec<_> = outcomes(summary)
+            .map(|(number, what)| format!("{} {would}{what}", count(number)))
+            .collect();
+        if !outcomes.is_empty() {
+            text.extend(["  ", &outcomes.join(", "), "\n"]);
+        }
         let next = match (verdict, &args.to) {
             _ if args.dry_run => "nothing was stored: this was a dry run".to_owned(),
             (_, Destination::JsonLines(_)) => "next run: everything anew".to_owned(),
@@ -130,7 +135,7 @@ impl Ended {
             },
             _ => "next run: goes on from here".to_owned(),
         };
-        let _ = writeln!(text, "  {next}");
+        text.extend(["  ", next.as_str(), "\n"]);
         text
     }
 
@@ -171,7 +176,7 @@ fn outcomes(summary: &Summary) -> impl Iterator<Item = (u64, &'static str)> {
         (counters.updated, "updated"),
         (counters.unchanged, "unchanged"),
         (counters.deleted, "deleted"),
-        (counters.skipped_deleted, "skipped (deleted at the source before)"),
+        (counters.skipped_deleted, "already deleted at the source"),
         (counters.filtered, "left out"),
         (counters.failed, "failed"),
     ];

@@ -76,7 +76,7 @@ pub(super) fn identify_json(identify: &Identify) -> String {
 }
 
 pub(super) fn formats(formats: &[MetadataFormat]) -> String {
-    let rows = formats.iter().map(|format| (&*format.prefix, &*format.namespace, &*format.schema));
+    let rows = formats.iter().map(|format| [&*format.prefix, &*format.namespace, &*format.schema]);
     table(rows.collect())
 }
 
@@ -85,7 +85,7 @@ pub(super) fn formats_json(formats: &[MetadataFormat]) -> String {
 }
 
 pub(super) fn sets(sets: &[Set]) -> String {
-    table(sets.iter().map(|set| (&*set.spec, &*set.name, "")).collect())
+    table(sets.iter().map(|set| [&*set.spec, &*set.name, ""]).collect())
 }
 
 pub(super) fn sets_json(sets: &[Set]) -> String {
@@ -108,16 +108,16 @@ fn line(value: &Value) -> String {
 }
 
 /// Three columns, the first two as wide as they need, but for outliers.
-fn table(rows: Vec<(&str, &str, &str)>) -> String {
+fn table(rows: Vec<[&str; 3]>) -> String {
     const WIDEST: usize = 60;
-    let width = |cells: &mut dyn Iterator<Item = &str>| {
-        cells.map(|cell| cell.chars().count()).filter(|n| *n <= WIDEST).max().unwrap_or_default()
+    let rows: Vec<[String; 3]> = rows.into_iter().map(|row| row.map(printable)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.filter(|width| *width <= WIDEST).max().unwrap_or_default()
     };
-    let first = width(&mut rows.iter().map(|row| row.0));
-    let second = width(&mut rows.iter().map(|row| row.1));
+    let (first, second) = (width(0), width(1));
     let mut text = String::new();
-    for (a, b, c) in rows {
-        let (a, b, c) = (printable(a), printable(b), printable(c));
+    for [a, b, c] in &rows {
         let row = format!("{a:first$}  {b:second$}  {c}");
         text.extend([row.trim_end(), "\n"]);
     }
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_harmless() {
-        let text = table(vec![("a", "x\u{1b}[2J", "1"), ("bbb", "žluť", "2")]);
-        assert_eq!(text, "a    x [2J  1\nbbb  žluť  2\n");
+        let text = table(vec![["a", "x\u{1b}[2J", "1"], ["bbb", "žluť", "2"]]);
+        assert_eq!(text, "a    x [2J  1\nbbb  žluť   2\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::args::ListArgs;
 use crate::findings::Findings;
 use crate::json;
 use crate::output::Output;
-use crate::progress::{Console, Position};
+use crate::progress::{Console, Position, count, counted, took};
 use crate::report::{Failure, Status};
 
 pub(super) async fn records(
@@ -35,7 +35,7 @@ async fn print<T: ListItem>(
     line: fn(&mut Vec<u8>, &T),
     console: &Console,
 ) -> Result<Status, Failure> {
-    let output = Output::stdout();
+    let mut output = Output::stdout();
     let ended = follow(&mut list, "records", true, console, |page, findings| {
         let mut lines = output.buffer();
         // Each is given back before the output, which may be slow, is waited for.
@@ -49,9 +49,6 @@ async fn print<T: ListItem>(
     })
     .await;
     output.finish()?;
-    if list.summary().items == 0 && ended.is_ok() {
-        console.aside("nothing matches the selection");
-    }
     ended
 }
 
@@ -64,16 +61,16 @@ pub(super) async fn follow<T: ListItem>(
     console: &Console,
     mut page: impl FnMut(&mut Page<T>, &mut Findings) -> bool,
 ) -> Result<Status, Failure> {
-    let (console, progress) = console.with_progress(label, prints);
-    let mut findings = Findings::new(&console);
+    let progress = console.progress(label, prints);
+    let mut findings = Findings::new(console);
     let ended = loop {
         match list.next_page().await {
-            None => break Ok(()),
+            None => break Ok(true),
             Some(Err(error)) => break Err(error),
             Some(Ok(mut next)) => {
                 findings.repaired(&next.issues);
                 if !page(&mut next, &mut findings) {
-                    break Ok(());
+                    break Ok(false);
                 }
                 let summary = list.summary();
                 progress.show(Position {
@@ -84,12 +81,18 @@ pub(super) async fn follow<T: ListItem>(
             }
         }
     };
+    let elapsed = progress.elapsed();
     drop(progress);
     findings.summarise();
-    ended?;
-    if let Verdict::Suspicious(reasons) = &list.summary().verdict {
-        for reason in reasons {
-            console.warning(&format!("the list may be incomplete: {reason}"));
+    if ended? {
+        let summary = list.summary();
+        if let Verdict::Suspicious(reasons) = &summary.verdict {
+            for reason in reasons {
+                console.warning(&format!("the list may be incomplete: {reason}"));
+            }
+        } else {
+            let (number, pages) = (count(summary.items), counted(summary.pages, "page"));
+            console.aside(&format!("{number} {label} on {pages} in {}: complete", took(elapsed)));
         }
     }
     Ok(match findings.failures() {

@@ -77,9 +77,6 @@ async fn sets(client: &Client, args: &GlobalArgs, console: &Console) -> Result<S
         true => describe::sets_json(&found),
         false => describe::sets(&found),
     })?;
-    if found.is_empty() && ended.is_ok() {
-        console.aside("there are no sets");
-    }
     ended
 }
 

@@ -36,7 +36,7 @@ async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status
         Some(name) => find(name, catalogue).await?.into_iter().map(Some).collect(),
         None => vec![None],
     };
-    let output = match &args.out {
+    let mut output = match &args.out {
         Some(path) => {
             let file = File::create(path).map_err(|error| {
                 Failure::new(format!("cannot write {}: {error}", path.display()))

@@ -130,6 +130,30 @@ pub struct Extra {
     pub attributes: Vec<(String, String)>,
 }
 
+impl DublinCoreRecord {
+    /// Reads a document; `None` if its root element is not called `dc`.
+    ///
+    /// # Errors
+    /// If it is not well-formed.
+    pub fn read(xml: &str) -> Result<Option<Parsed<Self>>, ParseError> {
+        let mut cursor = Cursor::new(xml);
+        let Some(root) = cursor.next_child()?.filter(|root| root.local() == "dc") else {
+            return Ok(None);
+        };
+        let mut parsed = Parsed::new(Self::default());
+        if root.namespace() != Some(OAI_DC) {
+            parsed.issues.push(wrong_namespace("dc", &root, OAI_DC));
+        }
+        while let Some(element) = cursor.next_child()? {
+            read_element(&mut cursor, &element, &mut parsed)?;
+        }
+        for issue in cursor.issues() {
+            parsed.issues.push(Issue::new(IssueLevel::Warning, "dc", issue.to_string()));
+        }
+        Ok(Some(parsed))
+    }
+}
+
 impl DublinCore {
     /// The parser.
     #[must_use]
@@ -162,7 +186,7 @@ impl Parser for DublinCore {
         let failed = |why| RecordError::new(item.identifier.clone(), Stage::Parse, why);
         let xml = std::str::from_utf8(&payload.body)
             .map_err(|error| failed(format!("the metadata is not UTF-8: {error}")))?;
-        match read(xml) {
+        match DublinCoreRecord::read(xml) {
             Ok(Some(parsed)) => Ok(parsed),
             Ok(None) => Err(failed(format!(
                 "the metadata is not oai_dc: its root element is not called dc: {:?}",
@@ -173,33 +197,15 @@ impl Parser for DublinCore {
     }
 }
 
-fn read(xml: &str) -> Result<Option<Parsed<DublinCoreRecord>>, ParseError> {
-    let mut cursor = Cursor::new(xml);
-    let Some(root) = cursor.next_child()?.filter(|root| root.local() == "dc") else {
-        return Ok(None);
-    };
-    let mut parsed = Parsed::new(DublinCoreRecord::default());
-    if root.namespace() != Some(OAI_DC) {
-        parsed.issues.push(wrong_namespace("dc", &root, OAI_DC));
-    }
-    while let Some(element) = cursor.next_child()? {
-        read_element(&mut cursor, &element, &mut parsed)?;
-    }
-    for issue in cursor.issues() {
-        parsed.issues.push(Issue::new(IssueLevel::Warning, "dc", issue.to_string()));
-    }
-    Ok(Some(parsed))
-}
-
 fn read_element(
     cursor: &mut Cursor<'_>,
     element: &Element<'_>,
     parsed: &mut Parsed<DublinCoreRecord>,
 ) -> Result<(), ParseError> {
     let name = element.local();
-    let namespace = element.namespace();
+    let is_dc = element.is_in(DC);
     // Other vocabularies have a title, too; a namespace that only ends differently does not count.
-    let meant = namespace == Some(DC) || namespace.is_none_or(is_meant_as_dc);
+    let meant = is_dc || element.namespace().is_none_or(is_meant_as_dc);
     let text = cursor.trimmed()?;
     let Some(values) = parsed.record.values_mut(name).filter(|_| meant) else {
         parsed.record.extras.push(extra(element, text.into_owned()));
@@ -209,7 +215,7 @@ fn read_element(
         return Ok(());
     }
     values.push(Text { value: text.into_owned(), lang: lang(element) });
-    if namespace != Some(DC) {
+    if !is_dc {
         // Once a record: a record is wrong in all its elements or in none.
         let known = parsed.issues.iter().any(|issue| issue.path.starts_with("dc/"));
         if !known {
@@ -245,7 +251,7 @@ fn wrong_namespace(path: &str, element: &Element<'_>, right: &str) -> Issue {
 fn lang(element: &Element<'_>) -> Option<String> {
     let mut attributes = element.attributes();
     let (_, lang) = attributes.find(|(name, _)| *name == "xml:lang")?;
-    (!lang.trim().is_empty()).then(|| lang.trim().to_owned())
+    Some(lang.trim_ascii()).filter(|lang| !lang.is_empty()).map(str::to_owned)
 }
 
 fn extra(element: &Element<'_>, value: String) -> Extra {

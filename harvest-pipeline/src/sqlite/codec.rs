@@ -36,6 +36,7 @@ pub(super) const ZSTD: i64 = 1;
 pub(super) struct Encoder<'d> {
     dictionary: Option<&'d Arc<Dictionary>>,
     compressor: Option<Compressor<'d>>,
+    buffer: Vec<u8>,
 }
 
 impl<'d> Encoder<'d> {
@@ -44,20 +45,21 @@ impl<'d> Encoder<'d> {
             Some(it) => Compressor::with_prepared_dictionary(&it.encoder),
             None => Compressor::new(LEVEL),
         };
-        Self { dictionary, compressor: compressor.ok() }
+        Self { dictionary, compressor: compressor.ok(), buffer: Vec::new() }
     }
 
     /// The form in which `metadata` is kept.
     pub(super) fn encode(&mut self, metadata: &[u8]) -> (Codec, Vec<u8>) {
         if metadata.len() >= WORTH_IT
             && let Some(compressor) = &mut self.compressor
-            && let Ok(compressed) = compressor.compress(metadata)
-            && compressed.len() < metadata.len()
         {
-            // It was allocated for the worst case; what is kept until it is written should not be.
-            let compressed = compressed.as_slice().to_vec();
-            let codec = self.dictionary.cloned().map_or(Codec::Zstd, Codec::Dictionary);
-            return (codec, compressed);
+            self.buffer.clear();
+            self.buffer.reserve(zstd::zstd_safe::compress_bound(metadata.len()));
+            let compressed = compressor.compress_to_buffer(metadata, &mut self.buffer);
+            if compressed.is_ok_and(|size| size < metadata.len()) {
+                let codec = self.dictionary.cloned().map_or(Codec::Zstd, Codec::Dictionary);
+                return (codec, self.buffer.clone());
+            }
         }
         (Codec::Plain, metadata.to_vec())
     }

@@ -57,7 +57,10 @@ pub(super) fn plan<R>(
                 plan.failures.push(error.clone());
                 Outcome::Failed
             }
-            (Entry::Put { item, .. } | Entry::Delete { item }, Some(Ok(version))) => {
+            (
+                Entry::Put { item, .. } | Entry::Prepared { item } | Entry::Delete { item },
+                Some(Ok(version)),
+            ) => {
                 let now = current(&mut records, &item.identifier, entry, stored);
                 let (outcome, write) = change(now.stored, version);
                 if write {

@@ -48,14 +48,19 @@ pub(super) struct Prepare(pub(super) Arc<Inner>);
 impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
         let prepared = prepare(&self.0, batch);
-        for (entry, version) in batch.entries.iter_mut().zip(&prepared) {
-            // The compressed form is what is stored; the page that this is a slice of can go.
-            if let (Entry::Put { item, .. }, Some(Ok(_))) = (entry, version)
-                && let Change::Put(payload) = &mut item.change
-            {
-                payload.body = Bytes::new();
-            }
-        }
+        let entries = std::mem::take(&mut batch.entries).into_iter().zip(&prepared);
+        // What is stored is ready: the record can go, and the page that the payload is a slice of.
+        batch.entries = entries
+            .map(|(entry, version)| match (entry, version) {
+                (Entry::Put { mut item, .. }, Some(Ok(_))) => {
+                    if let Change::Put(payload) = &mut item.change {
+                        payload.body = Bytes::new();
+                    }
+                    Entry::Prepared { item }
+                }
+                (entry, _) => entry,
+            })
+            .collect();
         batch.prepared = Some(Box::new(prepared));
     }
 }
@@ -70,8 +75,12 @@ pub(super) fn prepare<R: Serialize>(catalogue: &Inner, batch: &ParsedBatch<R>) -
     });
     let dictionary = trainer.and_then(|trainer| trainer.dictionary(bodies));
     let mut encoder = Encoder::new(dictionary.as_ref());
+    // One buffer for all, so that what is kept of each takes no more room than it needs.
+    let mut json = Vec::new();
     let versions = batch.entries.iter().map(|entry| match entry {
-        Entry::Put { item, record, issues } => Some(put(&mut encoder, item, record, issues)),
+        Entry::Put { item, record, issues } => {
+            Some(put(&mut encoder, &mut json, item, record, issues))
+        }
         Entry::Delete { item } => Some(version(item, None)),
         _ => None,
     });
@@ -80,6 +89,7 @@ pub(super) fn prepare<R: Serialize>(catalogue: &Inner, batch: &ParsedBatch<R>) -
 
 fn put<R: Serialize>(
     encoder: &mut Encoder<'_>,
+    json: &mut Vec<u8>,
     item: &Item,
     record: &R,
     issues: &[Issue],
@@ -90,7 +100,7 @@ fn put<R: Serialize>(
     if std::str::from_utf8(&payload.body).is_err() {
         return Err(cannot_store(item, "its metadata is not UTF-8"));
     }
-    let fields = serde_json::to_string(record)
+    let fields = fields(json, record)
         .map_err(|error| cannot_store(item, &format!("its fields cannot be JSON: {error}")))?;
     let (codec, body) = encoder.encode(&payload.body);
     let content = Content {
@@ -98,10 +108,21 @@ fn put<R: Serialize>(
         size: payload.body.len(),
         codec,
         body,
-        fields: (fields != "null").then_some(fields),
+        fields,
         issues: (!issues.is_empty()).then(|| issues_json(issues)),
     };
     version(item, Some((payload, content)))
+}
+
+/// The record as JSON, unless that says nothing.
+fn fields<R: Serialize>(json: &mut Vec<u8>, record: &R) -> serde_json::Result<Option<String>> {
+    json.clear();
+    serde_json::to_writer(&mut *json, record)?;
+    if json == b"null" {
+        return Ok(None);
+    }
+    let json = std::str::from_utf8(json).map_err(serde::ser::Error::custom)?;
+    Ok(Some(json.to_owned()))
 }
 
 fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version, RecordError> {

@@ -1,6 +1,7 @@
 //! Statements that write many rows at once.
 //!
-//! A round trip to SQLite's thread costs as much as several rows, so rows travel by the hundred.
+//! A round trip to SQLite's thread costs as much as several rows, so rows travel by the
+//! hundred; the more so as every hand-over waits for a processor that is busy compressing.
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +10,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, Type};
 
 /// How many rows a statement takes. Each size is prepared once for each connection and then reused;
 /// what is left over goes in smaller ones.
-const SIZES: [usize; 3] = [100, 10, 1];
+const SIZES: [usize; 4] = [500, 50, 5, 1];
 
 /// New payloads.
 pub(super) static INSERT_PAYLOADS: LazyLock<Rows> = LazyLock::new(|| {

@@ -59,10 +59,8 @@ pub(super) async fn write<R: Sync>(
 /// The identifiers as a JSON list, one for each entry; `null` where the catalogue has no say.
 fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
     let identifiers = batch.entries.iter().map(|entry| match entry {
-        Entry::Put { item, .. } | Entry::Delete { item } | Entry::Unchanged { item } => {
-            Some(&*item.identifier)
-        }
-        _ => None,
+        Entry::Rejected { .. } | Entry::Failed { .. } => None,
+        entry => entry.item().map(|item| &*item.identifier),
     });
     json(&identifiers.collect::<Vec<_>>())
 }

@@ -18,8 +18,10 @@ use crate::{
 /// How many time spans are taken apart before the rest is given up: a server that fails at
 /// everything is not to be asked for ever.
 const MOST_WINDOWS: u32 = 500;
-/// Records are fetched one by one when a time span has no more than this.
+/// Records are fetched one by one when a time span has no more than this,
 const FEW: usize = 100;
+/// or than this when it cannot be divided any further: bulk loads put many into one day.
+const MANY: usize = 10_000;
 
 impl<T: ListItem> Walker<T> {
     /// Goes on with a list that the server failed at.
@@ -72,7 +74,13 @@ impl<T: ListItem> Walker<T> {
             }
             match window.halves(identify.granularity, earliest, latest) {
                 Some((first, second)) => windows.extend([second, first]),
-                None => self.miss(window, &error.to_string()),
+                None => match self.many_headers(&part).await {
+                    Some(headers) => {
+                        self.one_by_one(headers, &part).await?;
+                        listed_any = true;
+                    }
+                    None => self.miss(window, &error.to_string()),
+                },
             }
             // Not one time span of the first dozens can be had: it is not about one record.
             if !listed_any && tried > 40 {
@@ -112,6 +120,20 @@ impl<T: ListItem> Walker<T> {
             let headers: Vec<_> = page.items.into_iter().flatten().collect();
             (is_whole && headers.len() <= FEW).then_some(headers)
         }))
+    }
+
+    /// The headers of a time span that cannot be divided; `None` where they cannot be had to the
+    /// last, or are too many.
+    async fn many_headers(&self, part: &Selection) -> Option<Vec<Header>> {
+        let mut list = self.client.clone().refetch(false).list_identifiers(part.clone());
+        let mut headers = Vec::new();
+        while let Some(page) = list.next_page().await {
+            headers.extend(page.ok()?.items.into_iter().flatten());
+            if headers.len() > MANY {
+                return None;
+            }
+        }
+        Some(headers)
     }
 
     async fn one_by_one(&mut self, headers: Vec<Header>, part: &Selection) -> Result<(), Halt> {

@@ -211,25 +211,35 @@ impl<T: ListItem, R: Read> Parts<T, R> {
                 .limits(self.parser.limits);
             let result = match self.place {
                 Place::List => self.read_list(&mut cursor, &text, base, is_last),
-                _ => self.read_envelope(&mut cursor),
+                _ => self.read_envelope(&mut cursor, is_last),
             };
+            let goes_on = match &result {
+                Err(Stop::Failed(error)) => is_cut_off(error) && !is_last,
+                Err(Stop::WindowEnd) => true,
+                _ => false,
+            };
+            if goes_on {
+                // What is wrong in the part that is cut off is found again when it is read again.
+                if cursor.issues().iter().any(|issue| issue.kind == IssueKind::WrongNamespace) {
+                    self.names = Names::new(self.parser.mode);
+                }
+                return Stop::WindowEnd;
+            }
             self.issues.append(cursor.take_issues());
-            match result {
-                Ok(()) => {}
-                Err(Stop::Failed(error)) if is_cut_off(&error) && !is_last => return Stop::WindowEnd,
-                Err(stop) => return stop,
+            if let Err(stop) = result {
+                return stop;
             }
         }
     }
 
     /// Reads the root's children; returns where the list begins.
-    fn read_envelope(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn read_envelope(&mut self, cursor: &mut Cursor<'_>, is_last: bool) -> Result<(), Stop> {
         if self.place == Place::Prolog {
             let root = enter_root(cursor, &mut self.names).map_err(Stop::Failed)?;
             self.root = root.name().to_owned();
             self.outer = Arc::new(cursor.bindings());
             self.place = Place::Envelope;
-            self.at = cursor.offset();
+            self.done(cursor);
         }
         while let Some(child) = cursor.next_child()? {
             if self.envelope.read(cursor, &mut self.names, &child)? {
@@ -251,7 +261,11 @@ impl<T: ListItem, R: Read> Parts<T, R> {
             } else {
                 unknown(cursor, &child)?;
             }
-            self.at = cursor.offset();
+            self.done(cursor);
+        }
+        if !is_last {
+            // The root's end tag is read again with all that stands behind it.
+            return Err(Stop::WindowEnd);
         }
         self.place = Place::End;
         self.at = cursor.offset();
@@ -302,11 +316,17 @@ impl<T: ListItem, R: Read> Parts<T, R> {
             } else {
                 unknown(cursor, &child)?;
             }
-            self.at = cursor.offset();
+            self.done(cursor);
         }
         self.place = Place::Envelope;
         self.at = cursor.offset();
         Ok(())
+    }
+
+    /// Notes that all has been read up to here.
+    fn done(&mut self, cursor: &mut Cursor<'_>) {
+        self.at = cursor.offset();
+        self.issues.append(cursor.take_issues());
     }
 
     /// Puts an item that cannot be read aside, and goes on behind it.

@@ -68,7 +68,7 @@ impl Default for Limits {
             text: 64 << 20,
             attributes: 1024,
             bindings: 256,
-            record: 256 << 20,
+            record: 64 << 20,
             records: 10_000_000,
         }
     }

@@ -58,18 +58,19 @@ fn markup<'x>(
     repairs: &mut Repairs<'_>,
     fixed: &mut String,
 ) -> Result<&'x str, ParseError> {
-    let closing = if rest.starts_with("<!--") {
-        "-->"
+    let (opening, closing) = if rest.starts_with("<!--") {
+        ("<!--", "-->")
     } else if rest.starts_with("<![CDATA[") {
-        "]]>"
+        ("<![CDATA[", "]]>")
     } else if rest.starts_with("<?") {
-        "?>"
+        ("<?", "?>")
     } else {
         fixed.push('<');
         return Ok(&rest[1..]);
     };
-    let end = memmem::find(rest.as_bytes(), closing.as_bytes())
-        .map_or(rest.len(), |end| end + closing.len());
+    // Behind the opening: `<!-->` is only the beginning of a comment.
+    let end = memmem::find(&rest.as_bytes()[opening.len()..], closing.as_bytes())
+        .map_or(rest.len(), |end| opening.len() + end + closing.len());
     let (mut section, after) = rest.split_at(end);
     if let Some(target) = section.strip_prefix("<?xml")
         && target.starts_with(|c: char| c.is_ascii_whitespace() || c == '?')

@@ -12,26 +12,26 @@ use quick_xml::name::{Namespace, ResolveResult};
 
 const PREFIXES: [&str; 5] = ["", "a", "b", "xsi", "ž"];
 const URIS: [&str; 5] = ["urn:a", "urn:b", "http://x.org/?a=1&amp;b=é", "urn:\"quoted\"", ""];
-pub const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// An element as it means, whoever reads it. A name is a namespace and a local name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Node {
-    pub name: Name,
-    pub attributes: Vec<(Name, String)>,
-    pub children: Vec<Child>,
+pub(crate) struct Node {
+    pub(crate) name: Name,
+    pub(crate) attributes: Vec<(Name, String)>,
+    pub(crate) children: Vec<Child>,
 }
 
-pub type Name = (String, String);
+pub(crate) type Name = (String, String);
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Child {
+pub(crate) enum Child {
     Element(Node),
     Text(String),
 }
 
 impl Node {
-    pub fn push_text(&mut self, text: &str) {
+    pub(crate) fn push_text(&mut self, text: &str) {
         match self.children.last_mut() {
             Some(Child::Text(before)) => before.push_str(text),
             _ if text.is_empty() => {}
@@ -39,7 +39,7 @@ impl Node {
         }
     }
 
-    pub fn elements(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &Self> {
         self.children.iter().filter_map(|child| match child {
             Child::Element(node) => Some(node),
             Child::Text(_) => None,
@@ -47,7 +47,7 @@ impl Node {
     }
 
     /// The same without the white space between elements.
-    pub fn bare(&self) -> Self {
+    pub(crate) fn bare(&self) -> Self {
         let has_elements = self.elements().next().is_some();
         let kept = self.children.iter().filter_map(|child| match child {
             Child::Element(node) => Some(Child::Element(node.bare())),
@@ -58,7 +58,7 @@ impl Node {
     }
 
     /// Itself and all below, in document order.
-    pub fn all(&self) -> Vec<&Self> {
+    pub(crate) fn all(&self) -> Vec<&Self> {
         let below = self.elements().flat_map(Self::all);
         std::iter::once(self).chain(below).collect()
     }
@@ -66,7 +66,7 @@ impl Node {
 
 /// An element as it is to be written.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub(crate) struct Draft {
     prefix: usize,
     local: String,
     declares: Vec<(usize, usize)>,
@@ -147,7 +147,7 @@ fn content(faults: bool) -> impl Strategy<Value = Piece> {
 }
 
 /// Elements that hold either elements or text; where `mixed`, both.
-pub fn draft(mixed: bool, faults: bool) -> impl Strategy<Value = Draft> {
+pub(crate) fn draft(mixed: bool, faults: bool) -> impl Strategy<Value = Draft> {
     let head = (
         0..PREFIXES.len(),
         "[a-zé日_][a-z0-9é._-]{0,8}",
@@ -168,6 +168,33 @@ pub fn draft(mixed: bool, faults: bool) -> impl Strategy<Value = Draft> {
         let between = if mixed { content(faults).boxed() } else { filler().boxed() };
         (head.clone(), vec(prop_oneof![2 => inner, 1 => between], 0..5)).prop_map(make)
     })
+}
+
+/// The same with something wrong in it, once at least.
+pub(crate) fn faulty() -> impl Strategy<Value = Draft> {
+    (draft(false, true), any::<prop::sample::Index>(), select(FAULTS.to_vec())).prop_map(
+        |(mut draft, at, fault)| {
+            let leaf = draft.some_leaf(at.index(usize::MAX));
+            leaf.content.push(Piece::Fault(fault));
+            draft
+        },
+    )
+}
+
+impl Draft {
+    /// An element without elements inside.
+    fn some_leaf(&mut self, choice: usize) -> &mut Self {
+        let is_element = |piece: &Piece| matches!(piece, Piece::Element(_));
+        let count = self.content.iter().filter(|piece| is_element(piece)).count();
+        if count == 0 {
+            return self;
+        }
+        let mut inner = self.content.iter_mut().filter_map(|piece| match piece {
+            Piece::Element(draft) => Some(draft),
+            _ => None,
+        });
+        inner.nth(choice % count).expect("counted").some_leaf(choice / count)
+    }
 }
 
 /// Writes a document down, and notes what it means.
@@ -284,15 +311,15 @@ impl Writer {
 }
 
 /// A document, with what it means and where in it the root element is.
-pub struct Document {
-    pub bytes: Vec<u8>,
-    pub root: Node,
-    pub span: std::ops::Range<usize>,
-    pub faults: u64,
+pub(crate) struct Document {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) root: Node,
+    pub(crate) span: std::ops::Range<usize>,
+    pub(crate) faults: u64,
 }
 
 impl Document {
-    pub fn of(draft: &Draft) -> Self {
+    pub(crate) fn of(draft: &Draft) -> Self {
         let mut writer = Writer::default();
         writer.put("<?xml version='1.0'?>\n<!-- <before> -->");
         let start = writer.bytes.len();
@@ -302,13 +329,13 @@ impl Document {
         Self { bytes: writer.bytes, root, span, faults: writer.faults }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.bytes.clone()).unwrap()
     }
 }
 
 /// Reads a document by another reader.
-pub fn judge(xml: &str) -> Node {
+pub(crate) fn judge(xml: &str) -> Node {
     let mut reader = NsReader::from_str(xml);
     let mut open = vec![Node::default()];
     let start = |reader: &NsReader<&[u8]>, tag: &BytesStart<'_>| {
