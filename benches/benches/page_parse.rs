@@ -19,7 +19,8 @@ fn page_parse(criterion: &mut Criterion) {
 
     group.bench_function("quick-xml/reader", |b| b.iter(|| parses::tokenise(black_box(&page))));
     group.bench_function("quick-xml/ns-reader", |b| b.iter(|| parses::resolve(black_box(&page))));
-    for (name, parse) in [("ours/raw", parses::raw as fn(_) -> _), ("ours/oai_dc", parses::oai_dc)] {
+    for (name, parse) in [("ours/raw", parses::raw as fn(_) -> _), ("ours/oai_dc", parses::oai_dc)]
+    {
         assert_eq!(parse(page.clone().into_bytes()) as u64, RECORDS, "{name}");
         group.bench_function(name, |b| {
             b.iter_batched(|| page.clone().into_bytes(), parse, BatchSize::PerIteration);

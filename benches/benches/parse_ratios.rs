@@ -11,16 +11,18 @@ mod parses;
 const RECORDS: u64 = 1_000;
 const ROUNDS: usize = 60;
 
+type Way<'a> = &'a dyn Fn(Vec<u8>) -> usize;
+
 fn main() {
     let page = Corpus::new(1).page(0..RECORDS);
     let bytes = || page.clone().into_bytes();
-    let time = |run: &dyn Fn(Vec<u8>) -> usize| {
+    let time = |run: Way<'_>| {
         let input = bytes();
         let start = Instant::now();
         std::hint::black_box(run(input));
         start.elapsed()
     };
-    let ways: [(&str, &dyn Fn(Vec<u8>) -> usize); 5] = [
+    let ways: [(&str, Way<'_>); 5] = [
         ("quick-xml reader", &|_| parses::tokenise(&page)),
         ("quick-xml ns-reader", &|_| parses::resolve(&page)),
         ("ours raw", &parses::raw),

@@ -322,7 +322,7 @@ async fn bare_inserts(file: &Path, records: usize) -> Result<Duration, sqlx::Err
     while let Some(Ok(batch)) = batches.next().await {
         let mut tx = conn.begin().await?;
         for item in batch.items.into_iter().flatten() {
-            let body = item.payload().map(|it| String::from_utf8_lossy(&it.body).into_owned());
+            let body = item.payload().map(|it| it.body.clone());
             sqlx::query("INSERT INTO records VALUES (?, ?, ?)")
                 .bind(item.identifier)
                 .bind(item.datestamp)

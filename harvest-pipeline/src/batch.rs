@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::checkpoint::Checkpoint;
@@ -67,8 +66,8 @@ pub struct Item {
     pub sets: Vec<String>,
     /// What happened to the record.
     pub change: Change,
-    /// Statements about the metadata (rights, provenance), each a standalone UTF-8 XML document.
-    pub abouts: Vec<Bytes>,
+    /// Statements about the metadata (rights, provenance), each a standalone XML document.
+    pub abouts: Vec<String>,
 }
 
 impl Item {
@@ -104,7 +103,7 @@ impl Item {
 
     /// Sets the statements about the metadata.
     #[must_use]
-    pub fn with_abouts(mut self, abouts: impl IntoIterator<Item = impl Into<Bytes>>) -> Self {
+    pub fn with_abouts(mut self, abouts: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.abouts = abouts.into_iter().map(Into::into).collect();
         self
     }
@@ -129,20 +128,20 @@ pub enum Change {
     Delete,
 }
 
-/// The metadata of a record: one standalone XML document in UTF-8.
+/// The metadata of a record: one standalone XML document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Payload {
     /// The name of the metadata format, such as `oai_dc`.
     pub format: Arc<str>,
-    /// The document. Usually a slice of the page it came in.
-    pub body: Bytes,
+    /// The document.
+    pub body: String,
 }
 
 impl Payload {
     /// Metadata in the named format.
     #[must_use]
-    pub fn new(format: impl Into<Arc<str>>, body: impl Into<Bytes>) -> Self {
+    pub fn new(format: impl Into<Arc<str>>, body: impl Into<String>) -> Self {
         Self { format: format.into(), body: body.into() }
     }
 }

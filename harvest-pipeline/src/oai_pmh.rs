@@ -6,10 +6,10 @@ use std::time::Duration;
 use ::oai_pmh::{
     Client, Error, Harvest, Position, Record, Request, Selection, Slice, Step, Verdict, Window,
 };
-use bytes::Bytes;
 use chrono::TimeDelta;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
+use resync_core::transport::without_credentials;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
@@ -71,10 +71,7 @@ impl OaiPmhSource {
     pub fn new(client: Client, selection: Selection) -> Self {
         let set = selection.set_spec().map(|set| format!("&set={set}")).unwrap_or_default();
         let format = selection.metadata_prefix();
-        let mut url = client.base_url().clone();
-        // Both fail only for URLs that cannot carry credentials in the first place.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        let url = without_credentials(client.base_url());
         let id = SourceId::new(format!("{url}#metadataPrefix={format}{set}"));
         let overlap = TimeDelta::seconds(120);
         Self { id, client, selection, slice: None, parallel: 1, overlap }
@@ -138,7 +135,7 @@ impl OaiPmhSource {
         let request = Request::ListRecords(
             self.selection.clone().window(harvest.position().window().clone()),
         );
-        let request_url = request.url(self.client.base_url()).to_string();
+        let request_url = request.url(&without_credentials(self.client.base_url())).to_string();
         Ok(Batches { source: self, state, asked, harvest, request_url, number: 0, is_done: false })
     }
 
@@ -241,15 +238,14 @@ fn as_item(record: Record, format: &Arc<str>) -> Result<Item, RecordError> {
     let mut item = if header.is_deleted {
         Item::delete(header.identifier)
     } else if let Some(metadata) = metadata {
-        let body = Bytes::from(metadata.standalone().into_owned());
-        Item::put(header.identifier, Payload::new(Arc::clone(format), body))
+        Item::put(header.identifier, Payload::new(Arc::clone(format), metadata.standalone()))
     } else {
         let message = "the record has no metadata, yet is not deleted";
         return Err(RecordError::new(header.identifier, Stage::Source, message));
     };
     item.datestamp = header.datestamp.map(|stamp| stamp.to_string());
     item.sets = header.sets;
-    item.abouts = abouts.iter().map(|about| about.standalone().into_owned().into()).collect();
+    item.abouts = abouts.iter().map(|about| about.standalone().into_owned()).collect();
     Ok(item)
 }
 

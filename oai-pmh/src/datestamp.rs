@@ -123,7 +123,8 @@ impl Datestamp {
         match self.granularity {
             Granularity::Second => self.time,
             Granularity::Day => {
-                self.time.checked_add_days(Days::new(1)).unwrap_or(self.time) - TimeDelta::seconds(1)
+                self.time.checked_add_days(Days::new(1)).unwrap_or(self.time)
+                    - TimeDelta::seconds(1)
             }
         }
     }
@@ -203,9 +204,9 @@ fn date(bytes: &[u8]) -> Option<NaiveDate> {
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |n, digit| {
-        digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0, |n, digit| digit.is_ascii_digit().then(|| n * 10 + u32::from(digit - b'0')))
 }
 
 fn lenient(text: &str) -> Option<Datestamp> {
@@ -221,9 +222,9 @@ fn lenient(text: &str) -> Option<Datestamp> {
     let zone = rest.find(['Z', 'z', '+', '-']).unwrap_or(rest.len());
     let (clock, zone) = rest.split_at(zone);
     let clock = clock.trim().split_once(['.', ',']).map_or(clock.trim(), |(whole, _)| whole);
-    let mut parts = clock.split(':').map(|part| {
-        (1..=2).contains(&part.len()).then(|| number(part.as_bytes())).flatten()
-    });
+    let mut parts = clock
+        .split(':')
+        .map(|part| (1..=2).contains(&part.len()).then(|| number(part.as_bytes())).flatten());
     let hour = parts.next()??;
     let minute = parts.next()??;
     let second = match parts.next() {
@@ -235,8 +236,8 @@ fn lenient(text: &str) -> Option<Datestamp> {
         zone => {
             let digits: String = zone[1..].chars().filter(char::is_ascii_digit).collect();
             let padded = format!("{digits:0<4}");
-            let minutes = number(padded.get(..2)?.as_bytes())? * 60
-                + number(padded.get(2..4)?.as_bytes())?;
+            let minutes =
+                number(padded.get(..2)?.as_bytes())? * 60 + number(padded.get(2..4)?.as_bytes())?;
             i64::from(minutes) * if zone.starts_with('-') { -60 } else { 60 }
         }
     };
@@ -256,8 +257,15 @@ mod tests {
             assert_eq!(stamp.original(), None);
         }
         for text in [
-            "", "2024", "2024-02-30", "2024-1-01", "2024-01-01T24:00:00Z", "2024-01-01T00:00:60Z",
-            "2024-01-01T00:00:00", "2024-01-01T00:00:00.0Z", "2024-01-01T00:00:00+00:00",
+            "",
+            "2024",
+            "2024-02-30",
+            "2024-1-01",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:60Z",
+            "2024-01-01T00:00:00",
+            "2024-01-01T00:00:00.0Z",
+            "2024-01-01T00:00:00+00:00",
         ] {
             assert!(text.parse::<Datestamp>().is_err(), "{text}");
         }

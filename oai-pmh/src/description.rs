@@ -4,7 +4,8 @@ use resync_core::xml::{Cursor, RawXml};
 pub(crate) mod namespace {
     pub(crate) const OAI_IDENTIFIER: &str = "http://www.openarchives.org/OAI/2.0/oai-identifier";
     /// An older version with the same elements.
-    pub(crate) const OAI_IDENTIFIER_1_1: &str = "http://www.openarchives.org/OAI/1.1/oai-identifier";
+    pub(crate) const OAI_IDENTIFIER_1_1: &str =
+        "http://www.openarchives.org/OAI/1.1/oai-identifier";
     pub(crate) const FRIENDS: &str = "http://www.openarchives.org/OAI/2.0/friends/";
     pub(crate) const BRANDING: &str = "http://www.openarchives.org/OAI/2.0/branding/";
     pub(crate) const RIGHTS: &str = "http://www.openarchives.org/OAI/2.0/rights/";

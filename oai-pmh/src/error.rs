@@ -99,18 +99,15 @@ impl Error {
         Self::new(Cause::NotOai(found.into()))
     }
 
-    #[cfg(feature = "client")]
-    pub(crate) fn truncated(reasons: Vec<Reason>) -> Self {
+    /// The error that a list ends with when [`Paging`](crate::Paging) finds it truncated.
+    #[must_use]
+    pub fn truncated(reasons: Vec<Reason>) -> Self {
         Self::new(Cause::Incomplete(reasons))
     }
 
     #[cfg(feature = "client")]
     pub(crate) fn with_url(mut self, url: &Url) -> Self {
-        let mut url = url.clone();
-        // Both fail only for URLs that cannot carry credentials in the first place.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        self.0.url.get_or_insert(url);
+        self.0.url.get_or_insert_with(|| resync_core::transport::without_credentials(url));
         self
     }
 

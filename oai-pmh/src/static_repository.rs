@@ -107,12 +107,7 @@ impl StaticRepository {
         self.lists.iter().find(|(known, _)| known == prefix).map(|(_, items)| items.as_slice())
     }
 
-    fn list(
-        &self,
-        verb: &str,
-        selection: &Selection,
-        part: impl Fn(&Item) -> &RawXml,
-    ) -> String {
+    fn list(&self, verb: &str, selection: &Selection, part: impl Fn(&Item) -> &RawXml) -> String {
         let Some(items) = self.items(selection.metadata_prefix()) else {
             return error("cannotDisseminateFormat");
         };
@@ -176,8 +171,8 @@ pub(crate) fn open(url: &url::Url) -> Result<resync_core::transport::Answer> {
 
     let fail = |what: &str| NetError::new(NetKind::Request, what).with_url(url);
     let path = url.to_file_path().map_err(|()| fail("the URL names no file"))?;
-    let body = std::fs::read(&path)
-        .map_err(|error| fail("the file cannot be read").with_source(error))?;
+    let body =
+        std::fs::read(&path).map_err(|error| fail("the file cannot be read").with_source(error))?;
     let (status, headers) = (http::StatusCode::OK, http::HeaderMap::new());
     Ok(Answer::new(status, headers, url.clone(), Payload::Memory(body)))
 }

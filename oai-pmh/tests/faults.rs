@@ -1,6 +1,7 @@
 //! Every misbehaviour of servers that is known to us, as a server that misbehaves so.
 
 #![cfg(feature = "reqwest")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! The page parser on documents as servers send them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
+
 use oai_pmh::parse::Parser;
 use oai_pmh::xml::{IssueKind, Limits, Mode, ParseErrorKind};
 use oai_pmh::{
@@ -41,7 +43,8 @@ fn identifiers(page: &Page<Record>) -> Vec<&str> {
 
 #[test]
 fn a_clean_page_is_read_without_an_issue_in_both_modes() {
-    let content = record(1, &dc("Žluťoučký kůň &amp; 日本")) + &record(2, &dc("x"))
+    let content = record(1, &dc("Žluťoučký kůň &amp; 日本"))
+        + &record(2, &dc("x"))
         + "<resumptionToken expirationDate='2024-02-01T00:00:00Z' completeListSize='7' \
            cursor='0'>a&amp;b</resumptionToken>";
     for mode in [Mode::Tolerant, Mode::Strict] {
@@ -51,7 +54,10 @@ fn a_clean_page_is_read_without_an_issue_in_both_modes() {
         assert!(page.is_last_part);
         assert_eq!(page.response_date.as_ref().unwrap().to_string(), "2024-01-31T12:00:00Z");
         let token = page.token.as_ref().unwrap();
-        assert_eq!((token.value.as_str(), token.complete_list_size, token.cursor), ("a&b", Some(7), Some(0)));
+        assert_eq!(
+            (token.value.as_str(), token.complete_list_size, token.cursor),
+            ("a&b", Some(7), Some(0))
+        );
         assert_eq!(token.expiration_date.as_ref().unwrap().to_string(), "2024-02-01T00:00:00Z");
         let first = page.items[0].as_ref().unwrap();
         assert_eq!(first.header.identifier, "oai:x:1");
@@ -71,7 +77,9 @@ fn a_broken_record_costs_itself_and_no_other() {
         "<dc:dc a='x>",
         "<record><leader>x</record><record></leader></record>",
     ] {
-        let content = record(1, &dc("x")) + &record(2, broken) + &record(3, &dc("z"))
+        let content = record(1, &dc("x"))
+            + &record(2, broken)
+            + &record(3, &dc("z"))
             + "<resumptionToken>next</resumptionToken>";
         let page = read(&list("ListRecords", &content));
         assert_eq!(identifiers(&page), ["oai:x:1", "oai:x:3"], "{broken}");
@@ -137,7 +145,8 @@ fn metadata_in_the_default_namespace_keeps_it() {
 
 #[test]
 fn two_elements_in_metadata_are_both_kept() {
-    let page = read(&list("ListRecords", &record(1, "<a:x xmlns:a='urn:a'/><a:y xmlns:a='urn:a'/>")));
+    let page =
+        read(&list("ListRecords", &record(1, "<a:x xmlns:a='urn:a'/><a:y xmlns:a='urn:a'/>")));
     let metadata = page.items[0].as_ref().unwrap().metadata.as_ref().unwrap().standalone();
     assert!(metadata.starts_with("<metadata xmlns=") && metadata.contains("<a:y"), "{metadata}");
     assert_eq!(kinds(&page), [IssueKind::RepeatedElement]);
@@ -185,10 +194,8 @@ fn what_is_not_oai_pmh_is_never_an_empty_list() {
 
 #[test]
 fn an_attacker_gets_no_entities_no_depth_and_no_endless_record() {
-    let bomb = list("ListRecords", "").replace(
-        "<OAI-PMH",
-        "<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><OAI-PMH",
-    );
+    let bomb = list("ListRecords", "")
+        .replace("<OAI-PMH", "<!DOCTYPE x [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><OAI-PMH");
     let error = Parser::new().page::<Record>(bomb.into(), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Parse(ParseErrorKind::Doctype));
 
@@ -199,7 +206,8 @@ fn an_attacker_gets_no_entities_no_depth_and_no_endless_record() {
     let mut limits = Limits::default();
     limits.records = 2;
     let three: String = (1..4).map(|n| record(n, &dc("x"))).collect();
-    let result = Parser::new().limits(limits).page::<Record>(list("ListRecords", &three).into(), None);
+    let result =
+        Parser::new().limits(limits).page::<Record>(list("ListRecords", &three).into(), None);
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Parse(ParseErrorKind::Limit));
 }
 
@@ -253,7 +261,9 @@ fn headers_and_sets_are_read_as_records_are() {
 
 #[test]
 fn identify_is_typed_and_its_gaps_are_filled_in_the_open() {
-    let body = |content: &str| format!("<OAI-PMH xmlns='{NAMESPACE}'><Identify>{content}</Identify></OAI-PMH>");
+    let body = |content: &str| {
+        format!("<OAI-PMH xmlns='{NAMESPACE}'><Identify>{content}</Identify></OAI-PMH>")
+    };
     let full = body(
         "<repositoryName>R</repositoryName><baseURL>http://x.org/oai</baseURL>\
          <protocolVersion>2.0</protocolVersion><adminEmail>a@x.org</adminEmail>\
@@ -276,7 +286,9 @@ fn identify_is_typed_and_its_gaps_are_filled_in_the_open() {
     assert_eq!(identify.granularity, Granularity::Day);
     assert_eq!(identify.deleted_record, DeletedRecord::Persistent);
     let containers: Vec<_> = identify.descriptions.iter().map(|d| &d.container).collect();
-    assert!(matches!(containers[0], Container::OaiIdentifier(id) if id.repository_identifier == "x.org"));
+    assert!(
+        matches!(containers[0], Container::OaiIdentifier(id) if id.repository_identifier == "x.org")
+    );
     assert!(matches!(containers[1], Container::Friends(urls) if urls == &["http://y.org/oai"]));
     assert!(matches!(containers[2], Container::Rights(r) if r.references == ["http://cc.org/0"]));
     assert_eq!(*containers[3], Container::Other);

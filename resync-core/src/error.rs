@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use url::Url;
 
+use crate::transport::without_credentials;
+
 /// The result of talking to a server.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -72,11 +74,7 @@ impl Error {
     /// Adds the URL that was asked for. User name and password are left out.
     #[must_use]
     pub fn with_url(mut self, url: &Url) -> Self {
-        let mut url = url.clone();
-        // Both fail only for URLs that cannot carry credentials in the first place.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        self.0.url = Some(url);
+        self.0.url = Some(without_credentials(url));
         self
     }
 

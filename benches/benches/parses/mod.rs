@@ -59,4 +59,3 @@ pub(crate) fn peer(page: &str) -> usize {
     let response = ListRecordsResponse::new(page).expect("the token is not empty");
     response.payload.map_or(0, |list| list.record.len())
 }
-

@@ -184,8 +184,7 @@ impl Parser for DublinCore {
         payload: &Payload,
     ) -> Result<Parsed<DublinCoreRecord>, RecordError> {
         let failed = |why| RecordError::new(item.identifier.clone(), Stage::Parse, why);
-        let xml = std::str::from_utf8(&payload.body)
-            .map_err(|error| failed(format!("the metadata is not UTF-8: {error}")))?;
+        let xml = &*payload.body;
         match DublinCoreRecord::read(xml) {
             Ok(Some(parsed)) => Ok(parsed),
             Ok(None) => Err(failed(format!(

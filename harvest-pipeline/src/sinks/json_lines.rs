@@ -8,7 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 
 use crate::batch::Item;
-use crate::error::{RecordError, RunError, Stage};
+use crate::error::{RunError, Stage};
 use crate::run::{Outcome, Run, Summary};
 use crate::sink::{Entry, ParsedBatch, Preparer, Sink, Written};
 
@@ -75,26 +75,17 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// The line of an item.
-    ///
-    /// # Errors
-    /// If its metadata is not UTF-8.
-    pub fn of(item: &'a Item) -> Result<Self, RecordError> {
-        let utf8 = |body: &'a [u8], what| {
-            std::str::from_utf8(body).map_err(|error| {
-                let message = format!("the {what} is not UTF-8: {error}");
-                RecordError::new(item.identifier.clone(), Stage::Sink, message)
-            })
-        };
-        let payload = item.payload().map(|payload| utf8(&payload.body, "metadata")).transpose()?;
-        let abouts = item.abouts.iter().map(|about| utf8(about, "statement about the metadata"));
-        Ok(Self {
+    #[must_use]
+    pub fn of(item: &'a Item) -> Self {
+        let metadata = item.payload().map(|payload| &*payload.body);
+        Self {
             identifier: &item.identifier,
             datestamp: item.datestamp.as_deref(),
             sets: &item.sets,
-            deleted: payload.is_none(),
-            metadata: payload,
-            about: abouts.collect::<Result<_, _>>()?,
-        })
+            deleted: metadata.is_none(),
+            metadata,
+            about: item.abouts.iter().map(String::as_str).collect(),
+        }
     }
 
     /// Appends the line with its line break to `out`.
@@ -112,35 +103,25 @@ struct Format;
 struct Formatted {
     text: Vec<u8>,
     outcomes: Vec<Outcome>,
-    failures: Vec<RecordError>,
 }
 
 impl Format {
     fn format<R>(batch: &ParsedBatch<R>) -> Formatted {
         // About a tenth more than the payloads, for the quotes in XML.
         let mut text = Vec::with_capacity(batch.bytes as usize / 10 * 11);
-        let mut failures = Vec::new();
         let outcomes = batch.entries.iter().map(|entry| {
-            let line = match entry {
-                Entry::Put { item, .. } => Line::of(item),
+            match entry {
+                Entry::Put { item, .. } => Line::of(item).write_to(&mut text),
                 Entry::Delete { item } => {
-                    Line::of(item).map(|line| Line { deleted: true, metadata: None, ..line })
-                }
-                _ => return entry.plain_outcome(),
-            };
-            match line {
-                Ok(line) => {
+                    let line = Line { deleted: true, metadata: None, ..Line::of(item) };
                     line.write_to(&mut text);
-                    entry.plain_outcome()
                 }
-                Err(error) => {
-                    failures.push(error);
-                    Outcome::Failed
-                }
+                _ => {}
             }
+            entry.plain_outcome()
         });
         let outcomes = outcomes.collect();
-        Formatted { text, outcomes, failures }
+        Formatted { text, outcomes }
     }
 }
 
@@ -167,7 +148,7 @@ where
             None => Format::format(&batch),
         };
         self.out.lock().await.write_all(&formatted.text).await.map_err(cannot_write)?;
-        Ok(Written::new(formatted.outcomes).with_failures(formatted.failures))
+        Ok(Written::new(formatted.outcomes))
     }
 
     async fn finish(&self, _: &Run, _: &Summary) -> Result<(), RunError> {

@@ -78,12 +78,12 @@ impl XmlFiles {
         };
         let path = self.path(source, &item.identifier);
         let outcome = match fs::read(&path) {
-            Ok(stored) if *stored == *payload.body => return Ok(Outcome::Unchanged),
+            Ok(stored) if *stored == *payload.body.as_bytes() => return Ok(Outcome::Unchanged),
             Ok(_) => Outcome::Updated,
             Err(error) if error.kind() == ErrorKind::NotFound => Outcome::Created,
             Err(error) => return Err(Failure::Run(failed("read", &path, error))),
         };
-        replace(&path, &payload.body)?;
+        replace(&path, payload.body.as_bytes())?;
         remove(&path.with_extension("deleted"))?;
         Ok(outcome)
     }
@@ -96,7 +96,7 @@ impl XmlFiles {
         let tombstone =
             Item { datestamp: item.datestamp.clone(), sets: item.sets.clone(), ..tombstone };
         let mut text = Vec::new();
-        Line::of(&tombstone).map_err(Failure::Record)?.write_to(&mut text);
+        Line::of(&tombstone).write_to(&mut text);
         // The marker first: killed in between, the record is found deleted and removed again.
         replace(&marker, &text)?;
         let outcome = if remove(&path)? {

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -54,7 +53,7 @@ impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
             .map(|(entry, version)| match (entry, version) {
                 (Entry::Put { mut item, .. }, Some(Ok(_))) => {
                     if let Change::Put(payload) = &mut item.change {
-                        payload.body = Bytes::new();
+                        payload.body = String::new();
                     }
                     Entry::Prepared { item }
                 }
@@ -70,7 +69,7 @@ pub(super) fn prepare<R: Serialize>(catalogue: &Inner, batch: &ParsedBatch<R>) -
     let trainer = open.get(&batch.source).map(|run| Arc::clone(&run.trainer));
     drop(open);
     let bodies = batch.entries.iter().filter_map(|entry| match entry {
-        Entry::Put { item, .. } => item.payload().map(|payload| &*payload.body),
+        Entry::Put { item, .. } => item.payload().map(|payload| payload.body.as_bytes()),
         _ => None,
     });
     let dictionary = trainer.and_then(|trainer| trainer.dictionary(bodies));
@@ -97,12 +96,9 @@ fn put<R: Serialize>(
     let Some(payload) = item.payload() else {
         return Err(cannot_store(item, "it has no metadata"));
     };
-    if std::str::from_utf8(&payload.body).is_err() {
-        return Err(cannot_store(item, "its metadata is not UTF-8"));
-    }
     let fields = fields(json, record)
         .map_err(|error| cannot_store(item, &format!("its fields cannot be JSON: {error}")))?;
-    let (codec, body) = encoder.encode(&payload.body);
+    let (codec, body) = encoder.encode(payload.body.as_bytes());
     let content = Content {
         hash: Sha256::digest(&payload.body).into(),
         size: payload.body.len(),
@@ -130,15 +126,7 @@ fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version,
         return Err(cannot_store(item, "its identifier contains a NUL character"));
     }
     let sets = (!item.sets.is_empty()).then(|| json(&item.sets));
-    let about = if item.abouts.is_empty() {
-        None
-    } else {
-        let abouts = item.abouts.iter().map(|about| std::str::from_utf8(about));
-        let abouts: Vec<_> = abouts
-            .collect::<Result<_, _>>()
-            .map_err(|_| cannot_store(item, "a statement about its metadata is not UTF-8"))?;
-        Some(json(&abouts))
-    };
+    let about = (!item.abouts.is_empty()).then(|| json(&item.abouts));
 
     let mut digest = Sha256::new();
     let mut part = |bytes: Option<&[u8]>| {

@@ -235,7 +235,8 @@ impl<R: Sync> Errors<'_, R> {
             // The same place in the same list is taken for the same record.
             None => format!("batch {}, record {nth}", self.batch.number),
         };
-        let body = entry.item().and_then(|item| item.payload()).map(|payload| &*payload.body);
+        let body =
+            entry.item().and_then(|item| item.payload()).map(|payload| payload.body.as_bytes());
         let query = "INSERT INTO record_errors
                         (source, key, identifier, stage, message, page, first_run, last_run, body)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)

@@ -46,7 +46,9 @@ pub(super) fn parse_base_url(text: &str) -> Result<Url> {
     })?;
     match url.scheme() {
         "http" | "https" | "file" => Ok(url),
-        scheme => Err(refuse(format!("has the scheme {scheme}: http, https or file is needed")).into()),
+        scheme => {
+            Err(refuse(format!("has the scheme {scheme}: http, https or file is needed")).into())
+        }
     }
 }
 
@@ -54,7 +56,8 @@ impl Client {
     /// Sends a request; gives the answer once it is whole.
     pub(super) async fn ask(&self, request: &Request, asking: Asking) -> Result<Answer> {
         if self.base.scheme() == "file" {
-            return static_repository::open(&self.base).and_then(|answer| translate(answer, request));
+            return static_repository::open(&self.base)
+                .and_then(|answer| translate(answer, request));
         }
         let url = request.url(&self.base);
         let is_long = url.as_str().len() > LONG_URL;
@@ -126,7 +129,8 @@ fn translate(answer: Answer, request: &Request) -> Result<Answer> {
 /// success or with protocol errors.
 fn check(answer: &Answer, is_resumed: bool) -> resync_core::Result<()> {
     let fail = |kind, what: &str| Err(NetError::new(kind, what).with_url(&answer.url));
-    let io = |error| NetError::new(NetKind::Io, "a temporary file cannot be read").with_source(error);
+    let io =
+        |error| NetError::new(NetKind::Io, "a temporary file cannot be read").with_source(error);
     let head = narrow(answer.payload.head(HEAD).map_err(io)?);
     let is_static = memmem::find(&head, static_repository::NAMESPACE.as_bytes()).is_some();
     if memmem::find(&head, b"OAI-PMH").is_some() || is_static {
@@ -169,7 +173,8 @@ fn closes(tail: &[u8], root: &[u8]) -> bool {
         let before = &tail[..at];
         let before = match before.strip_suffix(b":") {
             Some(prefixed) => {
-                let prefix = prefixed.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+                let prefix =
+                    prefixed.iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
                 &prefixed[..prefixed.len() - prefix]
             }
             None => before,
@@ -227,7 +232,8 @@ pub(super) fn peek_token(answer: &Answer) -> Option<String> {
     let open = tail[start..close].find('>')? + start + 1;
     let before = tail[..start].rfind('<')?;
     let value = &tail[open..close];
-    let is_start_tag = tail[before + 1..start].bytes().all(|b| b.is_ascii_alphanumeric() || b == b':');
+    let is_start_tag =
+        tail[before + 1..start].bytes().all(|b| b.is_ascii_alphanumeric() || b == b':');
     if !is_start_tag || value.contains('<') || tail[..before].ends_with("Token>") {
         return None;
     }
@@ -283,7 +289,11 @@ mod tests {
             (200, "  ", Some(NetKind::Incomplete)),
             (200, "Rate exceeded.", Some(NetKind::Unexpected)),
             (404, "<OAI-PMH><error code='idDoesNotExist'/></OAI-PMH>", None),
-            (500, "<OAI-PMH><error code='oops'/></OAI-PMH>", Some(NetKind::Status(StatusCode::INTERNAL_SERVER_ERROR))),
+            (
+                500,
+                "<OAI-PMH><error code='oops'/></OAI-PMH>",
+                Some(NetKind::Status(StatusCode::INTERNAL_SERVER_ERROR)),
+            ),
             (404, "<html></html>", Some(NetKind::Status(StatusCode::NOT_FOUND))),
         ] {
             let result = check(&answer(status, body), false);
@@ -308,7 +318,12 @@ mod tests {
             (format!("<resumptionToken></resumptionToken>{end}"), None),
             (format!("<resumptionToken>a</resumptionToken><record/>{end}"), None),
             (format!("<resumptionToken><![CDATA[a]]></resumptionToken>{end}"), None),
-            (format!("<resumptionToken>a</resumptionToken><resumptionToken>b</resumptionToken>{end}"), None),
+            (
+                format!(
+                    "<resumptionToken>a</resumptionToken><resumptionToken>b</resumptionToken>{end}"
+                ),
+                None,
+            ),
             (end.to_owned(), None),
         ] {
             assert_eq!(peek_token(&answer(200, &body)).as_deref(), expected, "{body}");

@@ -239,7 +239,10 @@ impl Harvest {
 
     /// Begins windows until enough are under way.
     fn fill(&mut self) {
-        while self.running.len() < self.parallel && self.position.begun < self.windows.len() {
+        // One that has just ended is among them until it is polled once more.
+        let ended = self.running.iter().filter(|running| running.is_done).count();
+        while self.running.len() - ended < self.parallel && self.position.begun < self.windows.len()
+        {
             let open = Open { window: self.position.begun, token: None };
             self.position.begun += 1;
             self.run(&open);

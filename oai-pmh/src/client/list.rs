@@ -96,7 +96,9 @@ impl Summary {
                 Truncated(all)
             }
             (Suspicious(mut all), Suspicious(more)) => {
-                all.extend(more.iter().filter(|reason| !all.contains(reason)).cloned().collect::<Vec<_>>());
+                all.extend(
+                    more.iter().filter(|reason| !all.contains(reason)).cloned().collect::<Vec<_>>(),
+                );
                 Suspicious(all)
             }
             (Truncated(all), Suspicious(_)) => Truncated(all),

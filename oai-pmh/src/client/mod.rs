@@ -7,9 +7,10 @@ mod known;
 mod list;
 mod walk;
 
+use std::fmt;
 use std::sync::Arc;
 
-use resync_core::transport::Transport;
+use resync_core::transport::{Transport, without_credentials};
 use resync_core::xml::{Limits, Mode};
 use url::Url;
 
@@ -52,7 +53,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     base: Url,
     transport: Arc<dyn Transport>,
@@ -250,6 +251,16 @@ impl Client {
         let charset = answer.charset();
         let body = exchange::into_memory(answer)?;
         read(body, charset.as_deref()).map_err(|error| error.with_url(&url))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &without_credentials(&self.base).as_str())
+            .field("transport", &self.transport)
+            .field("settings", &self.settings)
+            .finish()
     }
 }
 

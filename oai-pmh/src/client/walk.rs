@@ -132,10 +132,13 @@ impl<T: ListItem> Walker<T> {
                 Ok(answer) => answer,
                 Err(error) => return Err(error.into()),
             };
-            let ahead = peek_token(&answer).filter(|token| self.paging.is_new(token)).map(|token| {
-                let request = self.resume(token);
-                (self.fetch(&request), request)
-            });
+            // One page waits to be taken, one is on its way: more would only take memory.
+            drop(self.events.reserve().await.map_err(|_| Halt::Dropped)?);
+            let ahead =
+                peek_token(&answer).filter(|token| self.paging.is_new(token)).map(|token| {
+                    let request = self.resume(token);
+                    (self.fetch(&request), request)
+                });
             let flow = match self.page(answer).await {
                 Err(Halt::Failed(error)) => {
                     if let Some(again) = self.verbatim(&asked, &error) {

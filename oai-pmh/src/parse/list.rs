@@ -5,8 +5,8 @@ use resync_core::xml::{
     Bindings, Cursor, Element, IssueKind, Issues, Mode, ParseError, ParseErrorKind, Windows,
 };
 
-use super::envelope::{Envelope, Names, enter_root, read_date};
 use super::Parser;
+use super::envelope::{Envelope, Names, enter_root, read_date};
 use super::item::{ListItem, unknown};
 use super::salvage::{broken, end_of_item};
 use crate::{Error, ErrorCode, Page, RecordError, Result, ResumptionToken, Verb};
@@ -57,12 +57,13 @@ enum Stop {
     End,
     /// What begins at `at` goes on behind the window.
     WindowEnd,
+    Broken(ParseError),
     Failed(Error),
 }
 
 impl From<ParseError> for Stop {
     fn from(error: ParseError) -> Self {
-        Self::Failed(error.into())
+        Self::Broken(error)
     }
 }
 
@@ -120,6 +121,10 @@ impl<T: ListItem, R: Read> Parts<T, R> {
                     if page.is_some() {
                         return Ok(page);
                     }
+                }
+                Stop::Broken(error) => {
+                    self.place = Place::Delivered;
+                    return Err(error.into());
                 }
                 Stop::Failed(error) => {
                     self.place = Place::Delivered;
@@ -213,10 +218,18 @@ impl<T: ListItem, R: Read> Parts<T, R> {
                 Place::List => self.read_list(&mut cursor, &text, base, is_last),
                 _ => self.read_envelope(&mut cursor, is_last),
             };
+            // Text that reaches the end of the window may go on behind it, so that what looks wrong
+            // in it, such as half a reference, need not be.
+            let unfinished = base + text.rfind('>').map_or(0, |at| at + 1) as u64;
             let goes_on = match &result {
-                Err(Stop::Failed(error)) => is_cut_off(error) && !is_last,
+                Ok(()) | Err(Stop::End) => false,
                 Err(Stop::WindowEnd) => true,
-                _ => false,
+                Err(Stop::Broken(error)) => match error.kind() {
+                    ParseErrorKind::Truncated => !is_last,
+                    ParseErrorKind::Syntax => !is_last && error.at() >= unfinished,
+                    _ => false,
+                },
+                Err(Stop::Failed(error)) => is_cut_off(error) && !is_last,
             };
             if goes_on {
                 // What is wrong in the part that is cut off is found again when it is read again.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use resync_core::xml::{Cursor, Element, IssueKind, Issues, ParseError, ParseErrorKind, decode};
 
-use super::envelope::{Envelope, Names, enter_root};
 use super::Parser;
+use super::envelope::{Envelope, Names, enter_root};
 use super::item::{Read, unknown};
 use crate::{
     Datestamp, DeletedRecord, Description, Error, Granularity, Identify, MetadataFormat, Record,
@@ -158,8 +158,10 @@ pub(super) fn identify(
         Some(granularity) => granularity,
         None => {
             // Every repository must understand days (§2.7.1).
-            let guess = earliest_datestamp.as_ref().map_or(Granularity::Day, Datestamp::granularity);
-            cursor.note(IssueKind::MissingElement, format!("no granularity: taken to be {guess}"))?;
+            let guess =
+                earliest_datestamp.as_ref().map_or(Granularity::Day, Datestamp::granularity);
+            cursor
+                .note(IssueKind::MissingElement, format!("no granularity: taken to be {guess}"))?;
             guess
         }
     };

@@ -31,7 +31,7 @@ pub use self::body::{Answer, Body, Payload, Response, Spool};
 pub use self::collect::BodyLimits;
 #[cfg(feature = "reqwest")]
 pub use self::http::{HttpTransport, HttpTransportBuilder};
-pub use self::request::{Method, Request};
+pub use self::request::{Method, Request, without_credentials};
 #[cfg(feature = "client")]
 pub use self::throttle::{Politeness, Throttled};
 

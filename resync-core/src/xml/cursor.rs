@@ -411,9 +411,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn token(&mut self) -> Result<Token<'a>, ParseError> {
-        self.tokens.next().map_err(|error| {
-            ParseError::new(error.kind, self.base + error.at as u64, error.what)
-        })
+        self.tokens
+            .next()
+            .map_err(|error| ParseError::new(error.kind, self.base + error.at as u64, error.what))
     }
 
     fn enter(&mut self, start: usize, tag: &Tag<'a>) -> Result<Element<'a>, ParseError> {

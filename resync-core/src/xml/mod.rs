@@ -33,6 +33,7 @@ pub use self::windows::Windows;
 
 /// What to do with a document that is broken but can be understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // to repair or not to repair
 pub enum Mode {
     /// Repair it, and report each repair.
     #[default]
@@ -76,7 +77,7 @@ impl Default for Limits {
 
 /// Whether this is an XML declaration rather than another instruction.
 fn is_xml_declaration(instruction: &str) -> bool {
-    instruction.strip_prefix("xml").is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace())
-    })
+    instruction
+        .strip_prefix("xml")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_whitespace()))
 }

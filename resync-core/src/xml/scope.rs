@@ -77,7 +77,8 @@ impl<'a> Scope<'a> {
 
     /// The namespace that a prefix stands for; an empty URI takes the default namespace away.
     pub(super) fn resolve(&self, prefix: &str) -> Option<&'a str> {
-        let uri = match self.declared.iter().rev().find(|declared| is_same(declared.prefix, prefix)) {
+        let uri = match self.declared.iter().rev().find(|declared| is_same(declared.prefix, prefix))
+        {
             Some(declared) => declared.uri,
             None => self.inherited.uri(prefix)?,
         };

@@ -24,7 +24,9 @@ pub(super) enum Token<'a> {
     Comment,
     /// What stands behind `<!DOCTYPE`. Of one with definitions, what stands before these: they are
     /// not read.
-    Doctype { has_definitions: bool },
+    Doctype {
+        has_definitions: bool,
+    },
     Eof,
 }
 
@@ -255,7 +257,10 @@ pub(super) fn is_same(a: &str, b: &str) -> bool {
 fn is_same_bytes(a: &[u8], b: &[u8]) -> bool {
     let ((words_a, rest_a), (words_b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     a.len() == b.len()
-        && words_a.iter().zip(words_b).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
+        && words_a
+            .iter()
+            .zip(words_b)
+            .all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
         && rest_a.iter().zip(rest_b).all(|(a, b)| a == b)
 }
 
@@ -287,7 +292,9 @@ mod tests {
     #[test]
     fn a_document_is_cut_into_its_tokens() {
         assert_eq!(
-            tokens("<?xml?><!DOCTYPE a \"]>\"><a:b c='>' d=\"/\"/>x&y;<é\n></é ><![CDATA[<]]]]><!-->-->"),
+            tokens(
+                "<?xml?><!DOCTYPE a \"]>\"><a:b c='>' d=\"/\"/>x&y;<é\n></é ><![CDATA[<]]]]><!-->-->"
+            ),
             [
                 "Instruction(\"xml\")",
                 "Doctype { has_definitions: false }",
@@ -304,8 +311,22 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_told_from_what_is_wrong() {
         for text in [
-            "<", "<a", "<a b='", "<a b='x'", "</", "</a", "<!", "<!-", "<!--", "<!-- --", "<![CD",
-            "<![CDATA[ ]]", "<!DOC", "<!DOCTYPE a", "<?", "<?a ?",
+            "<",
+            "<a",
+            "<a b='",
+            "<a b='x'",
+            "</",
+            "</a",
+            "<!",
+            "<!-",
+            "<!--",
+            "<!-- --",
+            "<![CD",
+            "<![CDATA[ ]]",
+            "<!DOC",
+            "<!DOCTYPE a",
+            "<?",
+            "<?a ?",
         ] {
             assert_eq!(tokens(text), [format!("Truncated at {}", text.len())], "{text}");
         }
