@@ -209,26 +209,29 @@ async fn a_batch_is_stored_with_its_checkpoint_or_not_at_all() {
 #[tokio::test]
 async fn records_that_fail_are_kept_until_they_come_through() {
     let it = Fixture::new().await;
+    let broken = || Err(RecordError::new("a", Stage::Source, "broken"));
     // The one kind of record that the database itself does not take.
-    let broken = put("a\0", "<r/>");
+    let refused = put("c\0", "<r/>");
     let unnamed = || Err(RecordError::unnamed(Stage::Source, "cut off"));
     for tries in 1..=2 {
-        let summary = it.harvest(vec![Ok(broken.clone()), unnamed(), Ok(put("b", "<b/>"))]).await;
+        let list = vec![broken(), unnamed(), Ok(put("b", "<b/>")), Ok(refused.clone())];
+        let summary = it.harvest(list).await;
         assert_eq!(summary.state, RunState::SucceededWithErrors);
-        assert_eq!(summary.counters.failed, 2);
+        assert_eq!(summary.counters.failed, 3);
         let errors = it.catalogue.errors(&"s".into(), false).await.unwrap();
-        let [named, unnamed] = &*errors else { panic!("{errors:?}") };
-        assert_eq!((&*named.key, &*named.stage, named.tries), ("a\0", "sink", tries));
-        assert!(named.message.contains("NUL"), "{}", named.message);
-        assert_eq!(named.body.as_deref(), Some(&b"<r/>"[..]));
+        let [named, unnamed, refused] = &*errors else { panic!("{errors:?}") };
+        assert_eq!((&*named.key, &*named.stage, named.tries), ("a", "source", tries));
+        assert_eq!((&*refused.key, &*refused.stage), ("c\0", "sink"));
+        assert!(refused.message.contains("NUL"), "{}", refused.message);
+        assert_eq!(refused.body.as_deref(), Some(&b"<r/>"[..]));
         assert_eq!((&*unnamed.key, unnamed.tries), ("batch 0, record 1", tries));
     }
     it.harvest(vec![Ok(put("a", "<a/>"))]).await;
     let open = it.catalogue.errors(&"s".into(), false).await.unwrap();
-    assert_eq!(open.iter().map(|it| &*it.key).collect::<Vec<_>>(), ["batch 0, record 1"]);
-    assert_eq!(it.catalogue.errors(&"s".into(), true).await.unwrap().len(), 2);
+    assert_eq!(open.iter().map(|it| &*it.key).collect::<Vec<_>>(), ["batch 0, record 1", "c\0"]);
+    assert_eq!(it.catalogue.errors(&"s".into(), true).await.unwrap().len(), 3);
     let sources = it.catalogue.sources().await.unwrap();
-    assert_eq!((sources[0].live, sources[0].errors), (2, 1));
+    assert_eq!((sources[0].live, sources[0].errors), (2, 2));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Timelike, Utc};
 
 /// How finely a repository tells time (OAI-PMH §3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -242,7 +242,9 @@ fn lenient(text: &str) -> Option<Datestamp> {
         }
     };
     let time = day.and_hms_opt(hour, minute, second)?.and_utc();
-    Some(Datestamp::second(time.checked_sub_signed(TimeDelta::seconds(offset))?))
+    let time = time.checked_sub_signed(TimeDelta::seconds(offset))?;
+    // What cannot be written with four digits is no date of any record.
+    (0..=9999).contains(&time.year()).then(|| Datestamp::second(time))
 }
 
 #[cfg(test)]

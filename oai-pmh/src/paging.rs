@@ -33,6 +33,8 @@ pub struct Paging {
     limits: PagingLimits,
     window: Window,
     set: Option<String>,
+    /// Whether it began in the middle of the list, so that its length says nothing.
+    is_resumed: bool,
     /// Hashes of the tokens and pages seen: eight bytes a page, whatever is in it.
     tokens: HashSet<u64, Seed>,
     pages: HashSet<u64, Seed>,
@@ -160,6 +162,7 @@ impl Paging {
             limits,
             window: Window::ALL,
             set: None,
+            is_resumed: false,
             tokens: HashSet::default(),
             pages: HashSet::default(),
             current: Current::default(),
@@ -179,6 +182,14 @@ impl Paging {
     pub fn selected_by(mut self, selection: &Selection) -> Self {
         self.window = selection.time_span().clone();
         self.set = selection.set_spec().map(str::to_owned);
+        self
+    }
+
+    /// The list is gone on with behind a token from an earlier time: how many items came before is
+    /// not known.
+    #[must_use]
+    pub fn resumed(mut self) -> Self {
+        self.is_resumed = true;
         self
     }
 
@@ -300,7 +311,7 @@ impl Paging {
 
     fn end(&mut self, has_token: bool) -> Flow {
         let received = self.item_count;
-        match self.announced {
+        match self.announced.filter(|_| !self.is_resumed) {
             Some(announced) if received < announced && !has_token => {
                 self.truncated.push(Reason::NoEndToken { announced, received });
             }

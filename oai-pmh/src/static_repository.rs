@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use resync_core::xml::{Cursor, Issues, Mode, RawXml, decode};
+use resync_core::xml::{Cursor, Issues, Mode, ParseError, RawXml, decode};
 
 use crate::{Datestamp, Error, NAMESPACE as OAI, Request, Result, Selection};
 
@@ -14,8 +14,9 @@ pub(crate) const NAMESPACE: &str = "http://www.openarchives.org/OAI/2.0/static-r
 /// granularity, no sets, no deletions, no resumption tokens.
 #[derive(Debug)]
 pub struct StaticRepository {
-    identify: RawXml,
-    formats: RawXml,
+    /// The children of the elements: these are in the static repository's own namespace.
+    identify: Vec<RawXml>,
+    formats: Vec<(String, RawXml)>,
     lists: Vec<(String, Vec<Item>)>,
 }
 
@@ -40,12 +41,16 @@ impl StaticRepository {
         if !root.is_some_and(|root| root.is(NAMESPACE, "Repository")) {
             return Err(Error::not_oai("the file is not a static repository"));
         }
-        let [mut identify, mut formats] = [None, None];
+        let mut identify = None;
+        let mut formats = None;
         let mut lists = Vec::new();
         while let Some(child) = cursor.next_child()? {
             match child.local() {
-                "Identify" => identify = Some(cursor.raw(&child)?),
-                "ListMetadataFormats" => formats = Some(cursor.raw(&child)?),
+                "Identify" => identify = Some(children(&mut cursor)?),
+                "ListMetadataFormats" => {
+                    let prefixed = |raw: RawXml| (text_of_child(&raw, "metadataPrefix"), raw);
+                    formats = Some(children(&mut cursor)?.into_iter().map(prefixed).collect());
+                }
                 "ListRecords" => {
                     let prefix = cursor.attribute(&child, "metadataPrefix")?.unwrap_or_default();
                     let mut items = Vec::new();
@@ -70,14 +75,18 @@ impl StaticRepository {
     pub fn answer(&self, request: &Request) -> String {
         let now = Datestamp::second(chrono::Utc::now());
         let body = match request {
-            Request::Identify => self.identify.standalone().into_owned(),
+            Request::Identify => element("Identify", self.identify.iter()),
             Request::ListMetadataFormats { identifier: None } => {
-                self.formats.standalone().into_owned()
+                element("ListMetadataFormats", self.formats.iter().map(|(_, raw)| raw))
             }
             Request::ListMetadataFormats { identifier: Some(wanted) } => {
-                match self.lists.iter().any(|(_, items)| find(items, wanted).is_some()) {
-                    true => self.formats.standalone().into_owned(),
-                    false => error("idDoesNotExist"),
+                let has = |prefix: &str| {
+                    self.items(prefix).is_some_and(|items| find(items, wanted).is_some())
+                };
+                let formats: Vec<_> = self.formats.iter().filter(|(it, _)| has(it)).collect();
+                match formats.is_empty() {
+                    true => error("idDoesNotExist"),
+                    false => element("ListMetadataFormats", formats.iter().map(|(_, raw)| raw)),
                 }
             }
             Request::ListSets => error("noSetHierarchy"),
@@ -90,7 +99,12 @@ impl StaticRepository {
             Request::GetRecord { identifier, metadata_prefix } => {
                 match self.items(metadata_prefix).map(|items| find(items, identifier)) {
                     None => error("cannotDisseminateFormat"),
-                    Some(None) => error("idDoesNotExist"),
+                    Some(None) => {
+                        match self.lists.iter().any(|(_, all)| find(all, identifier).is_some()) {
+                            true => error("cannotDisseminateFormat"),
+                            false => error("idDoesNotExist"),
+                        }
+                    }
                     Some(Some(item)) => {
                         format!("<GetRecord>{}</GetRecord>", item.record.standalone())
                     }
@@ -127,6 +141,37 @@ impl StaticRepository {
     }
 }
 
+fn element<'a>(name: &str, children: impl Iterator<Item = &'a RawXml>) -> String {
+    let children: String = children.map(RawXml::standalone).collect();
+    format!("<{name}>{children}</{name}>")
+}
+
+/// The children of the element just entered.
+fn children(cursor: &mut Cursor<'_>) -> Result<Vec<RawXml>> {
+    let mut children = Vec::new();
+    while let Some(child) = cursor.next_child()? {
+        children.push(cursor.raw(&child)?);
+    }
+    Ok(children)
+}
+
+/// The text of the first child of that name; empty where there is none.
+fn text_of_child(raw: &RawXml, name: &str) -> String {
+    let xml = raw.standalone();
+    let mut cursor = Cursor::new(&xml);
+    let mut read = || -> Result<String, ParseError> {
+        cursor.next_child()?;
+        while let Some(child) = cursor.next_child()? {
+            let text = cursor.trimmed()?;
+            if child.local() == name {
+                return Ok(text.into_owned());
+            }
+        }
+        Ok(String::new())
+    };
+    read().unwrap_or_default()
+}
+
 fn find<'a>(items: &'a [Item], identifier: &str) -> Option<&'a Item> {
     items.iter().find(|item| item.identifier == identifier)
 }
@@ -147,19 +192,8 @@ fn item(record: RawXml) -> Result<Item> {
         }
     }
     let header = header.ok_or_else(|| Error::not_oai("a record without a header"))?;
-    let text = header.standalone().into_owned();
-    let mut cursor = Cursor::new(&text);
-    cursor.next_child()?;
-    let mut identifier = String::new();
-    let mut datestamp = None;
-    while let Some(child) = cursor.next_child()? {
-        let value = cursor.trimmed()?;
-        match child.local() {
-            "identifier" => identifier = value.into_owned(),
-            "datestamp" => datestamp = Datestamp::read(&value),
-            _ => {}
-        }
-    }
+    let identifier = text_of_child(&header, "identifier");
+    let datestamp = Datestamp::read(&text_of_child(&header, "datestamp"));
     Ok(Item { identifier, datestamp, header, record })
 }
 

@@ -144,7 +144,9 @@ async fn a_harvest_goes_on_from_any_position_that_was_written_down() {
         let position: Position = serde_json::from_str(&json).unwrap();
         assert!(position.is_of(&selection) && !position.is_of(&Selection::prefix("x")));
         let before = found.len();
-        found.extend(drain(client.resume_harvest(position, 2)).await.0);
+        let (rest, harvest) = drain(client.resume_harvest(position, 2)).await;
+        assert_eq!(harvest.summary().verdict, Verdict::Complete, "after {steps} steps");
+        found.extend(rest);
         assert_eq!(unique(&found), repository.identifiers(), "after {steps} steps: {json}");
         let again = found.len() - repository.records.len();
         assert!(again <= before.min(2 * 7), "{again} records came twice after {steps} steps");

@@ -80,6 +80,9 @@ async fn the_repository_describes_itself_and_its_formats() {
         let item = client.list_metadata_formats(Some("oai:arXiv:cs/0112017")).await.unwrap().body;
         assert_eq!(item, formats);
         assert_eq!(item[1].namespace, RFC1807);
+        let item = client.list_metadata_formats(Some("oai:toshokan:3")).await.unwrap().body;
+        assert_eq!(item, formats[..1]);
+        assert!(client.mode(Mode::Strict).identify().await.unwrap().issues.is_empty());
     }
 }
 
@@ -132,6 +135,7 @@ async fn a_record_is_found_by_its_identifier_and_format() {
         for (identifier, format, code) in [
             ("oai:nobody:1", "oai_dc", ErrorCode::IdDoesNotExist),
             ("oai:toshokan:3", "marc21", ErrorCode::CannotDisseminateFormat),
+            ("oai:toshokan:3", "oai_rfc1807", ErrorCode::CannotDisseminateFormat),
         ] {
             let error = client.get_record(identifier, format).await.unwrap_err();
             assert!(error.has_code(&code), "{error}");

@@ -12,8 +12,8 @@ use crate::{Datestamp, Page, RecordError, Request, Result, Verdict};
 
 /// A list, page by page.
 ///
-/// A stream of pages that fetches the next page while this one is in use, but no more than that:
-/// who does not read on holds the server back. A list that does not come to its end ends with an
+/// A stream of pages. While a page is in use the next two are fetched, and no more than that: who
+/// does not read on holds the server back. A list that does not come to its end ends with an
 /// error, so that it cannot be taken for complete; what else there is to say is in the
 /// [`summary`](Self::summary).
 ///

@@ -1,7 +1,8 @@
 //! The way through a list, page after page, on a task of its own.
 //!
 //! While one page is parsed and used, the next is fetched: its token is found at the end of the
-//! page before that is parsed. No more than one page is fetched ahead of the one in use.
+//! page before that is parsed. Behind the page in use one is parsed and waits, and one is on its way
+//! or held; then the repository is asked no more.
 
 use resync_core::transport::{Answer, Payload};
 use resync_core::xml::{Issue, IssueKind};
@@ -13,7 +14,8 @@ use super::exchange::{Asking, peek_token};
 use super::known::Known;
 use crate::parse::ListItem;
 use crate::{
-    Error, ErrorCode, Flow, Granularity, Page, Paging, Reason, Request, Result, Selection, Verdict,
+    Error, ErrorCode, Flow, Granularity, Page, Paging, PagingLimits, Reason, Request, Result,
+    Selection, Verdict,
 };
 
 /// What happens on the way.
@@ -63,19 +65,24 @@ impl Fetch {
 
 impl<T: ListItem> Walker<T> {
     pub(super) fn new(client: Client, request: Request, events: mpsc::Sender<Event<T>>) -> Self {
-        let paging = Paging::new(client.settings.paging);
-        let paging = match selection(&request) {
-            Some(selection) => paging.selected_by(selection),
-            None => paging,
-        };
-        Self {
+        let mut walker = Self {
             client,
             request,
-            paging,
+            paging: Paging::new(PagingLimits::default()),
             known: Known::default(),
             asking: Asking::default(),
             is_isolating: false,
             events,
+        };
+        walker.paging = walker.new_paging();
+        walker
+    }
+
+    fn new_paging(&self) -> Paging {
+        let paging = Paging::new(self.client.settings.paging);
+        match selection(&self.request) {
+            Some(selection) => paging.selected_by(selection),
+            None => paging,
         }
     }
 
@@ -93,7 +100,10 @@ impl<T: ListItem> Walker<T> {
     async fn list(&mut self, token: Option<String>) -> Result<(), Halt> {
         let mut restarts = 0;
         let mut next = match token {
-            Some(token) => self.resume(token),
+            Some(token) => {
+                self.paging = self.new_paging().resumed();
+                self.resume(token)
+            }
             None => self.request.clone(),
         };
         loop {
@@ -273,7 +283,7 @@ impl<T: ListItem> Walker<T> {
             return false;
         }
         *selection = selection.clone().window(days);
-        self.paging = Paging::new(self.client.settings.paging).selected_by(selection);
+        self.paging = self.new_paging();
         true
     }
 }

@@ -3,7 +3,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Bindings;
+use super::chars::Repairs;
+use super::repair::repair;
+use super::{Bindings, Issues, Mode};
 
 /// A piece of a document, as it was sent.
 ///
@@ -77,10 +79,20 @@ impl RawXml {
         for (prefix, uri) in missing() {
             let quote = if uri.contains('"') { "'" } else { "\"" };
             let colon = if prefix.is_empty() { "" } else { ":" };
-            whole.extend([" xmlns", colon, prefix, "=", quote, uri, quote]);
+            whole.extend([" xmlns", colon, prefix, "=", quote, &well_formed(uri), quote]);
         }
         whole.push_str(&xml[name_end..]);
         Cow::Owned(whole)
+    }
+}
+
+/// The URI as an attribute may hold it: servers forget to escape ampersands.
+fn well_formed(uri: &str) -> Cow<'_, str> {
+    let mut issues = Issues::default();
+    let mut repairs = Repairs { mode: Mode::Tolerant, issues: &mut issues };
+    match repair(uri, 0, false, &mut repairs) {
+        Ok(Some(fixed)) => Cow::Owned(fixed),
+        _ => Cow::Borrowed(uri),
     }
 }
 

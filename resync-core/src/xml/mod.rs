@@ -38,7 +38,8 @@ pub enum Mode {
     /// Repair it, and report each repair.
     #[default]
     Tolerant,
-    /// Refuse it.
+    /// Refuse it. What is only passed over is checked for tags that match, prefixes that are
+    /// declared, and legal characters and references, not for all that XML demands.
     Strict,
 }
 

@@ -81,7 +81,9 @@ impl<'b> Watch<'b> {
 
     fn is_declared(&self, prefix: &str) -> bool {
         self.declared.is_none_or(|(outer, own)| {
-            prefix == "xml" || own.contains(&prefix) || outer.uri(prefix).is_some()
+            // What cannot be tracked could not be carried along.
+            let mut tracked = outer.iter().take(Bindings::TRACKED);
+            prefix == "xml" || own.contains(&prefix) || tracked.any(|(outer, _)| outer == prefix)
         })
     }
 }
