@@ -323,7 +323,7 @@ proptest! {
         prop_assert_eq!(issues.total() + repairs, document.faults);
         let (node, _) = read(&raw.standalone(), Mode::Strict, &document.root).unwrap().unwrap();
         prop_assert_eq!(node, document.root.bare());
-        prop_assert_eq!(judge(&raw.standalone()), document.root.clone());
+        prop_assert_eq!(judge(&raw.standalone()), document.root);
     }
 
     #[test]

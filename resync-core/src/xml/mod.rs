@@ -12,6 +12,7 @@
 
 mod chars;
 mod cursor;
+mod element;
 mod encoding;
 mod error;
 mod fragment;
@@ -23,7 +24,8 @@ mod token;
 mod windows;
 
 pub use self::chars::text_of;
-pub use self::cursor::{Attributes, Cursor, Element};
+pub use self::cursor::Cursor;
+pub use self::element::{Attributes, Element};
 pub use self::encoding::{Decoder, decode};
 pub use self::error::{ParseError, ParseErrorKind};
 pub use self::fragment::RawXml;
