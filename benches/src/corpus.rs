@@ -16,7 +16,7 @@ const DIGITS: usize = 7;
 /// An unlimited, reproducible list of records of 2.2 kB on average.
 ///
 /// Record `i` depends on the seed and `i` alone, so any page can be made without the others and
-/// memory does not grow with the list. The text of [`CYCLE`] records is written once; making a
+/// memory does not grow with the list. The text of ten thousand records is written once; making a
 /// record is a copy with its number and datestamp put in, which is several times faster than
 /// anything a client can do with it. The number is also part of the metadata (a handle and a DOI),
 /// so that no two records have the same payload.
