@@ -56,18 +56,13 @@ fn main() -> ExitCode {
 }
 
 /// Pages and batches are made on one thread and dropped on another. glibc's allocator would keep an
-/// arena for each thread, and give little of it back: 93 MB at the peak of a long harvest instead of
-/// 60, growing with its length (benches/README.md).
+/// arena for each thread, and give little of it back: 93 MB at the peak of a harvest instead of 70,
+/// at the same speed (benches/README.md).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 fn tame_allocator() {
-    // SAFETY: it only sets numbers, and there is no other thread yet.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, 2);
-        // Bodies of pages are given back to the system whenever one is done with.
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 512 << 10);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 1 << 20);
-    }
+    // SAFETY: it only sets a number, and there is no other thread yet.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]

@@ -1,8 +1,9 @@
 //! The way through a list, page after page, on a task of its own.
 //!
 //! While one page is parsed and used, the next is fetched: its token is found at the end of the
-//! page before that is parsed. Behind the page in use one is parsed and waits, and one is on its way
-//! or held; then the repository is asked no more.
+//! page before that is parsed. A page is parsed as soon as it is there, even while the one before
+//! still is. Behind the page in use one waits, and one is on its way or held; then the repository is
+//! asked no more.
 
 use resync_core::transport::{Answer, Payload};
 use resync_core::xml::{Issue, IssueKind};
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use super::Client;
 use super::exchange::{Asking, peek_token};
 use super::known::Known;
-use crate::parse::ListItem;
+use crate::parse::{ListItem, Parser};
 use crate::{
     Error, ErrorCode, Flow, Granularity, Page, Paging, PagingLimits, Reason, Request, Result,
     Selection, Verdict,
@@ -51,13 +52,20 @@ pub(super) struct Walker<T> {
     events: mpsc::Sender<Event<T>>,
 }
 
-/// A request under way. Dropping it ends the exchange.
-struct Fetch(JoinSet<Result<Answer>>);
+/// A page under way: asked for, and parsed as soon as it is there. Dropping it ends the exchange.
+struct Fetch<T>(JoinSet<Result<Fetched<T>>>);
 
-impl Fetch {
-    async fn answer(mut self) -> Result<Answer> {
+/// A page that is there, and being parsed.
+struct Fetched<T> {
+    /// The token at its end, where it could be told beyond doubt.
+    token: Option<String>,
+    parts: mpsc::Receiver<Result<Page<T>>>,
+}
+
+impl<T: ListItem> Fetch<T> {
+    async fn page(mut self) -> Result<Fetched<T>> {
         match self.0.join_next().await {
-            Some(Ok(answer)) => answer,
+            Some(Ok(fetched)) => fetched,
             _ => Err(Error::not_oai("the request was given up")),
         }
     }
@@ -138,18 +146,14 @@ impl<T: ListItem> Walker<T> {
         let mut fetch = self.fetch(&first);
         let mut asked = first;
         loop {
-            let answer = match fetch.answer().await {
-                Ok(answer) => answer,
-                Err(error) => return Err(error.into()),
-            };
+            let Fetched { token, parts } = fetch.page().await?;
             // One page waits to be taken, one is on its way: more would only take memory.
             drop(self.events.reserve().await.map_err(|_| Halt::Dropped)?);
-            let ahead =
-                peek_token(&answer).filter(|token| self.paging.is_new(token)).map(|token| {
-                    let request = self.resume(token);
-                    (self.fetch(&request), request)
-                });
-            let flow = match self.page(answer).await {
+            let ahead = token.filter(|token| self.paging.is_new(token)).map(|token| {
+                let request = self.resume(token);
+                (self.fetch(&request), request)
+            });
+            let flow = match self.page(parts).await {
                 Err(Halt::Failed(error)) => {
                     if let Some(again) = self.verbatim(&asked, &error) {
                         fetch = again;
@@ -170,8 +174,7 @@ impl<T: ListItem> Walker<T> {
     }
 
     /// Reads a page and hands it on, part by part.
-    async fn page(&mut self, answer: Answer) -> Result<Flow, Halt> {
-        let mut parts = self.parse(answer);
+    async fn page(&mut self, mut parts: mpsc::Receiver<Result<Page<T>>>) -> Result<Flow, Halt> {
         let mut flow = Flow::SamePage;
         while let Some(part) = parts.recv().await {
             let mut part = part?;
@@ -183,33 +186,6 @@ impl<T: ListItem> Walker<T> {
             Flow::SamePage => Err(Error::not_oai("the parser stopped halfway").into()),
             flow => Ok(flow),
         }
-    }
-
-    /// Parses on a thread of its own, so that it holds up neither the network nor other lists.
-    fn parse(&self, answer: Answer) -> mpsc::Receiver<Result<Page<T>>> {
-        let (sender, receiver) = mpsc::channel(1);
-        let parser = self.client.settings.parser;
-        let charset = answer.charset();
-        tokio::task::spawn_blocking(move || match answer.payload {
-            Payload::Memory(body) => {
-                // Whoever asked may have gone.
-                let _ = sender.blocking_send(parser.page(body, charset.as_deref()));
-            }
-            Payload::Spooled(spool) => {
-                let body = match spool.reader() {
-                    Ok(body) => body,
-                    Err(error) => return drop(sender.blocking_send(Err(spool_error(error)))),
-                };
-                let mut parts = parser.parts(body, charset.as_deref());
-                while let Some(part) = parts.next_part().transpose() {
-                    if sender.blocking_send(part).is_err() {
-                        return;
-                    }
-                }
-            }
-            _ => {}
-        });
-        receiver
     }
 
     /// Fetches the broken records of a page by themselves: often they are broken only there.
@@ -249,10 +225,14 @@ impl<T: ListItem> Walker<T> {
         self.events.send(Event::Page(page)).await.map_err(|_| Halt::Dropped)
     }
 
-    fn fetch(&self, request: &Request) -> Fetch {
+    fn fetch(&self, request: &Request) -> Fetch<T> {
         let (client, request, asking) = (self.client.clone(), request.clone(), self.asking);
         let mut task = JoinSet::new();
-        task.spawn(async move { client.ask(&request, asking).await });
+        task.spawn(async move {
+            let answer = client.ask(&request, asking).await?;
+            let token = peek_token(&answer);
+            Ok(Fetched { token, parts: parse(answer, client.settings.parser) })
+        });
         Fetch(task)
     }
 
@@ -261,7 +241,7 @@ impl<T: ListItem> Walker<T> {
     }
 
     /// A second try for servers that do not decode tokens: theirs must be sent as they are.
-    fn verbatim(&mut self, asked: &Request, error: &Error) -> Option<Fetch> {
+    fn verbatim(&mut self, asked: &Request, error: &Error) -> Option<Fetch<T>> {
         let is_encoded = asked.verbatim_url(&self.client.base) != asked.url(&self.client.base);
         if !error.has_code(&ErrorCode::BadResumptionToken) || self.asking.is_verbatim || !is_encoded
         {
@@ -286,6 +266,32 @@ impl<T: ListItem> Walker<T> {
         self.paging = self.new_paging();
         true
     }
+}
+
+/// Parses on a thread of its own, so that it holds up neither the network nor other lists.
+fn parse<T: ListItem>(answer: Answer, parser: Parser) -> mpsc::Receiver<Result<Page<T>>> {
+    let (sender, receiver) = mpsc::channel(1);
+    let charset = answer.charset();
+    tokio::task::spawn_blocking(move || match answer.payload {
+        Payload::Memory(body) => {
+            // Whoever asked may have gone.
+            let _ = sender.blocking_send(parser.page(body, charset.as_deref()));
+        }
+        Payload::Spooled(spool) => {
+            let body = match spool.reader() {
+                Ok(body) => body,
+                Err(error) => return drop(sender.blocking_send(Err(spool_error(error)))),
+            };
+            let mut parts = parser.parts(body, charset.as_deref());
+            while let Some(part) = parts.next_part().transpose() {
+                if sender.blocking_send(part).is_err() {
+                    return;
+                }
+            }
+        }
+        _ => {}
+    });
+    receiver
 }
 
 /// What a list was selected by.
