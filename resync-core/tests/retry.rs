@@ -196,6 +196,74 @@ async fn an_endless_policy_ends_with_the_request() {
     assert_eq!(script.left(), 1000 - 11);
 }
 
+/// Everything that is in the body, received piece by piece.
+async fn stream(response: Response) -> Result<Vec<u8>> {
+    response.success()?;
+    let mut body = response.unpack(&BodyLimits::default())?;
+    let mut content = Vec::new();
+    while let Some(piece) = body.next().await? {
+        content.extend_from_slice(&piece);
+    }
+    Ok(content)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_while_a_body_is_streamed_is_tried_again() {
+    let short = || Ok(response(200, &[("content-length", "3")], [Ok(Bytes::from_static(b"ab"))]));
+    let script = Scripted::new([
+        Err(Error::new(ErrorKind::Connect, "refused")),
+        short(),
+        busy("120"),
+        fine(),
+        fine(),
+    ]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observed = Arc::clone(&told);
+    let retrying = Retrying::new(Arc::clone(&script), steady()).on_retry(Arc::new(move |event| {
+        observed.lock().expect("no panic").push((event.number, event.error.kind()));
+    }));
+    let started = Instant::now();
+    // In a task of its own: the future can be sent.
+    let received = tokio::spawn(async move {
+        let picky = Mutex::new(true);
+        let picky = &picky;
+        let receive = move |response| async move {
+            let content = stream(response).await?;
+            // Whatever the receiver finds wrong counts too.
+            match std::mem::take(&mut *picky.lock().expect("no panic")) {
+                true => Err(Error::new(ErrorKind::Unexpected, "not good enough")),
+                false => Ok(content.len()),
+            }
+        };
+        retrying.exchange(&get(), receive).await
+    });
+    assert_eq!(received.await.unwrap().unwrap(), 3);
+    assert_eq!(started.elapsed(), (1 + 2 + 120 + 8) * SECOND);
+    assert_eq!(script.left(), 0);
+    let busy = ErrorKind::Status(http::StatusCode::SERVICE_UNAVAILABLE);
+    let kinds = [ErrorKind::Connect, ErrorKind::Interrupted, busy, ErrorKind::Unexpected];
+    assert_eq!(*told.lock().unwrap(), [1, 2, 3, 4].into_iter().zip(kinds).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_fails_for_good_ends_the_exchange() {
+    let script = Scripted::new([fine(), fine()]);
+    let retrying = Retrying::new(Arc::clone(&script), steady());
+    let receive = async |_: Response| Err::<(), _>(Error::new(ErrorKind::Io, "the disk is full"));
+    let error = retrying.exchange(&get(), receive).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Io, 1));
+    assert_eq!(error.to_string(), "the disk is full: http://a.example/oai?verb=Identify");
+    assert_eq!(script.left(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_judges_for_itself() {
+    let script = Scripted::new([Ok(response(404, &[], []))]);
+    let request = get().accept_if(|_| panic!("not asked"));
+    let receive = async |response: Response| Ok(response.status.as_u16());
+    assert_eq!(Retrying::new(script, steady()).exchange(&request, receive).await.unwrap(), 404);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_observer_hears_of_each_wait() {
     let heard = Arc::new(Mutex::new(Vec::new()));

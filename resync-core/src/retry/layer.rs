@@ -8,14 +8,15 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{Attempt, RetryPolicy, retry_after};
-use crate::transport::{Answer, BodyLimits, Request, Response, Transport};
+use crate::transport::{BodyLimits, Request, Response, Transport};
 use crate::{Error, Result};
 
 /// Sends a request again when it fails.
 ///
 /// A try is the whole exchange: it counts as good when the body has been received whole, could be
 /// unpacked, and passes the request's own check ([`Request::accept_if`]). The response therefore
-/// comes with its body already collected.
+/// comes with its body already collected. What is to be read while it arrives is asked for by
+/// [`exchange`](Self::exchange).
 ///
 /// ```
 /// use resync_core::retry::{Backoff, Retrying};
@@ -77,30 +78,49 @@ impl<T> Retrying<T> {
 }
 
 impl<T: Transport> Retrying<T> {
-    async fn attempt(&self, request: &Request) -> Result<Answer> {
-        let response = self.inner.send(request.clone()).await?;
-        let wait = response.headers.get(header::RETRY_AFTER).and_then(retry_after);
-        let checked = async {
-            let answer = response.collect(&self.limits).await?;
-            request.check(&answer)?;
-            Ok(answer)
-        };
-        // However the answer fails, what the server asked for holds.
-        checked.await.map_err(|error: Error| match error.retry_after() {
-            None => error.with_retry_after(wait),
-            Some(_) => error,
-        })
-    }
-}
-
-#[async_trait]
-impl<T: Transport> Transport for Retrying<T> {
-    async fn send(&self, request: Request) -> Result<Response> {
+    /// Sends a request and has its answer received by `receive`, again and again until that
+    /// succeeds or the policy gives up.
+    ///
+    /// `receive` gets the head of an answer, whatever its status, with the body still on its way.
+    /// What it does is part of the try: an error it returns is treated like one of the transport,
+    /// so that a transient one leads to another try, which begins at the first byte. It therefore
+    /// must take back, or do over, what it did in a try that failed. The limits of this layer and
+    /// the request's own check ([`Request::accept_if`]), which are about collected answers, play no
+    /// part.
+    ///
+    /// ```
+    /// use resync_core::Result;
+    /// use resync_core::retry::Retrying;
+    /// use resync_core::transport::{BodyLimits, Request, Response, Transport};
+    ///
+    /// async fn size<T: Transport>(client: &Retrying<T>, request: &Request) -> Result<u64> {
+    ///     let limits = &BodyLimits::default();
+    ///     let receive = |response: Response| async move {
+    ///         response.success()?;
+    ///         let mut body = response.unpack(limits)?;
+    ///         let mut size = 0;
+    ///         while let Some(piece) = body.next().await? {
+    ///             size += piece.len() as u64;
+    ///         }
+    ///         Ok(size)
+    ///     };
+    ///     client.exchange(request, receive).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// That of the last try.
+    pub async fn exchange<R, F, Fut>(&self, request: &Request, receive: F) -> Result<R>
+    where
+        R: Send,
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<R>> + Send,
+    {
         let started = Instant::now();
         let mut number = 1;
         loop {
-            let error = match self.attempt(&request).await {
-                Ok(answer) => return Ok(answer.into()),
+            let error = match self.attempt(request, &receive).await {
+                Ok(received) => return Ok(received),
                 Err(error) => error.with_url(&request.url),
             };
             let elapsed = started.elapsed();
@@ -128,6 +148,34 @@ impl<T: Transport> Transport for Retrying<T> {
             sleep(delay).await;
             number = number.saturating_add(1);
         }
+    }
+
+    async fn attempt<R, F, Fut>(&self, request: &Request, receive: &F) -> Result<R>
+    where
+        R: Send,
+        F: Fn(Response) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<R>> + Send,
+    {
+        let response = self.inner.send(request.clone()).await?;
+        let wait = response.headers.get(header::RETRY_AFTER).and_then(retry_after);
+        // However the answer fails, what the server asked for holds.
+        receive(response).await.map_err(|error| match error.retry_after() {
+            None => error.with_retry_after(wait),
+            Some(_) => error,
+        })
+    }
+}
+
+#[async_trait]
+impl<T: Transport> Transport for Retrying<T> {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let request = &request;
+        let collect = move |response: Response| async move {
+            let answer = response.collect(&self.limits).await?;
+            request.check(&answer)?;
+            Ok(answer.into())
+        };
+        self.exchange(request, collect).await
     }
 }
 

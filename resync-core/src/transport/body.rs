@@ -71,6 +71,36 @@ impl Response {
     pub fn new(status: StatusCode, headers: HeaderMap, url: Url, body: Body) -> Self {
         Self { status, headers, url, body }
     }
+
+    /// Whether the status is 2xx.
+    ///
+    /// # Errors
+    /// The status as an error, with the server's `Retry-After`, when it is not.
+    pub fn success(&self) -> Result<()> {
+        success(self.status, &self.headers, &self.url)
+    }
+
+    /// The character set that the `Content-Type` header names, in lower case.
+    #[must_use]
+    pub fn charset(&self) -> Option<String> {
+        charset(&self.headers)
+    }
+}
+
+fn charset(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let value = value.to_ascii_lowercase();
+    let (_, rest) = value.split_once("charset=")?;
+    let label = rest.split([';', ',']).next()?.trim().trim_matches(['"', '\'']);
+    (!label.is_empty()).then(|| label.to_owned())
+}
+
+fn success(status: StatusCode, headers: &HeaderMap, url: &Url) -> Result<()> {
+    if status.is_success() {
+        return Ok(());
+    }
+    let wait = headers.get(header::RETRY_AFTER).and_then(retry_after);
+    Err(Error::status(status).with_url(url).with_retry_after(wait))
 }
 
 impl From<Answer> for Response {
@@ -92,21 +122,13 @@ impl Answer {
     /// # Errors
     /// The status as an error, with the server's `Retry-After`, when it is not.
     pub fn success(&self) -> Result<()> {
-        if self.status.is_success() {
-            return Ok(());
-        }
-        let wait = self.headers.get(header::RETRY_AFTER).and_then(retry_after);
-        Err(Error::status(self.status).with_url(&self.url).with_retry_after(wait))
+        success(self.status, &self.headers, &self.url)
     }
 
     /// The character set that the `Content-Type` header names, in lower case.
     #[must_use]
     pub fn charset(&self) -> Option<String> {
-        let value = self.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        let value = value.to_ascii_lowercase();
-        let (_, rest) = value.split_once("charset=")?;
-        let label = rest.split([';', ',']).next()?.trim().trim_matches(['"', '\'']);
-        (!label.is_empty()).then(|| label.to_owned())
+        charset(&self.headers)
     }
 }
 

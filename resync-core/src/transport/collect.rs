@@ -1,11 +1,9 @@
 use std::path::PathBuf;
 
-use futures_util::TryStreamExt as _;
-use http::{HeaderMap, StatusCode, header};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
-use super::decompress::Unpacker;
+use super::stream::Unpacked;
 use super::{Answer, Body, Payload, Response, Spool};
 use crate::{Error, ErrorKind, Result};
 
@@ -85,50 +83,27 @@ impl Response {
     /// * `Io` when the temporary file cannot be written.
     pub async fn collect(self, limits: &BodyLimits) -> Result<Answer> {
         let Self { status, headers, url, body } = self;
-        let payload = match body {
-            Body::Whole(payload) => payload,
-            Body::Stream(mut pieces) => {
-                let announced = announced(status, &headers);
-                let collected = async {
-                    let mut unpacker = Unpacker::new(&headers, limits.sniff)?;
-                    let mut store = Store::new(limits, announced)?;
-                    let mut received = 0_u64;
-                    while let Some(piece) = pieces.try_next().await? {
-                        received += piece.len() as u64;
-                        // What follows the end of packed data is not stored, but comes in all the same.
-                        store.allow(received)?;
-                        let mut piece = &piece[..];
-                        while unpacker.step(&mut piece, &mut store.buffer)? || !piece.is_empty() {
-                            store.settle().await?;
-                        }
-                        store.settle().await?;
-                    }
-                    if let Some(announced) = announced.filter(|&announced| received < announced) {
-                        return Err(Error::new(
-                            ErrorKind::Interrupted,
-                            format!("the connection broke after {received} of {announced} bytes"),
-                        ));
-                    }
-                    unpacker.finish(&mut store.buffer)?;
-                    store.settle().await?;
-                    store.finish().await
-                };
-                collected.await.map_err(|error| error.with_url(&url))?
+        let (payload, url) = match body {
+            Body::Whole(payload) => (payload, url),
+            Body::Stream(pieces) => {
+                let mut unpacked = Unpacked::new(status, &headers, url, pieces, limits)?;
+                let stored = store(&mut unpacked, limits).await;
+                let payload = stored.map_err(|error| error.with_url(unpacked.url()))?;
+                (payload, unpacked.into_url())
             }
         };
         Ok(Answer::new(status, headers, url, payload))
     }
 }
 
-// How long the body will be, where the server tells.
-fn announced(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
-    // RFC 9110 §8.6: a 304 tells the length of the body that it does not send.
-    let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    // What is packed ends where its own format says.
-    if bodiless || headers.contains_key(header::CONTENT_ENCODING) {
-        return None;
+async fn store(unpacked: &mut Unpacked, limits: &BodyLimits) -> Result<Payload> {
+    let mut store = Store::new(limits, unpacked.announced());
+    // Straight into the store, not piece by piece: what is unpacked is not copied again.
+    while unpacked.step(&mut store.buffer).await? {
+        store.settle().await?;
     }
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    store.settle().await?;
+    store.finish().await
 }
 
 struct Store<'a> {
@@ -141,27 +116,16 @@ struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    fn new(limits: &'a BodyLimits, announced: Option<u64>) -> Result<Self> {
+    fn new(limits: &'a BodyLimits, announced: Option<u64>) -> Self {
         let capacity = announced
             .and_then(|length| usize::try_from(length).ok())
             .filter(|&length| length <= limits.memory)
             .unwrap_or(0);
-        let store = Self { limits, buffer: Vec::with_capacity(capacity), file: None, written: 0 };
-        store.allow(announced.unwrap_or(0))?;
-        Ok(store)
+        Self { limits, buffer: Vec::with_capacity(capacity), file: None, written: 0 }
     }
 
-    fn allow(&self, length: u64) -> Result<()> {
-        if length <= self.limits.max {
-            return Ok(());
-        }
-        let max = self.limits.max;
-        Err(Error::new(ErrorKind::TooLarge, format!("the answer is larger than {max} bytes")))
-    }
-
-    // Checks the size, and moves to the file what is too much for memory.
+    // Moves to the file what is too much for memory.
     async fn settle(&mut self) -> Result<()> {
-        self.allow(self.written + self.buffer.len() as u64)?;
         let most = if self.file.is_some() { WRITE } else { self.limits.memory };
         if self.buffer.len() > most { self.write().await } else { Ok(()) }
     }

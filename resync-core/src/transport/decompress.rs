@@ -88,6 +88,16 @@ impl Unpacker {
         Ok(Self { stages })
     }
 
+    /// Whether this input comes out as it goes in, and all that follows it too. When it does, it
+    /// need not be given to `step`.
+    pub(super) fn passes(&mut self, input: &[u8]) -> bool {
+        let plain = self.stages.iter().all(|stage| stage.passes(input));
+        if plain {
+            self.stages.clear();
+        }
+        plain
+    }
+
     /// Takes some of the input and appends what comes of it: as much as there is room for in
     /// `out`, and at least 64 KiB. To be called until the input is used up and this answers `false`.
     ///
@@ -137,6 +147,17 @@ impl Unpacker {
 impl Stage {
     fn new(expected: Expected) -> Self {
         Self { state: State::Looking { seen: Vec::new(), expected }, waiting: Vec::new() }
+    }
+
+    fn passes(&self, input: &[u8]) -> bool {
+        match &self.state {
+            State::Looking { seen, expected } => {
+                seen.is_empty()
+                    && self.waiting.is_empty()
+                    && expected.look_at(input) == Some(Found::Plain)
+            }
+            _ => false,
+        }
     }
 
     fn is_busy(&self) -> bool {

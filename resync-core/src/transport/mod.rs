@@ -19,6 +19,8 @@ mod http;
 mod redirect;
 mod request;
 #[cfg(feature = "client")]
+mod stream;
+#[cfg(feature = "client")]
 mod throttle;
 
 use std::fmt::Debug;
@@ -33,6 +35,8 @@ pub use self::collect::BodyLimits;
 pub use self::http::{HttpTransport, HttpTransportBuilder};
 pub use self::request::{Method, Request, without_credentials};
 #[cfg(feature = "client")]
+pub use self::stream::{Feed, ReadHalf, Unpacked, crate_error};
+#[cfg(feature = "client")]
 pub use self::throttle::{Politeness, Throttled};
 
 use crate::Result;
@@ -42,7 +46,8 @@ use crate::Result;
 /// # Contract
 /// * Any HTTP status is `Ok`: whether a 404 is an error is for a layer above to say.
 /// * Redirects have been followed; [`Response::url`] tells where the answer came from.
-/// * The body is as sent by the server, still compressed; [`Response::collect`] unpacks it.
+/// * The body is as sent by the server, still compressed; [`Response::collect`] and
+///   [`Response::unpack`] unpack it.
 /// * A body that ends early ends with an error, never silently, where the protocol can tell.
 /// * Dropping the future or the body cancels the exchange.
 #[async_trait]
