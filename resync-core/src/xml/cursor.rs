@@ -371,11 +371,29 @@ impl<'a> Cursor<'a> {
             if name.rsplit_once(':').map_or(name, |(_, local)| local) == local
                 && !name.starts_with("xmlns")
             {
-                let at = self.base + element.start as u64;
-                return chars::unescape(raw, at, &mut self.repairs()).map(Some);
+                return self.value(element, raw).map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// What the value of an attribute stands for, given as [`Element::attributes`] has it.
+    ///
+    /// # Errors
+    /// In strict mode, where a reference or character is wrong.
+    pub fn value<'e>(
+        &mut self,
+        element: &Element<'e>,
+        raw: &'e str,
+    ) -> Result<Cow<'e, str>, ParseError> {
+        let at = self.base + element.start as u64;
+        chars::unescape(raw, at, &mut self.repairs())
+    }
+
+    /// The namespace that a prefix stands for here.
+    #[must_use]
+    pub fn namespace(&self, prefix: &str) -> Option<&'a str> {
+        self.scope.resolve(prefix)
     }
 
     /// Looks at what stands behind the root element: only comments and instructions may.

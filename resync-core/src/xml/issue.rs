@@ -162,7 +162,7 @@ impl Issues {
     }
 
     /// Names the record in those found since `mark` (a length of [`iter`](Self::iter)).
-    pub(super) fn name_record(&mut self, mark: usize, identifier: &str) {
+    pub(crate) fn name_record(&mut self, mark: usize, identifier: &str) {
         for issue in self.kept.iter_mut().skip(mark) {
             issue.record.get_or_insert_with(|| identifier.to_owned());
         }
