@@ -1,0 +1,290 @@
+//! Baseline: the folder holds what the source lists.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::download::Downloads;
+use super::list::{self, Opened};
+use super::planner::Planner;
+use super::run::{Run, Told, lock};
+use super::state::{self, KnownDocument, Seen};
+use super::store::{Store, StoreOptions};
+use super::workers::Workers;
+use super::{Event, Mirror, Options, Places, Report, Validators};
+use crate::document::{Capability, Datetime};
+use crate::transport::BodyLimits;
+use crate::{Error, ErrorKind, Result};
+
+/// How deep indexes may be nested.
+const DEPTH: usize = 4;
+/// How many lists a source may have.
+const LISTS: usize = 200_000;
+/// How often a list that breaks off is begun again.
+const TRIES: usize = 3;
+/// How much may be planned ahead.
+const AHEAD: usize = 256;
+
+pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
+    let wanted = [Capability::ResourceList, Capability::ResourceDump];
+    let run = Run::begin(mirror, url, "baseline", &wanted).await?;
+    if run.capability == Capability::ResourceDump {
+        let detail = "resource dumps cannot be applied yet: name a Resource List";
+        return Err(Error::new(ErrorKind::Request, detail).with_url(&run.list));
+    }
+    Baseline::begin(run, &mirror.options)?.run().await
+}
+
+/// A baseline under way.
+struct Baseline {
+    list: Url,
+    lists: BodyLimits,
+    places: Places,
+    told: Arc<Told>,
+    downloads: Arc<Downloads>,
+    workers: Workers,
+    reader: Arc<Mutex<state::Reader>>,
+    options: Options,
+    /// The last row there was when the run began: what is behind it is new.
+    last_row: i64,
+    is_adopting: bool,
+    seen: Seen,
+    /// The lists that are part of the source, by their rows; `None`: they have not changed.
+    documents: HashMap<i64, Option<(Url, Validators, u64)>>,
+    at: Option<Datetime>,
+    has_read: bool,
+}
+
+impl Baseline {
+    fn begin(run: Run, options: &Options) -> Result<Self> {
+        let Run { state, downloads, lists, places, told, list, .. } = run;
+        let reader = state.reader()?;
+        let last_row = reader.session().last_row()?;
+        let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
+        let mut store_options = StoreOptions::default();
+        store_options.fsync_each = options.fsync_each;
+        let (store, _) = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
+        let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
+        Ok(Self {
+            list,
+            lists,
+            places,
+            told,
+            downloads,
+            workers,
+            reader: Arc::new(Mutex::new(reader)),
+            options: options.clone(),
+            last_row,
+            is_adopting,
+            seen: Seen::default(),
+            documents: HashMap::new(),
+            at: None,
+            has_read: false,
+        })
+    }
+
+    async fn run(mut self) -> Result<Report> {
+        let mut pending = vec![(self.list.clone(), 0)];
+        let mut asked = HashSet::new();
+        while let Some((url, depth)) = pending.pop() {
+            if !asked.insert(url.clone()) {
+                self.told.notice(format!("listed more than once: {url}"));
+                continue;
+            }
+            if asked.len() > LISTS || depth > DEPTH {
+                let detail =
+                    format!("more than {LISTS} lists, or more than {DEPTH} levels of them");
+                return Err(Error::new(ErrorKind::TooLarge, detail).with_url(&url));
+            }
+            let parts = self.list(&url).await?;
+            // The last is taken first.
+            pending.extend(parts.into_iter().rev().map(|part| (part, depth + 1)));
+        }
+        self.workers.drain().await?;
+        self.delete().await?;
+        self.finish().await
+    }
+
+    /// Reads a list, if it has changed, and sets off what follows from it. Gives the parts of an
+    /// index.
+    async fn list(&mut self, url: &Url) -> Result<Vec<Url>> {
+        let (known, parts) = {
+            let reader = lock(&self.reader);
+            let mut session = reader.session();
+            (session.document(url.as_str())?, session.meta(&parts_of(url))?)
+        };
+        // What is known of the list says nothing of files that were tampered with.
+        let validators = known
+            .as_ref()
+            .filter(|known| known.completed.is_some() && !self.options.check_files)
+            .map(|known| known.validators.clone())
+            .filter(|validators| !validators.is_empty());
+        let mut tries = 0;
+        loop {
+            let opened = list::open(
+                &self.downloads.transport,
+                url,
+                validators.as_ref(),
+                &self.downloads.authority,
+                &self.lists,
+            );
+            let list = match opened.await? {
+                Opened::List(list) => list,
+                Opened::NotModified => {
+                    self.told.event(&Event::NotModified { url });
+                    let known = known.unwrap_or_default();
+                    let mut report = self.told.report();
+                    report.not_modified += 1;
+                    report.listed += known.completed.unwrap_or(0);
+                    report.same += known.completed.unwrap_or(0);
+                    drop(report);
+                    self.documents.insert(known.id, None);
+                    let parts = parts.unwrap_or_default();
+                    return Ok(parts.lines().filter_map(|line| line.parse().ok()).collect());
+                }
+            };
+            self.told.event(&Event::Document { url });
+            let document = self.document(url).await?;
+            let validators = list.validators.clone();
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            let planner = Planner {
+                base: list.url.clone(),
+                document,
+                places: self.places.clone(),
+                told: Arc::clone(&self.told),
+                tree: Arc::clone(&self.downloads.tree),
+                busy: Arc::clone(&self.workers.busy),
+                options: self.options.clone(),
+                is_adopting: self.is_adopting,
+                sender,
+            };
+            let state = Arc::clone(&self.reader);
+            let reading = list.read(move |reader| planner.read(reader, &lock(&state)));
+            let (read, worked) =
+                futures_util::future::join(reading, self.workers.work(receiver)).await;
+            worked?;
+            match read {
+                Ok(read) => {
+                    self.told.report().documents += 1;
+                    self.has_read = true;
+                    self.seen.merge(&read.seen);
+                    if self.at.is_none() {
+                        self.at = read.at;
+                    }
+                    self.documents.insert(document, Some((url.clone(), validators, read.entries)));
+                    let lines: Vec<_> = read.parts.iter().map(Url::as_str).collect();
+                    let (name, lines) = (parts_of(url), lines.join("\n"));
+                    if !self.options.dry_run && (parts.is_some() || !lines.is_empty()) {
+                        let put = move |group: &mut state::Group<'_>| group.put_meta(&name, &lines);
+                        self.workers.store.write(put).await?;
+                    }
+                    return Ok(read.parts);
+                }
+                Err(error) if error.is_transient() && tries < TRIES => {
+                    tries += 1;
+                    self.told.notice(format!("{error}; it is read once more from its beginning"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The row of a list.
+    async fn document(&self, url: &Url) -> Result<i64> {
+        if self.options.dry_run {
+            let known = lock(&self.reader).session().document(url.as_str())?;
+            return Ok(known.map_or(-1, |known| known.id));
+        }
+        // Until all that it lists is here, it counts as not read.
+        let document = KnownDocument { url: url.to_string(), ..KnownDocument::default() };
+        self.workers.store.write(move |group| group.put_document(&document)).await
+    }
+
+    /// Deletes what no list has any more, or counts it.
+    async fn delete(&mut self) -> Result<()> {
+        if !self.has_read {
+            return Ok(());
+        }
+        let unchanged: HashSet<i64> =
+            self.documents.iter().filter(|(_, read)| read.is_none()).map(|(id, _)| *id).collect();
+        let reader = Arc::clone(&self.reader);
+        let reader = lock(&reader);
+        let known = reader.session().count()?;
+        let is_settled =
+            |document: Option<i64>| !document.is_some_and(|id| unchanged.contains(&id));
+        let unseen = || {
+            let rows = reader.unseen(&self.seen, is_settled);
+            rows.take_while(|row| {
+                row.as_ref().is_ok_and(|row| row.id <= self.last_row) || row.is_err()
+            })
+        };
+        let mut gone = 0;
+        for row in unseen() {
+            row?;
+            gone += 1;
+        }
+        if !self.options.delete {
+            self.told.report().kept = gone;
+            return Ok(());
+        }
+        if !self.options.guard.allows(gone, known) {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                format!(
+                    "{gone} of {known} resources are not listed any more; that many are not \
+                     deleted without being told to: raise the delete guard if it is right"
+                ),
+            )
+            .with_url(&self.list));
+        }
+        for row in unseen() {
+            let row = row?;
+            self.told.event(&Event::Deleted { uri: &row.uri });
+            self.told.report().deleted += 1;
+            if !self.options.dry_run {
+                self.workers.store.forget(row.uri).await?.await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the lists that are done with.
+    async fn finish(self) -> Result<Report> {
+        let failed = std::mem::take(&mut *lock(&self.workers.failed));
+        let at = self.at.map(|at| at.to_string());
+        if !self.options.dry_run {
+            let documents: Vec<_> = self.documents.into_iter().collect();
+            let remember = move |group: &mut state::Group<'_>| {
+                for (id, read) in documents {
+                    if let (Some((url, validators, entries)), false) = (read, failed.contains(&id))
+                    {
+                        group.put_document(&KnownDocument {
+                            id,
+                            url: url.to_string(),
+                            validators,
+                            completed: Some(entries),
+                            generation: 0,
+                        })?;
+                    }
+                }
+                if let Some(at) = at {
+                    group.put_meta("since", &at)?;
+                }
+                Ok(())
+            };
+            self.workers.store.flush().await?;
+            self.workers.store.write(remember).await?;
+        }
+        self.workers.store.finish().await?;
+        let mut report = self.told.take();
+        report.complete_until = self.at;
+        Ok(report)
+    }
+}
+
+/// Under which name the parts of an index are kept.
+fn parts_of(url: &Url) -> String {
+    format!("parts {url}")
+}

@@ -1,0 +1,430 @@
+//! Incremental: what has changed since.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::changes::{self, Outcome, gap, has_gap};
+use super::download::{Downloads, Wanted};
+use super::list::{self, Opened, unreadable};
+use super::plan::{self, Step};
+use super::planner::{address, is_part};
+use super::run::{Run, Told, lock};
+use super::state::{self, Cursor, PendingChange};
+use super::store::{Store, StoreHandle, StoreOptions, Touch};
+use super::workers::{Job, Workers};
+use super::{Event, Mirror, Options, Places, Report};
+use crate::document::{Capability, Change, Datetime, Entry, Hashes, Head, Reader};
+use crate::transport::{BodyLimits, ReadHalf};
+use crate::{Error, ErrorKind, Result};
+
+/// How many changes become one transaction.
+const GROUP: usize = 256;
+/// How many lists a history may have.
+const LISTS: usize = 200_000;
+
+pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
+    let wanted = [Capability::ChangeList, Capability::ChangeDump];
+    let run = Run::begin(mirror, url, "incremental", &wanted).await?;
+    if run.capability == Capability::ChangeDump {
+        let detail = "change dumps cannot be applied yet: name a Change List";
+        return Err(Error::new(ErrorKind::Request, detail).with_url(&run.list));
+    }
+    Incremental::begin(run, &mirror.options)?.run().await
+}
+
+struct Incremental {
+    list: Url,
+    lists: BodyLimits,
+    places: Places,
+    told: Arc<Told>,
+    downloads: Arc<Downloads>,
+    workers: Workers,
+    reader: Arc<Mutex<state::Reader>>,
+    options: Options,
+    /// Up to when the copy is complete.
+    since: Option<Datetime>,
+    cursors: Vec<Cursor>,
+    until: Option<Datetime>,
+}
+
+/// What a document of the history was found to be.
+enum History {
+    Index(Vec<(Url, Option<Datetime>, Option<Datetime>)>, Head),
+    List(Outcome, Head),
+}
+
+impl Incremental {
+    fn begin(run: Run, options: &Options) -> Result<Self> {
+        let Run { state, downloads, lists, places, told, list, .. } = run;
+        let reader = state.reader()?;
+        let kept = reader.session().meta("since")?;
+        let since = options.from.or_else(|| kept.as_deref().and_then(Datetime::read));
+        let mut store_options = StoreOptions::default();
+        store_options.fsync_each = options.fsync_each;
+        let (store, _) = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
+        let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
+        Ok(Self {
+            list,
+            lists,
+            places,
+            told,
+            downloads,
+            workers,
+            reader: Arc::new(Mutex::new(reader)),
+            options: options.clone(),
+            since,
+            cursors: Vec::new(),
+            until: None,
+        })
+    }
+
+    async fn run(mut self) -> Result<Report> {
+        let Some(since) = self.since else {
+            let detail = "nothing was copied yet: begin with a baseline, or say from when on";
+            return Err(Error::new(ErrorKind::Request, detail).with_url(&self.list));
+        };
+        // What a run before had read but not applied is read again: its cursors were not kept.
+        self.workers.store.write(|group: &mut state::Group<'_>| group.clear_changes()).await?;
+        let mut pending = vec![self.list.clone()];
+        let mut asked = HashSet::new();
+        let mut is_first = true;
+        while let Some(url) = pending.pop() {
+            if !asked.insert(url.clone()) || asked.len() > LISTS {
+                let detail = "the lists of changes lead in a circle, or there are too many";
+                return Err(Error::new(ErrorKind::TooLarge, detail).with_url(&url));
+            }
+            match self.history(&url, is_first, since).await? {
+                None => {}
+                Some(History::Index(parts, head)) => {
+                    self.check_gap(&head, since)?;
+                    let fresh = parts.into_iter().filter(|(_, _, until)| {
+                        until.is_none_or(|until| until.timestamp() >= since.timestamp())
+                    });
+                    let mut fresh: Vec<_> = fresh.collect();
+                    // Oldest first, whatever the order of the index (§12.2).
+                    if fresh.iter().all(|(_, from, _)| from.is_some()) {
+                        fresh.sort_by_key(|(_, from, _)| from.map(|from| from.time()));
+                    }
+                    pending.extend(fresh.into_iter().rev().map(|(url, ..)| url));
+                    continue;
+                }
+                Some(History::List(..)) => {}
+            }
+            is_first = false;
+        }
+        self.apply().await?;
+        self.workers.drain().await?;
+        self.finish().await
+    }
+
+    fn check_gap(&self, head: &Head, since: Datetime) -> Result<()> {
+        match has_gap(head, Some(since.timestamp())) {
+            true => Err(gap(head, since.timestamp()).with_url(&self.list)),
+            false => Ok(()),
+        }
+    }
+
+    /// Reads a document of the history, and keeps its changes until all are known. `None` if it is
+    /// what it was.
+    async fn history(
+        &mut self,
+        url: &Url,
+        is_first: bool,
+        since: Datetime,
+    ) -> Result<Option<History>> {
+        let kept = lock(&self.reader).session().cursor(url.as_str())?;
+        let mut cursor = kept.as_ref().map(read_cursor);
+        if cursor.as_ref().is_some_and(|cursor| cursor.is_closed) {
+            // §12: what is closed does not change any more.
+            return Ok(None);
+        }
+        loop {
+            let opened = list::open(
+                &self.downloads.transport,
+                url,
+                None,
+                &self.downloads.authority,
+                &self.lists,
+            );
+            let Opened::List(list) = opened.await? else { return Ok(None) };
+            self.told.event(&Event::Document { url });
+            self.told.report().documents += 1;
+            let collector = Collector {
+                base: list.url.clone(),
+                since,
+                must_reach_back: is_first && cursor.is_none(),
+                cursor: cursor.take(),
+                told: Arc::clone(&self.told),
+            };
+            let (sender, mut receiver) = mpsc::channel::<Vec<PendingChange>>(4);
+            let store = self.workers.store.clone();
+            let keeping = async {
+                while let Some(changes) = receiver.recv().await {
+                    let put = move |group: &mut state::Group<'_>| {
+                        changes.iter().try_for_each(|change| group.put_change(change))
+                    };
+                    store.write(put).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            let reading = list.read(move |reader| collector.read(reader, &sender));
+            let (read, kept) = futures_util::future::join(reading, keeping).await;
+            kept?;
+            let history = read?;
+            match &history {
+                History::List(Outcome::Replaced, _) => {
+                    self.told.notice(format!(
+                        "{url} is not the list that was read before: all of it is read"
+                    ));
+                    continue;
+                }
+                History::List(Outcome::Read { cursor, is_reversed, .. }, head) => {
+                    if *is_reversed {
+                        self.told.notice(format!("{url}: the newest change stands first"));
+                    }
+                    self.cursors.push(written_cursor(url, cursor, head));
+                    self.until = match (self.until, head.md.until.or(cursor_time(cursor))) {
+                        (Some(known), Some(new)) if new.time() < known.time() => Some(known),
+                        (known, new) => new.or(known),
+                    };
+                }
+                History::Index(..) => {}
+            }
+            return Ok(Some(history));
+        }
+    }
+
+    /// Does what the changes say, the last of each resource.
+    async fn apply(&mut self) -> Result<()> {
+        let reader = Arc::clone(&self.reader);
+        let (known, deletions) = {
+            let reader = lock(&reader);
+            let mut deletions = 0;
+            for change in reader.changes() {
+                let change = change?;
+                let is_deletion = change.change == Change::Deleted;
+                deletions += u64::from(is_deletion && reader.lookup(&change.uri)?.is_some());
+            }
+            let known = reader.session().count()?;
+            (known, deletions)
+        };
+        if self.options.delete && !self.options.guard.allows(deletions, known) {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                format!(
+                    "{deletions} of {known} resources are listed as deleted; that many are not \
+                     deleted without being told to: raise the delete guard if it is right"
+                ),
+            )
+            .with_url(&self.list));
+        }
+        let mut after = None;
+        loop {
+            let page = lock(&reader).changes_after(after.as_ref())?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some((last.time, last.seq, last.uri.clone()));
+            for change in page {
+                self.change(change).await?;
+            }
+        }
+    }
+
+    async fn change(&mut self, change: PendingChange) -> Result<()> {
+        self.told.report().listed += 1;
+        let known = lock(&self.reader).lookup(&change.uri)?;
+        let PendingChange { uri, listed, .. } = change;
+        if change.change == Change::Deleted {
+            let Some(known) = known else { return Ok(()) };
+            if !self.options.delete {
+                self.told.report().kept += 1;
+                return Ok(());
+            }
+            self.told.event(&Event::Deleted { uri: &known.uri });
+            self.told.report().deleted += 1;
+            if !self.options.dry_run {
+                self.workers.store.forget(uri).await?.await?;
+            }
+            return Ok(());
+        }
+        let hash =
+            listed.hash.clone().map(|text| Hashes::from(Cow::Owned(text))).unwrap_or_default();
+        let mut entry = Entry::default();
+        entry.md.hash = hash.clone();
+        entry.md.length = listed.length;
+        entry.lastmod =
+            listed.lastmod.and_then(|at| chrono::DateTime::from_timestamp(at, 0)).map(Into::into);
+        let step = known.as_ref().map_or(Step::Fetch, |known| plan::decide(&entry, known));
+        let document = known.as_ref().and_then(|known| known.document);
+        let job = Job {
+            place: self.places.place(&uri),
+            wanted: Wanted { uri, length: listed.length, hash, known: None },
+            document,
+            mtime: entry.lastmod.map(|time| time.time().into()),
+            listed,
+            is_new: known.is_none(),
+        };
+        match step {
+            Step::Same | Step::Note => {
+                self.told.event(&Event::Same { uri: &job.wanted.uri });
+                self.told.report().same += 1;
+                let Job { wanted: Wanted { uri, .. }, listed, .. } = job;
+                if step == Step::Note && !self.options.dry_run {
+                    let touch = Touch { uri, document, listed, validators: None };
+                    self.workers.store.touch(touch).await?.await?;
+                }
+            }
+            _ if self.options.dry_run => self.told.would_write(&job),
+            Step::Ask(validators) => {
+                let mut job = job;
+                job.wanted.known = Some(validators);
+                self.workers.fetch(Box::new(job)).await?;
+            }
+            Step::Fetch => self.workers.fetch(Box::new(job)).await?,
+        }
+        Ok(())
+    }
+
+    /// Moves on, if everything could be had; what could not is tried again by the next run.
+    async fn finish(self) -> Result<Report> {
+        let has_failed = self.told.report().failed > 0;
+        let until = self.until.or(self.since);
+        let store: StoreHandle = self.workers.store.clone();
+        store.flush().await?;
+        if !self.options.dry_run && !has_failed {
+            let cursors = self.cursors;
+            let since = until.map(|until| until.to_string());
+            let remember = move |group: &mut state::Group<'_>| {
+                for cursor in &cursors {
+                    group.put_cursor(cursor)?;
+                }
+                if let Some(since) = since {
+                    group.put_meta("since", &since)?;
+                }
+                group.clear_changes()
+            };
+            store.write(remember).await?;
+        }
+        store.finish().await?;
+        let mut report = self.told.take();
+        report.complete_until = if has_failed { self.since } else { until };
+        Ok(report)
+    }
+}
+
+/// Reads a document of the history on a thread of its own.
+struct Collector {
+    base: Url,
+    since: Datetime,
+    /// Whether the list must begin before what is known ends.
+    must_reach_back: bool,
+    cursor: Option<changes::Cursor>,
+    told: Arc<Told>,
+}
+
+impl Collector {
+    fn read(
+        self,
+        mut reader: Reader<ReadHalf>,
+        sender: &mpsc::Sender<Vec<PendingChange>>,
+    ) -> Result<History> {
+        let mut head = reader.head().map_err(unreadable)?.clone();
+        if head.is_index() {
+            let mut parts = Vec::new();
+            while let Some(part) = reader.next_part().map_err(unreadable)? {
+                for entry in part {
+                    let entry = entry.map_err(unreadable)?;
+                    match self.base.join(&entry.loc) {
+                        Ok(url) => parts.push((url, entry.md.from, entry.md.until)),
+                        Err(_) => self.told.fail(&*entry.loc, "this is no address of a list"),
+                    }
+                }
+            }
+            return Ok(History::Index(parts, head));
+        }
+        if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
+            return Err(gap(&head, self.since.timestamp()));
+        }
+        let mut parts = Vec::new();
+        let mut group = Vec::with_capacity(GROUP);
+        let since = Some(self.since.timestamp());
+        let send = |group: &mut Vec<PendingChange>| {
+            let full = std::mem::replace(group, Vec::with_capacity(GROUP));
+            sender
+                .blocking_send(full)
+                .map_err(|_| Error::new(ErrorKind::Io, "the run was given up"))
+        };
+        let outcome = changes::read(reader, self.cursor.as_ref(), since, |ranked| {
+            let entry = &ranked.entry;
+            // Some servers write an index as a list.
+            if is_part(&head, entry) {
+                if let Ok(url) = self.base.join(&entry.loc) {
+                    parts.push((url, entry.md.from, entry.md.until));
+                }
+                return Ok(());
+            }
+            let Some(uri) = address(&self.base, &entry.loc) else {
+                self.told.fail(&*entry.loc, "this is no address");
+                return Ok(());
+            };
+            let Some(change) = entry.md.change else {
+                self.told.fail(uri, "the list does not say what happened to it");
+                return Ok(());
+            };
+            let (time, seq) = ranked.rank;
+            let listed = plan::listed(entry);
+            group.push(PendingChange { uri, time, seq, change, listed, package: None });
+            if group.len() == GROUP { send(&mut group) } else { Ok(()) }
+        })?;
+        if !group.is_empty() {
+            send(&mut group)?;
+        }
+        if !parts.is_empty() {
+            head.root = crate::document::Root::SitemapIndex;
+            return Ok(History::Index(parts, head));
+        }
+        Ok(History::List(outcome, head))
+    }
+}
+
+fn read_cursor(kept: &Cursor) -> changes::Cursor {
+    let time = |text: &Option<String>| {
+        text.as_deref().and_then(Datetime::read).map(|time| time.timestamp())
+    };
+    changes::Cursor {
+        from: time(&kept.from),
+        consumed: kept.consumed,
+        last: kept.last_uri.clone().map(|uri| {
+            (uri, time(&kept.last_datetime), kept.last_change.clone().unwrap_or_default())
+        }),
+        is_closed: kept.until.is_some(),
+    }
+}
+
+fn written_cursor(url: &Url, cursor: &changes::Cursor, head: &Head) -> Cursor {
+    let text = |time: Option<i64>| {
+        time.and_then(|time| chrono::DateTime::from_timestamp(time, 0))
+            .map(|time| Datetime::from(time).to_string())
+    };
+    let (uri, time, change) = match &cursor.last {
+        Some((uri, time, change)) => (Some(uri.clone()), text(*time), Some(change.clone())),
+        None => (None, None, None),
+    };
+    Cursor {
+        document: url.to_string(),
+        from: text(cursor.from),
+        until: head.md.until.map(|until| until.to_string()),
+        consumed: cursor.consumed,
+        last_uri: uri,
+        last_datetime: time,
+        last_change: change,
+    }
+}
+
+fn cursor_time(cursor: &changes::Cursor) -> Option<Datetime> {
+    let time = cursor.last.as_ref()?.1?;
+    chrono::DateTime::from_timestamp(time, 0).map(Datetime::from)
+}

@@ -1,0 +1,102 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{Authority, Options, Report, audit, baseline, incremental};
+use crate::Result;
+use crate::client::Client;
+use crate::retry::Retrying;
+use crate::transport::{BodyLimits, Transport};
+
+/// A copy of a source, in a folder.
+///
+/// * [`baseline`](Self::baseline) makes the folder hold what the source lists;
+/// * [`incremental`](Self::incremental) applies what has changed since;
+/// * [`audit`](Self::audit) compares the two, and changes nothing.
+///
+/// A resource is written under its final name only when all of it has come and its length and
+/// digests are those that the source lists. What is known of the copy is in `.resync/state.db`
+/// inside the folder. Whatever happens to the process or the power, the same call goes on where it
+/// stopped.
+#[derive(Debug)]
+pub struct Mirror {
+    pub(super) client: Client,
+    pub(super) transport: Arc<Retrying<Arc<dyn Transport>>>,
+    pub(super) folder: PathBuf,
+    pub(super) options: Options,
+}
+
+impl Mirror {
+    /// A copy in this folder, fetched by this transport.
+    ///
+    /// The transport should be `Retrying(Throttled(…))`, with two more requests allowed at once than
+    /// [`Options::concurrency`]: a list may be under way while its resources are fetched.
+    pub fn new(
+        transport: Retrying<Arc<dyn Transport>>,
+        folder: impl Into<PathBuf>,
+        options: Options,
+    ) -> Self {
+        // Files are meant to stay as they are, packed or not.
+        let limits = BodyLimits::default().max(options.max_resource).sniff(false);
+        let transport = Arc::new(transport);
+        let _ = limits;
+        Self {
+            client: Client::new(Arc::clone(&transport)),
+            transport,
+            folder: folder.into(),
+            options,
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder hold what the source lists.
+    ///
+    /// `url` is a Resource List or Resource Dump, or anything that leads to one: a Capability List,
+    /// a Source Description, the site itself.
+    ///
+    /// # Errors
+    /// When no list can be had, it is broken, another run is at work in the folder, the folder
+    /// cannot be written, or the delete guard says no. Single resources that cannot be had are no
+    /// such error: they are in the report.
+    pub async fn baseline(&self, url: &Url) -> Result<Report> {
+        baseline::run(self, url).await
+    }
+
+    /// Applies what has changed since the last run.
+    ///
+    /// # Errors
+    /// As [`baseline`](Self::baseline); also when the history has a gap, so that a baseline is
+    /// needed.
+    pub async fn incremental(&self, url: &Url) -> Result<Report> {
+        incremental::run(self, url).await
+    }
+
+    /// Compares the folder with what the source lists; changes nothing.
+    ///
+    /// # Errors
+    /// When no list can be had, it is broken, or the folder cannot be read.
+    pub async fn audit(&self, url: &Url) -> Result<Report> {
+        audit::run(self, url).await
+    }
+
+    pub(super) fn authority(&self, source: &Url) -> Authority {
+        let options = &self.options;
+        let mut authority = Authority::of(source);
+        for origin in &options.allowed {
+            authority = authority.allow(origin.clone());
+        }
+        if options.anywhere {
+            authority = authority.anywhere();
+        }
+        match &options.under {
+            Some(prefix) => authority.under(prefix.clone()),
+            None => authority,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What every run needs: the list it goes by, the folder, and who is told.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use url::Url;
+
+use super::download::Downloads;
+use super::{Difference, Event, Failure, Mirror, Observer, Places, Report, State, Tree};
+use crate::client::Wanted;
+use crate::document::Capability;
+use crate::transport::BodyLimits;
+use crate::{Error, ErrorKind, Result};
+
+/// How much of a list is accepted, in bytes, unpacked.
+const LIST: u64 = 1 << 30;
+
+/// A run in a folder that nobody else works in.
+pub(super) struct Run {
+    pub(super) state: State,
+    pub(super) downloads: Arc<Downloads>,
+    pub(super) lists: BodyLimits,
+    pub(super) places: Places,
+    pub(super) told: Arc<Told>,
+    /// The list, or index of lists, that the run goes by.
+    pub(super) list: Url,
+    pub(super) capability: Capability,
+}
+
+/// What was done, and who is told.
+pub(super) struct Told {
+    report: Mutex<Report>,
+    observer: Option<Observer>,
+}
+
+impl Told {
+    pub(super) fn report(&self) -> MutexGuard<'_, Report> {
+        lock(&self.report)
+    }
+
+    pub(super) fn event(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(event);
+        }
+    }
+
+    pub(super) fn fail(&self, uri: impl Into<String>, message: impl Into<String>) {
+        let failure = Failure { uri: uri.into(), message: message.into() };
+        self.event(&Event::Failed(&failure));
+        self.report().fail(failure);
+    }
+
+    pub(super) fn differ(&self, difference: Difference) {
+        self.event(&Event::Different(&difference));
+        self.report().differ(difference);
+    }
+
+    pub(super) fn notice(&self, text: impl Into<String>) {
+        let text = text.into();
+        self.event(&Event::Notice(&text));
+        self.report().notice(text);
+    }
+
+    /// The report, once all is done.
+    pub(super) fn take(&self) -> Report {
+        std::mem::take(&mut *self.report())
+    }
+}
+
+impl Run {
+    /// Finds the list and opens the folder.
+    ///
+    /// # Errors
+    /// When there is no such list, the folder belongs to another source, or another run is at work
+    /// in it.
+    pub(super) async fn begin(
+        mirror: &Mirror,
+        url: &Url,
+        purpose: &'static str,
+        wanted: &[Capability],
+    ) -> Result<Self> {
+        let options = &mirror.options;
+        let tree = Arc::new(Tree::open(&mirror.folder).map_err(|cause| {
+            let detail = format!("the folder {} cannot be opened", mirror.folder.display());
+            Error::new(ErrorKind::Io, detail).with_source(cause)
+        })?);
+        let mut state = State::open(&mirror.folder)?;
+        let told = Arc::new(Told { report: Mutex::default(), observer: options.observer.clone() });
+        let authority = mirror.authority(url);
+
+        let key = format!("{purpose} {url} {}", options.set.as_deref().unwrap_or_default());
+        let (list, capability) = match kept(&mut state, &key)?.as_deref().and_then(known_list) {
+            Some(known) => known,
+            None => {
+                let permit = authority.clone();
+                let client = mirror
+                    .client
+                    .clone()
+                    .permit(move |url| permit.check(url).map_err(|error| error.to_string()));
+                let wanted = Wanted::new(purpose, wanted.iter().cloned()).set(options.set.clone());
+                let found = client.resolve(url.as_str(), &wanted).await.map_err(of_client)?;
+                for notice in &found.notices {
+                    told.notice(notice.to_string());
+                }
+                if !options.dry_run {
+                    keep(&mut state, &key, &format!("{} {}", found.capability, found.url))?;
+                }
+                (found.url, found.capability)
+            }
+        };
+        let base = options.base.clone().unwrap_or_else(|| folder_of(url));
+        claim(&mut state, &base, options.dry_run)?;
+        let downloads = Arc::new(Downloads {
+            transport: Arc::clone(&mirror.transport),
+            authority,
+            tree,
+            limits: BodyLimits::default().max(options.max_resource).sniff(false),
+        });
+        let lists = BodyLimits::default().max(LIST);
+        Ok(Self { state, downloads, lists, places: Places::new(base), told, list, capability })
+    }
+}
+
+fn known_list(text: &str) -> Option<(Url, Capability)> {
+    let (capability, url) = text.split_once(' ')?;
+    Some((url.parse().ok()?, Capability::read(capability)))
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kept(state: &mut State, name: &str) -> Result<Option<String>> {
+    let reader = state.reader()?;
+    reader.session().meta(name)
+}
+
+fn keep(state: &mut State, name: &str, value: &str) -> Result<()> {
+    let mut group = state.group()?;
+    group.put_meta(name, value)?;
+    group.commit()
+}
+
+/// Sees to it that the folder holds a copy of one source only: what one does not list, a baseline
+/// of it would delete.
+fn claim(state: &mut State, base: &Url, is_dry: bool) -> Result<()> {
+    match kept(state, "base")? {
+        Some(known) if known == base.as_str() => Ok(()),
+        Some(known) => Err(Error::new(
+            ErrorKind::Request,
+            format!(
+                "the folder holds a copy of {known}, not of {base}: use another folder, or name \
+                 the address whose folder is the root of the copy"
+            ),
+        )),
+        None if is_dry => Ok(()),
+        None => keep(state, "base", base.as_str()),
+    }
+}
+
+/// The folder that a document is in. What is well-known (RFC 8615) belongs to the whole site.
+fn folder_of(url: &Url) -> Url {
+    let mut folder = url.clone();
+    folder.set_query(None);
+    folder.set_fragment(None);
+    let path = url.path();
+    let end = path.find("/.well-known/").or_else(|| path.rfind('/')).unwrap_or(0);
+    folder.set_path(&path[..end + usize::from(!path.is_empty())]);
+    crate::transport::without_credentials(&folder)
+}
+
+/// An error of finding the list as one of the run.
+fn of_client(error: crate::client::Error) -> Error {
+    let kind = error.net().map_or(ErrorKind::Unexpected, Error::kind);
+    Error::new(kind, error.to_string()).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_a_copy_is_the_folder_of_its_source() {
+        for (url, folder) in [
+            ("http://x.org", "http://x.org/"),
+            ("http://x.org/a/resourcelist.xml?x", "http://x.org/a/"),
+            ("http://x.org/a/", "http://x.org/a/"),
+            ("http://x.org/.well-known/resourcesync", "http://x.org/"),
+            ("http://me:secret@x.org/a", "http://x.org/"),
+        ] {
+            assert_eq!(folder_of(&url.parse().unwrap()).as_str(), folder, "{url}");
+        }
+    }
+}

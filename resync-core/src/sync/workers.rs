@@ -1,0 +1,198 @@
+//! Those who fetch.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::download::{Downloads, Got, Received, Wanted, http_time};
+use super::run::{Told, lock};
+use super::state::Listed;
+use super::store::{Adopt, Content, Put, StoreHandle, Touch};
+use super::{Event, Options, Place};
+use crate::fixity::Proof;
+use crate::{Error, ErrorKind, Result};
+
+/// Something that takes more than a look at the list.
+pub(super) enum Work {
+    Fetch(Box<Job>),
+    Adopt(Box<Adopt>),
+    Touch(Box<Touch>),
+}
+
+/// A resource that is to be fetched.
+pub(super) struct Job {
+    pub(super) wanted: Wanted,
+    pub(super) place: Place,
+    pub(super) document: Option<i64>,
+    pub(super) listed: Listed,
+    pub(super) mtime: Option<SystemTime>,
+    pub(super) is_new: bool,
+}
+
+impl Told {
+    pub(super) fn would_write(&self, job: &Job) {
+        let bytes = job.listed.length.unwrap_or(0);
+        self.written(job, job.place.as_str(), bytes, None);
+    }
+
+    fn written(&self, job: &Job, place: &str, bytes: u64, proof: Option<Proof>) {
+        let Job { wanted: Wanted { uri, .. }, is_new, .. } = job;
+        self.event(&Event::Written { uri, place, bytes, is_new: *is_new });
+        let mut report = self.report();
+        match is_new {
+            true => report.created += 1,
+            false => report.updated += 1,
+        }
+        report.bytes += bytes;
+        match proof {
+            Some(Proof::Strong) => report.proven += 1,
+            Some(Proof::Weak | Proof::LengthOnly) => report.checked += 1,
+            Some(Proof::Nothing) | None => {}
+        }
+    }
+}
+
+/// Those who fetch, as many at a time as are allowed.
+pub(super) struct Workers {
+    pub(super) store: StoreHandle,
+    downloads: Arc<Downloads>,
+    told: Arc<Told>,
+    running: JoinSet<Result<()>>,
+    most: usize,
+    /// The resources that are being fetched.
+    pub(super) busy: Arc<Mutex<HashSet<String>>>,
+    /// The documents of which something could not be had.
+    pub(super) failed: Arc<Mutex<HashSet<i64>>>,
+}
+
+impl Workers {
+    pub(super) fn new(
+        store: StoreHandle,
+        downloads: Arc<Downloads>,
+        told: Arc<Told>,
+        options: &Options,
+    ) -> Self {
+        Self {
+            store,
+            downloads,
+            told,
+            running: JoinSet::new(),
+            most: options.concurrency.get(),
+            busy: Arc::default(),
+            failed: Arc::default(),
+        }
+    }
+
+    /// Does what is planned, until no more comes. What is under way then goes on.
+    ///
+    /// # Errors
+    /// When the folder or the state cannot be written.
+    pub(super) async fn work(&mut self, mut planned: mpsc::Receiver<Work>) -> Result<()> {
+        while let Some(work) = planned.recv().await {
+            match work {
+                Work::Fetch(job) => self.fetch(job).await?,
+                Work::Adopt(adopt) => drop(self.store.adopt(*adopt).await?),
+                Work::Touch(touch) => drop(self.store.touch(*touch).await?),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn fetch(&mut self, job: Box<Job>) -> Result<()> {
+        while self.running.len() >= self.most {
+            self.one().await?;
+        }
+        let (store, downloads, told) =
+            (self.store.clone(), Arc::clone(&self.downloads), Arc::clone(&self.told));
+        let (busy, failed) = (Arc::clone(&self.busy), Arc::clone(&self.failed));
+        self.running.spawn(async move {
+            let uri = job.wanted.uri.clone();
+            let document = job.document;
+            let fetched = downloads.fetch(&job.wanted).await;
+            let stored = match fetched {
+                Ok(got) => keep(*job, got, &store, &told).await,
+                Err(error) => {
+                    told.fail(&uri, with_causes(&error));
+                    lock(&failed).extend(document);
+                    Ok(())
+                }
+            };
+            lock(&busy).remove(&uri);
+            stored
+        });
+        Ok(())
+    }
+
+    /// Waits until nothing is under way.
+    ///
+    /// # Errors
+    /// When the folder or the state cannot be written.
+    pub(super) async fn drain(&mut self) -> Result<()> {
+        while !self.running.is_empty() {
+            self.one().await?;
+        }
+        Ok(())
+    }
+
+    async fn one(&mut self) -> Result<()> {
+        match self.running.join_next().await {
+            Some(Ok(done)) => done,
+            Some(Err(cause)) => {
+                Err(Error::new(ErrorKind::Io, "a download was given up").with_source(cause))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Hands what came to the store, and waits until it is kept: what is under way or not yet kept is
+/// what a sudden end costs.
+async fn keep(job: Job, got: Got, store: &StoreHandle, told: &Told) -> Result<()> {
+    let content = match got {
+        Got::Content(content) => content,
+        Got::NotModified => {
+            told.event(&Event::Same { uri: &job.wanted.uri });
+            told.report().same += 1;
+            let Job { wanted, document, listed, .. } = job;
+            let touch = Touch { uri: wanted.uri, document, listed, validators: None };
+            return store.touch(touch).await?.await;
+        }
+    };
+    let modified = content.validators.last_modified.as_deref();
+    let mtime = job.mtime.or_else(|| modified.and_then(http_time));
+    let bytes = content.measured.len;
+    let proof = content.proof;
+    let put = Put {
+        uri: job.wanted.uri.clone(),
+        place: job.place.clone(),
+        document: job.document,
+        listed: job.listed.clone(),
+        validators: content.validators,
+        body: match content.body {
+            Received::Memory(bytes) => Content::Memory(bytes),
+            Received::Temp(name) => Content::Temp(name),
+        },
+        measured: content.measured,
+        mtime,
+    };
+    store.put(put).await?.await?;
+    told.written(&job, job.place.as_str(), bytes, Some(proof));
+    Ok(())
+}
+
+/// The error and its causes, on one line.
+pub(super) fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
