@@ -8,6 +8,8 @@ are not there are skipped and said so. `run.py --list` names the rows.
 """
 
 import argparse
+import contextlib
+import functools
 import json
 import os
 import resource
@@ -22,6 +24,7 @@ import urllib.request
 from pathlib import Path
 
 # What is measured. {url}, {urls} and {dir} are put in; a {urls} stands for several arguments.
+# {resources} and {connections} are those of a row about ResourceSync.
 PROGRAMS = {
     "download": ["bare-download", "{url}"],
     "download many": ["bare-download", "{urls}"],
@@ -31,6 +34,14 @@ PROGRAMS = {
     "records": ["harvester", "oai", "records", "{url}", "--format", "oai_dc"],
     "harvest": ["harvester", "harvest", "{url}", "--db", "sqlite:{dir}/harvest.db"],
     "harvest many": ["harvester", "harvest", "{urls}", "--db", "sqlite:{dir}/harvest.db"],
+    "get": ["bare-get", "{url}", "{resources}", "{connections}"],
+    "baseline": [
+        *("harvester", "resync", "baseline", "{url}", "{dir}/files"),
+        *("--concurrency", "{connections}"),
+    ],
+    "incremental": ["harvester", "resync", "incremental", "{url}", "{dir}/files"],
+    "plan": ["harvester", "resync", "baseline", "{url}", "{dir}/files", "--dry-run"],
+    "audit": ["harvester", "resync", "audit", "{url}", "{dir}/files"],
 }
 # What a database holds afterwards, one line a record; run where completeness is part of the row.
 CONTENTS = {"harvest": ["harvester", "records", "--db", "sqlite:{dir}/harvest.db"]}
@@ -40,8 +51,10 @@ MB = 1 << 20
 class Server:
     """A bench-server on a free port, stopped by closing its standard input."""
 
+    PROGRAM = "bench-server"
+
     def __init__(self, *options, bind="127.0.0.1"):
-        command = [program_path("bench-server"), "--bind", bind, *map(str, options)]
+        command = [program_path(self.PROGRAM), "--bind", bind, *map(str, options)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -59,6 +72,15 @@ class Server:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Source(Server):
+    """The same, a resync-server."""
+
+    PROGRAM = "resync-server"
+
+    def port(self):
+        return self.url.rpartition(":")[2]
 
 
 class Run:
@@ -109,22 +131,38 @@ def program_path(name):
     return str(OPTIONS.bin / name)
 
 
+@functools.cache
 def available(name):
-    return shutil.which(program_path(PROGRAMS[name][0])) is not None
+    program, subcommand = PROGRAMS[name][:2]
+    if shutil.which(program_path(program)) is None:
+        return False
+    if subcommand != "resync":
+        return True
+    asked = subprocess.run([program_path(program), subcommand, "--help"], capture_output=True)
+    return asked.returncode == 0
 
 
-def run(name, urls, count=False):
+def folder(in_memory=False):
+    """A fresh one, for one run or for several that follow one another."""
+    memory = Path("/dev/shm")
+    where = OPTIONS.tmp or (memory if in_memory and memory.is_dir() else None)
+    return tempfile.TemporaryDirectory(prefix="bench-", dir=where)
+
+
+def run(name, urls, count=False, inside=None, **values):
     """Runs a program to its end, its standard output read through a pipe as a consumer would.
 
-    `count` looks into the database afterwards.
+    `count` looks into the database, or among the files, afterwards; `inside` is a folder that
+    exists, instead of a fresh one.
     """
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=OPTIONS.tmp) as directory:
+    in_memory = PROGRAMS[name][1] == "resync"
+    with contextlib.nullcontext(inside) if inside else folder(in_memory) as directory:
         command = []
         for word in PROGRAMS[name]:
             if word == "{urls}":
                 command += urls
             else:
-                command.append(word.format(url=urls[0], dir=directory))
+                command.append(word.format(url=urls[0], dir=directory, **values))
         command[0] = program_path(command[0])
         with tempfile.TemporaryFile() as errors:
             start = time.monotonic()
@@ -150,15 +188,17 @@ def run(name, urls, count=False):
             command[0] = program_path(command[0])
             listed = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
             result.stored = listed.stdout.count(b"\n")
+        elif count:
+            result.stored = sum(1 for _ in Path(directory, "files").rglob("*.xml"))
     return result
 
 
-def alternate(runs, **programs):
+def alternate(runs, values=None, **programs):
     """Runs each program in turn, `runs` times; a list of runs each. `programs`: name → urls."""
     results = {name: [] for name in programs}
     for _ in range(runs):
         for name, urls in programs.items():
-            results[name].append(run(name, urls))
+            results[name].append(run(name, urls, **(values or {})))
     for name, taken in results.items():
         show(name, taken)
     return results
@@ -199,12 +239,14 @@ def wanted(row, *names):
     missing = [name for name in names if not available(name)]
     for name in missing:
         path = program_path(PROGRAMS[name][0])
-        note(row, f"{name} not measured", f"no {path}", "", None)
+        subcommand = " resync" if PROGRAMS[name][1] == "resync" else ""
+        print(f"  NOT MEASURED: {name}, there is no {path}{subcommand}")
+        note(row, f"{name} NOT MEASURED", f"no {path}{subcommand}", "", None)
     return [name for name in names if name not in missing]
 
 
-def together(row, server, *names):
-    return alternate(OPTIONS.runs, **{n: [server.url] for n in wanted(row, *names)})
+def together(row, server, *names, **values):
+    return alternate(OPTIONS.runs, values, **{n: [server.url] for n in wanted(row, *names)})
 
 
 def row_floors(row):
@@ -329,6 +371,102 @@ def row_faults(row):
                 note(row, f"{name}, {fault}", text, f"0, ≤ {pages + faults + 1}", met)
 
 
+def baseline_against_get(row, resources, connections, *options):
+    with Source("--resources", resources, *options) as source:
+        values = {"resources": resources, "connections": connections}
+        results = together(row, source, "get", "baseline", **values)
+        get = resources / median(results["get"], "wall")
+        note(row, f"bare-get, {connections} connections", f"{get:.0f} files/s", "", None)
+        if "baseline" not in results:
+            return
+        ours = resources / median(results["baseline"], "wall")
+        met = None if succeeded(results["baseline"]) else False
+        note(row, "baseline", f"{ours:.0f} files/s", "", met)
+        note(row, "baseline : bare-get", f"{ours / get:.2f}", "", met)
+        memory = max(one.memory for one in results["baseline"]) / MB
+        note(row, "baseline, peak memory", f"{memory:.1f} MB", "", met)
+        source.ask("/reset")
+        stored = run("baseline", [source.url], count=True, **values).stored
+        note(row, "files stored", f"{stored}", f"= {resources}", stored == resources)
+        stats = source.ask("/stats")
+        text = f"{stats['requests']} requests, {stats['max_open_connections']} connections"
+        note(row, "baseline asked", text, "", None)
+
+
+def row_resync_files(row):
+    """A baseline of 20 000 files of 2 kB, against getting them and throwing them away."""
+    baseline_against_get(row, 20_000, OPTIONS.connections)
+
+
+def row_resync_latency(row):
+    """A baseline of 10 000 files behind 50 ms, 32 at a time, against getting them."""
+    baseline_against_get(row, 10_000, 32, "--latency", "50ms")
+    note(row, "ideal", f"{32 / 0.05:.0f} files/s", "", None)
+
+
+def row_resync_nochange(row):
+    """A baseline of what is there already."""
+    if not wanted(row, "baseline"):
+        return
+    values = {"connections": OPTIONS.connections}
+    with Source("--resources", OPTIONS.large, "--size", 128) as source, folder(in_memory=True) as inside:
+        first = run("baseline", [source.url], inside=inside, **values)
+        show("the first", [first])
+        for n in range(2, 4):
+            source.ask("/reset")
+            again = run("baseline", [source.url], inside=inside, **values)
+            show("once more", [again])
+            stats = source.ask("/stats")
+            text = f"{again.wall:.2f} s, {again.user + again.sys:.2f} s of CPU"
+            met = None if succeeded([first, again]) else False
+            note(row, f"run {n}, {OPTIONS.large} known", text, "", met)
+            text = f"{stats['requests']} requests, {stats['not_modified']} not modified"
+            asked = stats["resource_requests"]
+            note(row, "… resources asked for", f"{asked} ({text})", "= 0", asked == 0)
+            note(row, "… peak memory", f"{again.memory / MB:.1f} MB", "", None)
+
+
+def row_resync_dump(row):
+    """An incremental run that finds 100 000 new resources in a change dump."""
+    if len(wanted(row, "baseline", "incremental")) < 2:
+        return
+    changes, taken = 100_000, []
+    for _ in range(OPTIONS.runs):
+        with folder(in_memory=True) as inside:
+            with Source("--resources", 1, "--size", 256) as source:
+                port = source.port()
+                run("baseline", [source.url], inside=inside, connections=1)
+            options = "--resources", changes + 1, "--changes", changes, "--size", 256
+            # The same source, later.
+            with Source("--port", port, *options, "--created", "--dump") as source:
+                taken.append(run("incremental", [source.url], count=True, inside=inside))
+                stats = source.ask("/stats")
+    show("incremental", taken)
+    met = None if succeeded(taken) else False
+    speed = changes / median(taken, "wall")
+    note(row, "incremental", f"{speed:.0f} entries/s", "", met)
+    note(row, "… peak memory", f"{median(taken, 'memory') / MB:.1f} MB", "", met)
+    stored = taken[-1].stored
+    note(row, "files stored", f"{stored}", f"= {changes + 1}", stored == changes + 1)
+    asked = stats["resource_requests"]
+    note(row, "resources asked for one by one", f"{asked}", "= 0", asked == 0)
+
+
+def row_resync_memory(row):
+    """Peak memory of planning a baseline, and of an audit, of 10 000 resources and of many."""
+    names = wanted(row, "plan", "audit")
+    peaks, good = {}, True
+    for size in (10_000, OPTIONS.large) if names else ():
+        print(f"  {size} resources")
+        with Source("--resources", size, "--fake-digests") as source:
+            for name, runs in alternate(3, **{name: [source.url] for name in names}).items():
+                peaks.setdefault(name, []).append(median(runs, "memory"))
+                good = good and succeeded(runs)
+    for name, (small, large) in peaks.items():
+        text = f"{small / MB:.1f} → {large / MB:.1f} MB"
+        note(row, f"{name}, 10 000 → {OPTIONS.large}", text, "", None if good else False)
+
+
 ROWS = {
     "floors": row_floors,
     "records": row_records,
@@ -338,6 +476,11 @@ ROWS = {
     "latency": row_latency,
     "sources": row_sources,
     "faults": row_faults,
+    "resync-files": row_resync_files,
+    "resync-latency": row_resync_latency,
+    "resync-nochange": row_resync_nochange,
+    "resync-dump": row_resync_dump,
+    "resync-memory": row_resync_memory,
 }
 
 
@@ -345,11 +488,11 @@ def main():
     for row in OPTIONS.rows or ROWS:
         print(f"{row}: {ROWS[row].__doc__}")
         ROWS[row](row)
-    print(f"\n{'row':12} {'figure':32} {'measured':44} {'limit':14}")
+    print(f"\n{'row':16} {'figure':32} {'measured':44} {'limit':14}")
     for entry in TABLE:
         met = {None: "", True: "ok", False: "MISSED"}[entry["met"]]
         print(
-            f"{entry['row']:12} {entry['figure']:32} {entry['value']:44} {entry['limit']:14} {met}"
+            f"{entry['row']:16} {entry['figure']:32} {entry['value']:44} {entry['limit']:14} {met}"
         )
     if OPTIONS.json:
         OPTIONS.json.write_text(json.dumps(TABLE, indent=1, ensure_ascii=False) + "\n")
@@ -365,11 +508,19 @@ def options():
     parser.add_argument("rows", nargs="*", metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--list", action="store_true", help="name the rows")
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--large", type=int, default=1_000_000, help="the long list of `memory`")
+    parser.add_argument(
+        "--large",
+        type=int,
+        default=1_000_000,
+        help="the long list of the rows about memory, and of `resync-nochange`",
+    )
+    parser.add_argument(
+        "--connections", type=int, default=8, help="of `resync-files` and `resync-nochange`"
+    )
     parser.add_argument("--runs", type=int, default=5, help="of each program, taking turns")
     parser.add_argument("--retry-after", type=int, default=0, help="seconds, in `faults`")
     parser.add_argument("--bin", type=Path, default=root / "target" / "release")
-    parser.add_argument("--tmp", type=Path, help="where the databases go")
+    parser.add_argument("--tmp", type=Path, help="where databases, and files (else /dev/shm), go")
     parser.add_argument("--json", type=Path, help="write the table there too")
     parsed = parser.parse_args()
     for row in parsed.rows:
@@ -377,7 +528,7 @@ def options():
             parser.error(f"no row {row!r}: {', '.join(ROWS)}")
     if parsed.list:
         for name, row in ROWS.items():
-            print(f"{name:12} {row.__doc__}")
+            print(f"{name:16} {row.__doc__}")
         sys.exit()
     return parsed
 

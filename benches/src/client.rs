@@ -29,14 +29,10 @@ impl Deref for Page {
     }
 }
 
-/// A `ListRecords` chain over one connection: the next request leaves when the caller asks.
-///
-/// There are no retries and no checks, and only bodies with a length are understood: this is what
-/// the network and the kernel allow, not something to harvest with.
+/// A `ListRecords` chain over one [`Client`]: the next request leaves when the caller asks.
 #[derive(Debug)]
 pub struct Pages {
-    stream: TcpStream,
-    host: String,
+    client: Client,
     path: String,
     next: Option<String>,
 }
@@ -50,11 +46,8 @@ impl Pages {
     pub fn open(base_url: &str) -> io::Result<Self> {
         let rest = base_url.strip_prefix("http://").ok_or_else(|| invalid("not an http:// URL"))?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let stream = TcpStream::connect(host)?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
-            host: host.to_owned(),
+            client: Client::connect(host)?,
             path: format!("/{path}"),
             next: Some("metadataPrefix=oai_dc".to_owned()),
         })
@@ -67,14 +60,44 @@ impl Pages {
     /// When the connection fails or the answer is not a complete `200`.
     pub fn next_into(&mut self, page: &mut Page) -> io::Result<bool> {
         let Some(arguments) = self.next.take() else { return Ok(false) };
-        write!(
-            self.stream,
-            "GET {}?verb=ListRecords&{arguments} HTTP/1.1\r\nHost: {}\r\n\r\n",
-            self.path, self.host
-        )?;
-        self.read_answer(page)?;
+        self.client.get(&format!("{}?verb=ListRecords&{arguments}", self.path), page)?;
         self.next = token(page).map(|token| format!("resumptionToken={token}"));
         Ok(true)
+    }
+}
+
+/// One keep-alive connection.
+///
+/// There are no retries and no checks, and only bodies with a length are understood: this is what
+/// the network and the kernel allow, not something to harvest with.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    host: String,
+}
+
+impl Client {
+    /// Connects to `host:port`.
+    ///
+    /// # Errors
+    ///
+    /// When nobody answers.
+    pub fn connect(host: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(host)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, host: host.to_owned() })
+    }
+
+    /// Fetches one path.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails or the answer is not a complete `200`.
+    pub fn get(&mut self, path: &str, page: &mut Page) -> io::Result<()> {
+        // In one piece: `write!` on the stream would be a system call a part.
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        self.stream.write_all(request.as_bytes())?;
+        self.read_answer(page)
     }
 
     fn read_answer(&mut self, page: &mut Page) -> io::Result<()> {

@@ -2,23 +2,20 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
     ops::ControlFlow,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
 
 use flate2::{Compression, write::GzEncoder};
-use memchr::memmem;
 use socket2::SockRef;
 
 use crate::{
     corpus::Corpus,
+    http::{self, Connection, Counters, Request, Site},
     repository::{Answer, BLOCK, Repository},
 };
 
@@ -107,9 +104,7 @@ impl Server {
             host: format!("http://{}", listener.local_addr()?),
             repository: Repository::new(config.clone()),
             config,
-            requests: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            connections: AtomicU64::new(0),
+            counters: Counters::default(),
             lists: Mutex::default(),
             compressed: Mutex::default(),
         };
@@ -129,13 +124,7 @@ impl Server {
     ///
     /// When no more connections can be accepted.
     pub fn run(self) -> io::Result<()> {
-        loop {
-            let (stream, _) = self.listener.accept()?;
-            let shared = Arc::clone(&self.shared);
-            shared.connections.fetch_add(1, Relaxed);
-            // A client that goes away is no concern of the server's.
-            thread::spawn(move || Connection::new(stream, shared).serve());
-        }
+        http::serve(&self.listener, &self.shared)
     }
 }
 
@@ -144,9 +133,7 @@ struct Shared {
     host: String,
     config: Config,
     repository: Repository,
-    requests: AtomicU64,
-    bytes: AtomicU64,
-    connections: AtomicU64,
+    counters: Counters,
     lists: Mutex<Lists>,
     compressed: Mutex<HashMap<String, Arc<[u8]>>>,
 }
@@ -165,18 +152,16 @@ impl Shared {
         let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         format!(
             "{{\"requests\":{},\"list_requests\":{},\"faults\":{},\"bytes\":{},\"connections\":{}}}\n",
-            self.requests.load(Relaxed),
+            self.counters.requests.load(Relaxed),
             lists.requests,
             lists.faults,
-            self.bytes.load(Relaxed),
-            self.connections.load(Relaxed),
+            self.counters.bytes.load(Relaxed),
+            self.counters.connections.load(Relaxed),
         )
     }
 
     fn reset(&self) {
-        for counter in [&self.requests, &self.bytes, &self.connections] {
-            counter.store(0, Relaxed);
-        }
+        self.counters.reset();
         *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = Lists::default();
     }
 
@@ -229,120 +214,57 @@ impl Shared {
     }
 }
 
-/// One keep-alive connection.
-struct Connection {
-    stream: TcpStream,
-    shared: Arc<Shared>,
-    /// Bytes that came with the last request and belong to the next.
-    received: Vec<u8>,
-    block: Vec<u8>,
-}
-
-struct Request {
-    path: String,
-    query: String,
-    accepts_gzip: bool,
-}
-
-impl Connection {
-    fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
-        let block = Vec::with_capacity(BLOCK + 16 * 1_024);
-        Self { stream, shared, received: Vec::new(), block }
+impl Site for Shared {
+    fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    fn serve(mut self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
-        while let Some(request) = self.read_request()? {
-            if self.respond(&request)?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_request(&mut self) -> io::Result<Option<Request>> {
-        let Some(head) = self.receive_until(|bytes| Some(memmem::find(bytes, b"\r\n\r\n")? + 4))?
-        else {
-            return Ok(None);
-        };
-        let text = String::from_utf8_lossy(&self.received[..head]).into_owned();
-        let mut lines = text.lines();
-        let mut request_line = lines.next().unwrap_or_default().split(' ');
-        let method = request_line.next().unwrap_or_default();
-        let target = request_line.next().unwrap_or_default();
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let header = |name: &str| {
-            text.lines()
-                .filter_map(|line| line.split_once(':'))
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| value.trim())
-        };
-        let accepts_gzip = header("accept-encoding").is_some_and(|value| value.contains("gzip"));
-        let length = header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-        let total = head + length;
-        if self.receive_until(|bytes| (bytes.len() >= total).then_some(total))?.is_none() {
-            return Ok(None);
-        }
-        let query = match method {
-            "POST" => String::from_utf8_lossy(&self.received[head..total]).into_owned(),
-            _ => query.to_owned(),
-        };
-        self.received.drain(..total);
-        Ok(Some(Request { path: path.to_owned(), query, accepts_gzip }))
-    }
-
-    fn receive_until(
-        &mut self,
-        complete: impl Fn(&[u8]) -> Option<usize>,
-    ) -> io::Result<Option<usize>> {
-        let mut buffer = [0; 4_096];
-        loop {
-            if let Some(end) = complete(&self.received) {
-                return Ok(Some(end));
-            }
-            match self.stream.read(&mut buffer)? {
-                0 => return Ok(None),
-                read => self.received.extend_from_slice(&buffer[..read]),
-            }
-        }
-    }
-
-    fn respond(&mut self, request: &Request) -> io::Result<ControlFlow<()>> {
-        let shared = Arc::clone(&self.shared);
+    fn respond(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+    ) -> io::Result<ControlFlow<()>> {
         match request.path.as_str() {
-            "/stats" => return self.send_small("200 OK", "application/json", "", &shared.stats()),
+            "/stats" => {
+                return connection.send_small("200 OK", "application/json", "", &self.stats());
+            }
             "/reset" => {
-                shared.reset();
-                return self.send_small("200 OK", "application/json", "", "{}\n");
+                self.reset();
+                return connection.send_small("200 OK", "application/json", "", "{}\n");
             }
             path if !path.starts_with("/oai") => {
-                return self.send_small("404 Not Found", "text/plain", "", "try /oai\n");
+                return connection.send_small("404 Not Found", "text/plain", "", "try /oai\n");
             }
             _ => {}
         }
-        shared.requests.fetch_add(1, Relaxed);
+        self.counters.requests.fetch_add(1, Relaxed);
         let fault = match request.query.contains("verb=List") {
-            true => shared.fault(&format!("{}?{}", request.path, request.query)),
+            true => self.fault(&format!("{}?{}", request.path, request.query)),
             false => Fault::None,
         };
-        thread::sleep(shared.config.latency);
+        thread::sleep(self.config.latency);
         match fault {
             Fault::RetryAfter => {
-                let retry_after = format!("Retry-After: {}\r\n", shared.config.retry_after);
+                let retry_after = format!("Retry-After: {}\r\n", self.config.retry_after);
                 let status = "503 Service Unavailable";
-                return self.send_small(status, "text/plain", &retry_after, "come back later\n");
+                return connection.send_small(
+                    status,
+                    "text/plain",
+                    &retry_after,
+                    "come back later\n",
+                );
             }
             Fault::Reset => {
-                SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
+                SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO))?;
                 return Ok(ControlFlow::Break(()));
             }
             _ => {}
         }
 
-        let base_url = format!("{}{}", shared.host, request.path);
-        let answer = shared.repository.answer(&base_url, &request.query);
-        let compressed = match shared.config.gzip && request.accepts_gzip {
-            true => Some(shared.compress(&request.query, &answer)?),
+        let base_url = format!("{}{}", self.host, request.path);
+        let answer = self.repository.answer(&base_url, &request.query);
+        let compressed = match self.config.gzip && request.accepts_gzip {
+            true => Some(self.compress(&request.query, &answer)?),
             false => None,
         };
         let length = match &compressed {
@@ -364,13 +286,14 @@ impl Connection {
             _ => (length / 2, ControlFlow::Break(())),
         };
         let mut sent = 0;
-        let mut stream = &self.stream;
+        let mut stream = &connection.stream;
         let chunked = fault == Fault::HalfChunked;
-        self.block.clear();
+        connection.block.clear();
+        connection.block.reserve(BLOCK + 16 * 1_024);
         if chunked {
             stream.write_all(head.as_bytes())?;
         } else {
-            self.block.extend_from_slice(head.as_bytes());
+            connection.block.extend_from_slice(head.as_bytes());
         }
         let mut sink = |bytes: &[u8]| {
             sent += bytes.len() as u64;
@@ -383,35 +306,24 @@ impl Connection {
         };
         match compressed {
             Some(body) => {
-                sink(&self.block)?;
+                sink(&connection.block)?;
                 sink(&body[..body.len().min(limit as usize)])?;
             }
-            None => answer.write(limit, &mut self.block, &mut sink)?,
+            None => answer.write(limit, &mut connection.block, &mut sink)?,
         }
-        shared.bytes.fetch_add(sent, Relaxed);
+        self.counters.bytes.fetch_add(sent, Relaxed);
         Ok(then)
-    }
-
-    fn send_small(
-        &mut self,
-        status: &str,
-        content_type: &str,
-        header: &str,
-        body: &str,
-    ) -> io::Result<ControlFlow<()>> {
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{header}\
-             Content-Length: {length}\r\n\r\n{body}"
-        );
-        self.stream.write_all(answer.as_bytes())?;
-        Ok(ControlFlow::Continue(()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::{
+        io::Read,
+        net::{Ipv4Addr, TcpStream},
+    };
+
+    use memchr::memmem;
 
     use super::*;
     use crate::client::{Page, Pages};

@@ -3,16 +3,13 @@
 
 use std::{
     error::Error,
-    io::{self, Read, Write},
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr},
-    process,
-    sync::mpsc,
-    thread,
     time::Duration,
 };
 
 use clap::Parser;
-use harvest_benches::{Config, Fault, Server};
+use harvest_benches::{Config, Fault, Server, duration, until_input_closes};
 
 /// Prints a base URL, then serves until standard input closes.
 ///
@@ -71,23 +68,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", server.url());
     io::stdout().flush()?;
 
-    let (stop, stopped) = mpsc::channel();
-    let stop_on_error = stop.clone();
-    thread::spawn(move || stop_on_error.send(server.run().map_err(|error| error.to_string())));
-    thread::spawn(move || {
-        let _ = io::stdin().read_to_end(&mut Vec::new());
-        stop.send(Ok(()))
-    });
-    stopped.recv()??;
-    // Connections may still be open; nobody waits for them.
-    process::exit(0)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let parse = |number: &str| number.parse::<f64>().ok().filter(|n| *n >= 0.0);
-    let seconds = match text.strip_suffix("ms") {
-        Some(number) => parse(number).map(|n| n / 1_000.0),
-        None => text.strip_suffix('s').and_then(parse),
-    };
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "write it like 50ms or 2s".to_owned())
+    until_input_closes(|| server.run())
 }
