@@ -20,8 +20,8 @@ use crate::{Error, ErrorKind, Result};
 const LISTS: usize = 200_000;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
-    let wanted = [Capability::ResourceList, Capability::ChangeList];
-    let run = Run::begin(mirror, url, "audit", &wanted).await?;
+    let wanted = |_| [Capability::ResourceList, Capability::ChangeList];
+    let run = Run::begin(mirror, url, "audit", wanted).await?;
     let Run { state, downloads, lists, places, told, list, capability } = run;
     let reader = state.reader()?;
     let last_row = reader.session().last_row()?;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::download::Downloads;
+use super::download::{Downloads, Wanted};
 use super::list::{self, Opened};
+use super::packages::{Packages, check_guard};
 use super::planner::Planner;
 use super::run::{Run, Told, lock};
 use super::state::{self, KnownDocument, Seen};
@@ -28,18 +29,20 @@ const TRIES: usize = 3;
 const AHEAD: usize = 256;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
-    let wanted = [Capability::ResourceList, Capability::ResourceDump];
-    let run = Run::begin(mirror, url, "baseline", &wanted).await?;
-    if run.capability == Capability::ResourceDump {
-        let detail = "resource dumps cannot be applied yet: name a Resource List";
-        return Err(Error::new(ErrorKind::Request, detail).with_url(&run.list));
-    }
-    Baseline::begin(run, &mirror.options)?.run().await
+    let run = Run::begin(mirror, url, "baseline", |is_empty| {
+        // One request for thousands of resources; but all of them, whatever is here already.
+        match is_empty && mirror.options.dumps {
+            true => [Capability::ResourceDump, Capability::ResourceList],
+            false => [Capability::ResourceList, Capability::ResourceDump],
+        }
+    });
+    Baseline::begin(run.await?, &mirror.options)?.run().await
 }
 
 /// A baseline under way.
 struct Baseline {
     list: Url,
+    is_dump: bool,
     lists: BodyLimits,
     places: Places,
     told: Arc<Told>,
@@ -59,7 +62,11 @@ struct Baseline {
 
 impl Baseline {
     fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, .. } = run;
+        let Run { state, downloads, lists, places, told, list, capability } = run;
+        let is_dump = capability == Capability::ResourceDump;
+        if is_dump {
+            told.notice("packages are used: one request for many resources");
+        }
         let reader = state.reader()?;
         let last_row = reader.session().last_row()?;
         let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
@@ -69,6 +76,7 @@ impl Baseline {
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
             list,
+            is_dump,
             lists,
             places,
             told,
@@ -158,6 +166,7 @@ impl Baseline {
                 busy: Arc::clone(&self.workers.busy),
                 options: self.options.clone(),
                 is_adopting: self.is_adopting,
+                is_dump: self.is_dump,
                 sender,
             };
             let state = Arc::clone(&self.reader);
@@ -170,6 +179,7 @@ impl Baseline {
                     self.told.report().documents += 1;
                     self.has_read = true;
                     self.seen.merge(&read.seen);
+                    self.packages(read.packages, document).await?;
                     if self.at.is_none() {
                         self.at = read.at;
                     }
@@ -189,6 +199,29 @@ impl Baseline {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Applies the packages of a dump, one after the other.
+    async fn packages(&mut self, packages: Vec<Wanted>, document: i64) -> Result<()> {
+        let applying = Packages {
+            downloads: Arc::clone(&self.downloads),
+            places: self.places.clone(),
+            told: Arc::clone(&self.told),
+            state: Arc::clone(&self.reader),
+            options: self.options.clone(),
+        };
+        for package in packages {
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            let row = (document >= 0).then_some(document);
+            let applying = applying.apply(package, row, sender);
+            let (applied, worked) =
+                futures_util::future::join(applying, self.workers.work(receiver)).await;
+            worked?;
+            let applied = applied?;
+            self.told.report().listed += applied.entries;
+            self.seen.merge(&applied.seen);
+        }
+        Ok(())
     }
 
     /// The row of a list.
@@ -229,16 +262,7 @@ impl Baseline {
             self.told.report().kept = gone;
             return Ok(());
         }
-        if !self.options.guard.allows(gone, known) {
-            return Err(Error::new(
-                ErrorKind::Unexpected,
-                format!(
-                    "{gone} of {known} resources are not listed any more; that many are not \
-                     deleted without being told to: raise the delete guard if it is right"
-                ),
-            )
-            .with_url(&self.list));
-        }
+        check_guard(&self.options.guard, gone, known).map_err(|it| it.with_url(&self.list))?;
         for row in unseen() {
             let row = row?;
             self.told.event(&Event::Deleted { uri: &row.uri });

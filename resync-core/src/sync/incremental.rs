@@ -10,8 +10,9 @@ use url::Url;
 use super::changes::{self, Outcome, gap, has_gap};
 use super::download::{Downloads, Wanted};
 use super::list::{self, Opened, unreadable};
+use super::packages::{Packages, check_guard};
 use super::plan::{self, Step};
-use super::planner::{address, is_part};
+use super::planner::{address, is_part, package};
 use super::run::{Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
 use super::store::{Store, StoreHandle, StoreOptions, Touch};
@@ -23,21 +24,20 @@ use crate::{Error, ErrorKind, Result};
 
 /// How many changes become one transaction.
 const GROUP: usize = 256;
+/// How much of a package may be unpacked ahead.
+const AHEAD: usize = 256;
 /// How many lists a history may have.
 const LISTS: usize = 200_000;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
-    let wanted = [Capability::ChangeList, Capability::ChangeDump];
-    let run = Run::begin(mirror, url, "incremental", &wanted).await?;
-    if run.capability == Capability::ChangeDump {
-        let detail = "change dumps cannot be applied yet: name a Change List";
-        return Err(Error::new(ErrorKind::Request, detail).with_url(&run.list));
-    }
+    let wanted = |_| [Capability::ChangeList, Capability::ChangeDump];
+    let run = Run::begin(mirror, url, "incremental", wanted).await?;
     Incremental::begin(run, &mirror.options)?.run().await
 }
 
 struct Incremental {
     list: Url,
+    is_dump: bool,
     lists: BodyLimits,
     places: Places,
     told: Arc<Told>,
@@ -48,6 +48,8 @@ struct Incremental {
     /// Up to when the copy is complete.
     since: Option<Datetime>,
     cursors: Vec<Cursor>,
+    /// Of a Change Dump: the packages with what is new, the oldest first.
+    packages: Vec<Wanted>,
     until: Option<Datetime>,
 }
 
@@ -59,7 +61,8 @@ enum History {
 
 impl Incremental {
     fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, .. } = run;
+        let Run { state, downloads, lists, places, told, list, capability } = run;
+        let is_dump = capability == Capability::ChangeDump;
         let reader = state.reader()?;
         let kept = reader.session().meta("since")?;
         let since = options.from.or_else(|| kept.as_deref().and_then(Datetime::read));
@@ -69,6 +72,7 @@ impl Incremental {
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
             list,
+            is_dump,
             lists,
             places,
             told,
@@ -78,6 +82,7 @@ impl Incremental {
             options: options.clone(),
             since,
             cursors: Vec::new(),
+            packages: Vec::new(),
             until: None,
         })
     }
@@ -117,6 +122,7 @@ impl Incremental {
             is_first = false;
         }
         self.apply().await?;
+        self.apply_packages().await?;
         self.workers.drain().await?;
         self.finish().await
     }
@@ -156,6 +162,7 @@ impl Incremental {
             let collector = Collector {
                 base: list.url.clone(),
                 since,
+                is_dump: self.is_dump,
                 must_reach_back: is_first && cursor.is_none(),
                 cursor: cursor.take(),
                 told: Arc::clone(&self.told),
@@ -174,7 +181,7 @@ impl Incremental {
             let reading = list.read(move |reader| collector.read(reader, &sender));
             let (read, kept) = futures_util::future::join(reading, keeping).await;
             kept?;
-            let history = read?;
+            let (history, packages) = read?;
             match &history {
                 History::List(Outcome::Replaced, _) => {
                     self.told.notice(format!(
@@ -186,6 +193,7 @@ impl Incremental {
                     if *is_reversed {
                         self.told.notice(format!("{url}: the newest change stands first"));
                     }
+                    self.packages.extend(packages);
                     self.cursors.push(written_cursor(url, cursor, head));
                     self.until = match (self.until, head.md.until.or(cursor_time(cursor))) {
                         (Some(known), Some(new)) if new.time() < known.time() => Some(known),
@@ -212,15 +220,9 @@ impl Incremental {
             let known = reader.session().count()?;
             (known, deletions)
         };
-        if self.options.delete && !self.options.guard.allows(deletions, known) {
-            return Err(Error::new(
-                ErrorKind::Unexpected,
-                format!(
-                    "{deletions} of {known} resources are listed as deleted; that many are not \
-                     deleted without being told to: raise the delete guard if it is right"
-                ),
-            )
-            .with_url(&self.list));
+        if self.options.delete {
+            let checked = check_guard(&self.options.guard, deletions, known);
+            checked.map_err(|error| error.with_url(&self.list))?;
         }
         let mut after = None;
         loop {
@@ -231,6 +233,26 @@ impl Incremental {
                 self.change(change).await?;
             }
         }
+    }
+
+    /// Applies the packages of a dump, one after the other: what they hold is in order of time.
+    async fn apply_packages(&mut self) -> Result<()> {
+        let applying = Packages {
+            downloads: Arc::clone(&self.downloads),
+            places: self.places.clone(),
+            told: Arc::clone(&self.told),
+            state: Arc::clone(&self.reader),
+            options: self.options.clone(),
+        };
+        for package in std::mem::take(&mut self.packages) {
+            let (sender, receiver) = mpsc::channel(AHEAD);
+            let applying = applying.apply(package, None, sender);
+            let (applied, worked) =
+                futures_util::future::join(applying, self.workers.work(receiver)).await;
+            worked?;
+            self.told.report().listed += applied?.entries;
+        }
+        Ok(())
     }
 
     async fn change(&mut self, change: PendingChange) -> Result<()> {
@@ -319,6 +341,7 @@ impl Incremental {
 struct Collector {
     base: Url,
     since: Datetime,
+    is_dump: bool,
     /// Whether the list must begin before what is known ends.
     must_reach_back: bool,
     cursor: Option<changes::Cursor>,
@@ -330,7 +353,8 @@ impl Collector {
         self,
         mut reader: Reader<ReadHalf>,
         sender: &mpsc::Sender<Vec<PendingChange>>,
-    ) -> Result<History> {
+    ) -> Result<(History, Vec<Wanted>)> {
+        let mut packages = Vec::new();
         let mut head = reader.head().map_err(unreadable)?.clone();
         if head.is_index() {
             let mut parts = Vec::new();
@@ -343,7 +367,7 @@ impl Collector {
                     }
                 }
             }
-            return Ok(History::Index(parts, head));
+            return Ok((History::Index(parts, head), packages));
         }
         if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
             return Err(gap(&head, self.since.timestamp()));
@@ -366,6 +390,13 @@ impl Collector {
                 }
                 return Ok(());
             }
+            if self.is_dump {
+                let is_old = entry.md.until.is_some_and(|until| until.time() < self.since.time());
+                if !is_old {
+                    packages.extend(package(&self.base, entry, &self.told));
+                }
+                return Ok(());
+            }
             let Some(uri) = address(&self.base, &entry.loc) else {
                 self.told.fail(&*entry.loc, "this is no address");
                 return Ok(());
@@ -384,9 +415,9 @@ impl Collector {
         }
         if !parts.is_empty() {
             head.root = crate::document::Root::SitemapIndex;
-            return Ok(History::Index(parts, head));
+            return Ok((History::Index(parts, head), packages));
         }
-        Ok(History::List(outcome, head))
+        Ok((History::List(outcome, head), packages))
     }
 }
 

@@ -20,6 +20,7 @@ mod incremental;
 mod list;
 mod mirror;
 mod options;
+mod packages;
 mod place;
 mod plan;
 mod planner;

@@ -25,6 +25,7 @@ pub(super) struct ListRead {
     pub(super) entries: u64,
     pub(super) at: Option<Datetime>,
     pub(super) parts: Vec<Url>,
+    pub(super) packages: Vec<Wanted>,
     pub(super) seen: Seen,
 }
 
@@ -38,6 +39,8 @@ pub(super) struct Planner {
     pub(super) busy: Arc<Mutex<HashSet<String>>>,
     pub(super) options: Options,
     pub(super) is_adopting: bool,
+    /// Whether entries are packages.
+    pub(super) is_dump: bool,
     pub(super) sender: mpsc::Sender<Work>,
 }
 
@@ -53,8 +56,13 @@ impl Planner {
     ) -> Result<ListRead> {
         let head = reader.head().map_err(unreadable)?.clone();
         let mut session = state.session();
-        let mut read =
-            ListRead { entries: 0, at: head.md.at, parts: Vec::new(), seen: Seen::default() };
+        let mut read = ListRead {
+            entries: 0,
+            at: head.md.at,
+            parts: Vec::new(),
+            packages: Vec::new(),
+            seen: Seen::default(),
+        };
         let mut same = 0;
         while let Some(part) = reader.next_part().map_err(unreadable)? {
             for entry in part {
@@ -65,6 +73,8 @@ impl Planner {
                         Ok(url) => read.parts.push(url),
                         Err(_) => self.told.fail(&*entry.loc, "this is no address of a list"),
                     }
+                } else if self.is_dump {
+                    read.packages.extend(package(&self.base, &entry, &self.told));
                 } else if !self.entry(&entry, &mut session, &mut read.seen, &mut same)? {
                     // Nobody waits for it any more.
                     let detail = "the run was given up";
@@ -76,7 +86,7 @@ impl Planner {
             self.told.notice(format!("{}: {issue}", self.base));
         }
         let mut report = self.told.report();
-        report.listed += read.entries - read.parts.len() as u64;
+        report.listed += read.entries - (read.parts.len() + read.packages.len()) as u64;
         report.same += same;
         Ok(read)
     }
@@ -193,6 +203,16 @@ impl Planner {
         let proof = fixity::verify(&measured, entry.md.length, &entry.md.hash).ok()?;
         (proof >= Proof::Weak || is_same_time).then_some(measured)
     }
+}
+
+/// A package that a dump lists.
+pub(super) fn package(base: &Url, entry: &Entry<'_>, told: &Told) -> Option<Wanted> {
+    let Some(uri) = address(base, &entry.loc) else {
+        told.fail(&*entry.loc, "this is no address of a package");
+        return None;
+    };
+    let hash = entry.md.hash.clone().into_owned();
+    Some(Wanted { uri, length: entry.md.length, hash, known: None })
 }
 
 /// Whether an entry is a part of the list. Some servers write an index as a list whose entries have

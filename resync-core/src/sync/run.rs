@@ -69,6 +69,9 @@ impl Told {
 impl Run {
     /// Finds the list and opens the folder.
     ///
+    /// `wanted` says what is looked for, the best first; whether nothing was copied yet is what it is
+    /// told.
+    ///
     /// # Errors
     /// When there is no such list, the folder belongs to another source, or another run is at work
     /// in it.
@@ -76,7 +79,7 @@ impl Run {
         mirror: &Mirror,
         url: &Url,
         purpose: &'static str,
-        wanted: &[Capability],
+        wanted: impl FnOnce(bool) -> [Capability; 2],
     ) -> Result<Self> {
         let options = &mirror.options;
         let tree = Arc::new(Tree::open(&mirror.folder).map_err(|cause| {
@@ -87,7 +90,10 @@ impl Run {
         let told = Arc::new(Told { report: Mutex::default(), observer: options.observer.clone() });
         let authority = mirror.authority(url);
 
-        let key = format!("{purpose} {url} {}", options.set.as_deref().unwrap_or_default());
+        let is_empty = state.reader()?.session().count()? == 0;
+        let wanted = wanted(is_empty);
+        let set = options.set.as_deref().unwrap_or_default();
+        let key = format!("{purpose} {} {url} {set}", wanted[0]);
         let (list, capability) = match kept(&mut state, &key)?.as_deref().and_then(known_list) {
             Some(known) => known,
             None => {
@@ -96,7 +102,7 @@ impl Run {
                     .client
                     .clone()
                     .permit(move |url| permit.check(url).map_err(|error| error.to_string()));
-                let wanted = Wanted::new(purpose, wanted.iter().cloned()).set(options.set.clone());
+                let wanted = Wanted::new(purpose, wanted).set(options.set.clone());
                 let found = client.resolve(url.as_str(), &wanted).await.map_err(of_client)?;
                 for notice in &found.notices {
                     told.notice(notice.to_string());

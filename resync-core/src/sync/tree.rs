@@ -106,6 +106,14 @@ impl Tree {
         }
     }
 
+    /// Opens a file that was written before.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be read.
+    pub fn open_temp(&self, name: &str) -> io::Result<File> {
+        Ok(self.temps.open(name)?.into_std())
+    }
+
     /// Writes a whole new file, and returns its name.
     ///
     /// # Errors

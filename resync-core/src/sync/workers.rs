@@ -1,6 +1,6 @@
 //! Those who fetch.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -15,11 +15,24 @@ use super::{Event, Options, Place};
 use crate::fixity::Proof;
 use crate::{Error, ErrorKind, Result};
 
+/// How many contents of packages may be on their way to the store.
+const UNDER_WAY: usize = 256;
+
 /// Something that takes more than a look at the list.
 pub(super) enum Work {
     Fetch(Box<Job>),
     Adopt(Box<Adopt>),
     Touch(Box<Touch>),
+    Keep(Box<Kept>),
+    Forget(String),
+}
+
+/// Content that came in a package.
+pub(super) struct Kept {
+    pub(super) put: Put,
+    pub(super) is_new: bool,
+    pub(super) proof: Proof,
+    pub(super) bytes: u64,
 }
 
 /// A resource that is to be fetched.
@@ -35,12 +48,11 @@ pub(super) struct Job {
 impl Told {
     pub(super) fn would_write(&self, job: &Job) {
         let bytes = job.listed.length.unwrap_or(0);
-        self.written(job, job.place.as_str(), bytes, None);
+        self.written(&job.wanted.uri, &job.place, bytes, job.is_new, None);
     }
 
-    fn written(&self, job: &Job, place: &str, bytes: u64, proof: Option<Proof>) {
-        let Job { wanted: Wanted { uri, .. }, is_new, .. } = job;
-        self.event(&Event::Written { uri, place, bytes, is_new: *is_new });
+    fn written(&self, uri: &str, place: &Place, bytes: u64, is_new: bool, proof: Option<Proof>) {
+        self.event(&Event::Written { uri, place: place.as_str(), bytes, is_new });
         let mut report = self.report();
         match is_new {
             true => report.created += 1,
@@ -91,12 +103,32 @@ impl Workers {
     /// # Errors
     /// When the folder or the state cannot be written.
     pub(super) async fn work(&mut self, mut planned: mpsc::Receiver<Work>) -> Result<()> {
+        let mut kept = VecDeque::new();
         while let Some(work) = planned.recv().await {
             match work {
+                Work::Keep(it) => {
+                    let Kept { put, is_new, proof, bytes } = *it;
+                    let (uri, place) = (put.uri.clone(), put.place.clone());
+                    let ack = self.store.put(put).await?;
+                    kept.push_back((ack, uri, place, is_new, proof, bytes));
+                    if kept.len() < UNDER_WAY {
+                        continue;
+                    }
+                    let Some((ack, uri, place, is_new, proof, bytes)) = kept.pop_front() else {
+                        continue;
+                    };
+                    ack.await?;
+                    self.told.written(&uri, &place, bytes, is_new, Some(proof));
+                }
+                Work::Forget(uri) => drop(self.store.forget(uri).await?),
                 Work::Fetch(job) => self.fetch(job).await?,
                 Work::Adopt(adopt) => drop(self.store.adopt(*adopt).await?),
                 Work::Touch(touch) => drop(self.store.touch(*touch).await?),
             }
+        }
+        for (ack, uri, place, is_new, proof, bytes) in kept {
+            ack.await?;
+            self.told.written(&uri, &place, bytes, is_new, Some(proof));
         }
         Ok(())
     }
@@ -179,7 +211,7 @@ async fn keep(job: Job, got: Got, store: &StoreHandle, told: &Told) -> Result<()
         mtime,
     };
     store.put(put).await?.await?;
-    told.written(&job, job.place.as_str(), bytes, Some(proof));
+    told.written(&job.wanted.uri, &job.place, bytes, job.is_new, Some(proof));
     Ok(())
 }
 

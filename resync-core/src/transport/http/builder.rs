@@ -140,7 +140,7 @@ impl HttpTransportBuilder {
             .referer(false)
             .cookie_store(true)
             .connect_timeout(self.connect_timeout)
-            .pool_max_idle_per_host(4)
+            .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             // Old repositories send such heads.
             .http1_allow_obsolete_multiline_headers_in_responses(true)
