@@ -1,6 +1,7 @@
 //! The command line.
 
 mod network;
+mod resync;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +9,7 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
+pub(crate) use self::resync::{CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -50,6 +52,9 @@ pub(crate) enum Command {
     /// Ask a repository and print what it answers
     #[command(subcommand, long_about = OAI_LONG)]
     Oai(OaiCommand),
+    /// Copy, follow, check or publish resources over ResourceSync
+    #[command(subcommand, long_about = resync::LONG)]
+    Resync(ResyncCommand),
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),

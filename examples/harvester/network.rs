@@ -1,5 +1,6 @@
 //! The way to the network: `Retrying(Throttled(HttpTransport))`, made from the command line.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,28 @@ pub(crate) fn client(url: &Url, args: &GlobalArgs, console: &Console) -> Result<
     Ok(Client::with_transport(url.clone(), transport).mode(mode))
 }
 
-fn transport(url: &Url, args: &NetworkArgs, console: &Console) -> Result<impl Transport, Failure> {
+/// The way to this address, and, without passwords and headers, to others.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn transport(
+    url: &Url,
+    args: &NetworkArgs,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    with_concurrency(url, args, args.concurrency, console)
+}
+
+/// The same, with so many requests to a host at the same time.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn with_concurrency(
+    url: &Url,
+    args: &NetworkArgs,
+    concurrency: NonZeroUsize,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
     let defaults = Backoff::default();
     let cap = defaults.cap.max(args.retry_delay);
     let backoff = Backoff::default()
@@ -36,7 +58,7 @@ fn transport(url: &Url, args: &NetworkArgs, console: &Console) -> Result<impl Tr
         .cap(cap)
         // Whoever asks for long waits means them.
         .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))));
-    let politeness = Politeness::default().interval(args.interval).concurrency(args.concurrency);
+    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
 
     let builder = HttpTransport::builder()
         .user_agent(&args.user_agent)
@@ -54,7 +76,8 @@ fn transport(url: &Url, args: &NetworkArgs, console: &Console) -> Result<impl Tr
     })?;
 
     let console = console.clone();
-    Ok(Retrying::new(Throttled::new(http, politeness), backoff)
+    let throttled: Arc<dyn Transport> = Arc::new(Throttled::new(http, politeness));
+    Ok(Retrying::new(throttled, backoff)
         .on_retry(Arc::new(move |event| console.retry(event))))
 }
 

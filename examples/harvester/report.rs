@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use harvest_pipeline::RunError;
 use oai_pmh::{ErrorCode, ErrorKind};
 use resync_core::ErrorKind as Net;
+use resync_core::client::{self, ErrorKind as Source};
+use resync_core::document::Capability;
+use url::Url;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +17,8 @@ pub(crate) enum Status {
     Complete,
     /// Finished, but single records could not be had or stored.
     RecordErrors,
+    /// An audit found differences.
+    Different,
     /// The command line makes no sense.
     Usage,
     Failed,
@@ -26,6 +31,7 @@ impl From<Status> for ExitCode {
             Status::Failed => 1,
             Status::Usage => 2,
             Status::RecordErrors => 3,
+            Status::Different => 4,
         })
     }
 }
@@ -72,6 +78,26 @@ impl Failure {
 impl From<oai_pmh::Error> for Failure {
     fn from(error: oai_pmh::Error) -> Self {
         Self::new(with_cause(&error)).with_advice(advice(&error))
+    }
+}
+
+impl From<resync_core::Error> for Failure {
+    fn from(error: resync_core::Error) -> Self {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<client::Error>());
+        match cause {
+            // The error's message is that of its cause.
+            Some(cause) => Self::new(with_cause(cause)).with_advice(source_advice(cause)),
+            None => {
+                let advice = exchange_advice(error.kind(), error.url());
+                Self::new(with_cause(&error)).with_advice(advice)
+            }
+        }
+    }
+}
+
+impl From<client::Error> for Failure {
+    fn from(error: client::Error) -> Self {
+        Self::new(with_cause(&error)).with_advice(source_advice(&error))
     }
 }
 
@@ -178,8 +204,70 @@ fn network_advice(kind: Net) -> &'static str {
         Net::Redirect => "Use the address that the server redirects to.",
         Net::Request => "Check the address and the options --header, --user and --user-agent.",
         Net::Io => "Make room in the folder for temporary files, or name another in TMPDIR.",
+        Net::Refused => "Nothing was changed.",
         _ => "Try again later.",
     }
+}
+
+/// What to do about an error of a ResourceSync source.
+fn source_advice(error: &client::Error) -> String {
+    match error.kind() {
+        Source::Net(error) => exchange_advice(error.kind(), error.url()),
+        Source::Read { url, .. } => format!(
+            "`harvester resync check {url} --only` lists what is wrong with the document; its \
+             administrators should know. With --strict, try without."
+        ),
+        Source::Url { .. } => "Write an address such as https://example.org/.".to_owned(),
+        Source::Forbidden { .. } => {
+            "If it belongs to the source, allow it with --allow-origin.".to_owned()
+        }
+        Source::Loop { url, .. } | Source::TooDeep { url, .. } | Source::TooMany { url, .. } => {
+            format!("`harvester resync explore {url}` shows how the documents lead to each other.")
+        }
+        Source::WrongCapability { url, found, .. } => {
+            let next = match found {
+                Some(Capability::ChangeList | Capability::ChangeDump) => {
+                    "`harvester resync incremental` takes such a document; "
+                }
+                Some(Capability::ResourceList | Capability::ResourceDump) => {
+                    "`harvester resync baseline` takes such a document; "
+                }
+                _ => "",
+            };
+            format!("{next}`harvester resync explore {}` shows what the site has.", site(url))
+        }
+        Source::NotOffered { url, .. } => {
+            format!("`harvester resync explore {url}` shows what it offers.")
+        }
+        Source::SeveralSets { .. } | Source::NoSuchSet { .. } => {
+            "Choose with --set, such as --set 1.".to_owned()
+        }
+        Source::NotFound { .. } => {
+            "Look for the address on the pages of the source; it often ends in \
+             /.well-known/resourcesync, capabilitylist.xml or resourcelist.xml."
+                .to_owned()
+        }
+        _ => "Try again later.".to_owned(),
+    }
+}
+
+/// What to do about a failed exchange with a ResourceSync source.
+fn exchange_advice(kind: Net, url: Option<&Url>) -> String {
+    match (kind, url) {
+        (Net::Status(status), Some(url)) if matches!(status.as_u16(), 404 | 410) => {
+            format!("`harvester resync explore {}` looks for what the site has.", site(url))
+        }
+        (Net::Status(status), _) if status.is_server_error() && status.as_u16() != 503 => {
+            "The server has failed: try again later. If it goes on, write to its administrators."
+                .to_owned()
+        }
+        _ => network_advice(kind).to_owned(),
+    }
+}
+
+/// The site of an address, without user name and password.
+fn site(url: &Url) -> String {
+    format!("{}/", url.origin().ascii_serialization())
 }
 
 fn protocol_advice(error: &oai_pmh::Error) -> &'static str {

@@ -48,8 +48,10 @@ pub enum ErrorKind {
     Redirect,
     /// The request cannot be sent at all: not HTTP, or an illegal header. Final.
     Request,
-    /// A temporary file could not be written or read. Final.
+    /// A file could not be written or read. Final.
     Io,
+    /// It was not done, because it would do harm or leave something out. Final.
+    Refused,
 }
 
 impl Error {
@@ -135,7 +137,11 @@ impl Error {
             ErrorKind::Status(status) => {
                 matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
             }
-            ErrorKind::TooLarge | ErrorKind::Redirect | ErrorKind::Request | ErrorKind::Io => false,
+            ErrorKind::TooLarge
+            | ErrorKind::Redirect
+            | ErrorKind::Request
+            | ErrorKind::Io
+            | ErrorKind::Refused => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use resync_core::document::Datetime;
 use url::Url;
 
 use super::Destination;
@@ -34,6 +35,20 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
         // `example.org:8080/oai` parses, with the scheme `example.org`.
         _ => Err("write an address such as https://example.org/oai or file:///path".to_owned()),
     }
+}
+
+/// An address on the web.
+pub(super) fn web_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("write an address such as https://example.org/".to_owned()),
+    }
+}
+
+/// A point in time.
+pub(super) fn datetime(text: &str) -> Result<Datetime, String> {
+    let time = Datetime::read(text).filter(Datetime::is_standard);
+    time.ok_or_else(|| "write 2024-01-31 or 2024-01-31T12:00:00Z".to_owned())
 }
 
 /// Where records go: `sqlite`, `jsonl:FILE` or `xml:DIR`.

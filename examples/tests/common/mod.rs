@@ -2,16 +2,23 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "these are tests")]
 
+pub(crate) mod lists;
+mod random;
 mod repository;
 mod server;
+mod source;
+mod tree;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+pub(crate) use self::random::Random;
 pub(crate) use self::repository::{DAY, Repository};
 pub(crate) use self::server::{Reply, Request, Server};
+pub(crate) use self::source::Source;
+pub(crate) use self::tree::{differences, tree};
 
 /// The binary, in a folder of its own and without the settings of whoever runs the tests.
 pub(crate) fn harvester(folder: &Path) -> Command {

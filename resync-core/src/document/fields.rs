@@ -90,7 +90,9 @@ pub(super) fn head<'a>(
                 return cursor.skip();
             }
             // Taken over only when it is whole: it may have to be read again.
-            let md = metadata(cursor, element)?.into_owned();
+            let mut md = Metadata::default();
+            metadata(cursor, element, &mut md)?;
+            let md = md.into_owned();
             cursor.skip()?;
             head.md = md;
             Ok(())
@@ -105,12 +107,12 @@ pub(super) fn head<'a>(
     }
 }
 
-/// Reads what is inside of `url` or `sitemap`.
+/// Reads what is inside of `url` or `sitemap`. Entries are large: they are filled where they are.
 pub(super) fn entry<'a>(
     cursor: &mut Cursor<'a>,
     names: &mut Names,
-) -> Result<Entry<'a>, ParseError> {
-    let mut entry = Entry::default();
+    entry: &mut Entry<'a>,
+) -> Result<(), ParseError> {
     let mut has_md = false;
     while let Some(child) = cursor.next_child()? {
         match child.local() {
@@ -146,7 +148,7 @@ pub(super) fn entry<'a>(
                 if has_md {
                     cursor.note(IssueKind::RepeatedElement, "a second <rs:md> of an entry")?;
                 } else {
-                    entry.md = metadata(cursor, &child)?;
+                    metadata(cursor, &child, &mut entry.md)?;
                     has_md = true;
                 }
                 cursor.skip()?;
@@ -161,14 +163,14 @@ pub(super) fn entry<'a>(
     if entry.loc.is_empty() {
         cursor.note(IssueKind::MissingElement, "an entry without <loc>")?;
     }
-    Ok(entry)
+    Ok(())
 }
 
 fn metadata<'a>(
     cursor: &mut Cursor<'a>,
     element: &Element<'a>,
-) -> Result<Metadata<'a>, ParseError> {
-    let mut md = Metadata::default();
+    md: &mut Metadata<'a>,
+) -> Result<(), ParseError> {
     for (name, raw) in element.attributes() {
         let value = cursor.value(element, raw)?;
         match name {
@@ -208,7 +210,7 @@ fn metadata<'a>(
             _ => md.other.extend(foreign(cursor, name, value)),
         }
     }
-    Ok(md)
+    Ok(())
 }
 
 fn link<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Link<'a>, ParseError> {

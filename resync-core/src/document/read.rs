@@ -346,8 +346,9 @@ impl<'r> Iterator for Part<'r> {
             return None;
         }
         let mark = self.names.mark();
-        match self.read() {
-            Ok(Some(entry)) => {
+        let mut entry = Entry::default();
+        match self.read(&mut entry) {
+            Ok(true) => {
                 *self.at = self.cursor.offset();
                 *self.seen += 1;
                 if !self.cursor.issues().is_empty() {
@@ -357,7 +358,7 @@ impl<'r> Iterator for Part<'r> {
                 }
                 Some(Ok(entry))
             }
-            Ok(None) => {
+            Ok(false) => {
                 *self.at = self.cursor.offset();
                 *self.place = Place::Behind;
                 self.issues.append(self.cursor.take_issues());
@@ -404,7 +405,8 @@ impl<'r> Part<'r> {
         std::mem::take(self.issues)
     }
 
-    fn read(&mut self) -> Result<Option<Entry<'r>>, ParseError> {
+    /// Fills the next entry; `false` where there is none.
+    fn read(&mut self, entry: &mut Entry<'r>) -> Result<bool, ParseError> {
         let cursor = &mut self.cursor;
         while let Some(element) = cursor.next_child()? {
             if !matches!(element.local(), "url" | "sitemap") {
@@ -427,10 +429,11 @@ impl<'r> Part<'r> {
                 return Err(cursor.error(ParseErrorKind::Limit, what));
             }
             self.names.expect(cursor, &element, SITEMAP)?;
-            return fields::entry(cursor, self.names).map(Some);
+            fields::entry(cursor, self.names, entry)?;
+            return Ok(true);
         }
         cursor.finish()?;
-        Ok(None)
+        Ok(false)
     }
 }
 

@@ -48,8 +48,8 @@ impl Default for Limits {
 /// A package of a Resource Dump or Change Dump.
 ///
 /// In memory is what the ZIP's central directory says, about 300 bytes and the name of each member:
-/// 40 MB for 100 000. The manifest is unpacked into a temporary file, where it is larger than 1 MiB,
-/// and read from there entry by entry.
+/// 40 MB for 100 000. The manifest is unpacked first, into a temporary file if it is larger than
+/// 1 MiB, and read from there entry by entry.
 pub struct Package<R> {
     archive: ZipArchive<BufReader<Meter<R>>>,
     limits: Limits,
@@ -116,8 +116,8 @@ impl<R: Read + Seek> Package<R> {
         Ok(Self { archive, limits, manifest, manifest_index, manifest_name, folder })
     }
 
-    /// What the ZIP calls its manifest. Anything but `manifest.xml` is against the standard (§11.3):
-    /// other letter case, or one folder around everything.
+    /// What the ZIP calls its manifest. Anything but `manifest.xml` is against the standard
+    /// (§11.3): other letter case, or one folder around everything.
     #[must_use]
     pub fn manifest_name(&self) -> &str {
         &self.manifest_name

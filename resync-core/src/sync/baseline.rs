@@ -25,6 +25,8 @@ const DEPTH: usize = 4;
 const LISTS: usize = 200_000;
 /// How often a list that breaks off is begun again.
 const TRIES: usize = 3;
+/// Under which name it is kept whether there is something that the source does not list.
+const KEPT: &str = "kept";
 /// How much may be planned ahead.
 const AHEAD: usize = 256;
 
@@ -58,6 +60,8 @@ struct Baseline {
     documents: HashMap<i64, Option<(Url, Validators, u64)>>,
     at: Option<Datetime>,
     has_read: bool,
+    /// Whether all lists are read, changed or not: what a run before kept is to be deleted.
+    reads_all: bool,
 }
 
 impl Baseline {
@@ -69,10 +73,11 @@ impl Baseline {
         }
         let reader = state.reader()?;
         let last_row = reader.session().last_row()?;
+        let reads_all = options.delete && reader.session().meta(KEPT)?.is_some_and(|it| it != "0");
         let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
         let mut store_options = StoreOptions::default();
         store_options.fsync_each = options.fsync_each;
-        let (store, _) = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
+        let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
             list,
@@ -90,10 +95,17 @@ impl Baseline {
             documents: HashMap::new(),
             at: None,
             has_read: false,
+            reads_all,
         })
     }
 
     async fn run(mut self) -> Result<Report> {
+        let report = self.all().await;
+        self.workers.end().await;
+        report
+    }
+
+    async fn all(&mut self) -> Result<Report> {
         let mut pending = vec![(self.list.clone(), 0)];
         let mut asked = HashSet::new();
         while let Some((url, depth)) = pending.pop() {
@@ -126,7 +138,8 @@ impl Baseline {
         // What is known of the list says nothing of files that were tampered with.
         let validators = known
             .as_ref()
-            .filter(|known| known.completed.is_some() && !self.options.check_files)
+            .filter(|known| known.completed.is_some())
+            .filter(|_| !self.options.check_files && !self.reads_all)
             .map(|known| known.validators.clone())
             .filter(|validators| !validators.is_empty());
         let mut tries = 0;
@@ -183,7 +196,10 @@ impl Baseline {
                     if self.at.is_none() {
                         self.at = read.at;
                     }
-                    self.documents.insert(document, Some((url.clone(), validators, read.entries)));
+                    self.documents.insert(
+                        document,
+                        Some((url.clone(), validators, read.entries - read.parts.len() as u64)),
+                    );
                     let lines: Vec<_> = read.parts.iter().map(Url::as_str).collect();
                     let (name, lines) = (parts_of(url), lines.join("\n"));
                     if !self.options.dry_run && (parts.is_some() || !lines.is_empty()) {
@@ -240,46 +256,47 @@ impl Baseline {
         if !self.has_read {
             return Ok(());
         }
-        let unchanged: HashSet<i64> =
-            self.documents.iter().filter(|(_, read)| read.is_none()).map(|(id, _)| *id).collect();
-        let reader = Arc::clone(&self.reader);
-        let reader = lock(&reader);
-        let known = reader.session().count()?;
-        let is_settled =
-            |document: Option<i64>| !document.is_some_and(|id| unchanged.contains(&id));
-        let unseen = || {
-            let rows = reader.unseen(&self.seen, is_settled);
-            rows.take_while(|row| {
-                row.as_ref().is_ok_and(|row| row.id <= self.last_row) || row.is_err()
-            })
+        let unchanged = self.documents.iter().filter(|(_, read)| read.is_none());
+        let gone = Gone {
+            reader: Arc::clone(&self.reader),
+            seen: std::mem::take(&mut self.seen),
+            unchanged: unchanged.map(|(id, _)| *id).collect(),
+            last_row: self.last_row,
         };
-        let mut gone = 0;
-        for row in unseen() {
-            row?;
-            gone += 1;
-        }
+        let mut number = 0;
+        gone.each(|_| {
+            number += 1;
+            true
+        })?;
         if !self.options.delete {
-            self.told.report().kept = gone;
+            self.told.report().kept = number;
             return Ok(());
         }
-        check_guard(&self.options.guard, gone, known).map_err(|it| it.with_url(&self.list))?;
-        for row in unseen() {
-            let row = row?;
-            self.told.event(&Event::Deleted { uri: &row.uri });
+        let known = lock(&self.reader).session().count()?;
+        check_guard(&self.options.guard, number, known).map_err(|it| it.with_url(&self.list))?;
+        let (sender, mut receiver) = mpsc::channel(AHEAD);
+        let reading =
+            tokio::task::spawn_blocking(move || gone.each(|uri| sender.blocking_send(uri).is_ok()));
+        while let Some(uri) = receiver.recv().await {
+            self.told.event(&Event::Deleted { uri: &uri });
             self.told.report().deleted += 1;
             if !self.options.dry_run {
-                self.workers.store.forget(row.uri).await?.await?;
+                self.workers.store.forget(uri).await?.await?;
             }
         }
-        Ok(())
+        reading.await.unwrap_or_else(|cause| {
+            Err(Error::new(ErrorKind::Io, "reading the state was given up").with_source(cause))
+        })
     }
 
     /// Remembers the lists that are done with.
-    async fn finish(self) -> Result<Report> {
+    async fn finish(&mut self) -> Result<Report> {
         let failed = std::mem::take(&mut *lock(&self.workers.failed));
         let at = self.at.map(|at| at.to_string());
+        let kept = self.told.report().kept;
+        let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
         if !self.options.dry_run {
-            let documents: Vec<_> = self.documents.into_iter().collect();
+            let documents = std::mem::take(&mut self.documents);
             let remember = move |group: &mut state::Group<'_>| {
                 for (id, read) in documents {
                     if let (Some((url, validators, entries)), false) = (read, failed.contains(&id))
@@ -296,15 +313,43 @@ impl Baseline {
                 if let Some(at) = at {
                     group.put_meta("since", &at)?;
                 }
+                if let Some(kept) = kept {
+                    group.put_meta(KEPT, &kept)?;
+                }
                 Ok(())
             };
             self.workers.store.flush().await?;
             self.workers.store.write(remember).await?;
         }
-        self.workers.store.finish().await?;
+        self.workers.store.flush().await?;
         let mut report = self.told.take();
         report.complete_until = self.at;
         Ok(report)
+    }
+}
+
+/// What no list has any more.
+struct Gone {
+    reader: Arc<Mutex<state::Reader>>,
+    seen: Seen,
+    /// What these list was not looked at.
+    unchanged: HashSet<i64>,
+    last_row: i64,
+}
+
+impl Gone {
+    /// One resource after the other, until `take` has enough.
+    fn each(&self, mut take: impl FnMut(String) -> bool) -> Result<()> {
+        let reader = lock(&self.reader);
+        let is_settled =
+            |document: Option<i64>| !document.is_some_and(|id| self.unchanged.contains(&id));
+        for row in reader.unseen(&self.seen, is_settled) {
+            let row = row?;
+            if row.id > self.last_row || !take(row.uri) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) enum Outcome {
     /// All of it was read.
     Read {
         cursor: Cursor,
+        /// When the latest of the changes was, in seconds.
+        latest: Option<i64>,
         /// Whether the newest change stands first, against the standard.
         is_reversed: bool,
     },
@@ -72,12 +74,13 @@ pub(super) fn read<R: Read>(
     let consumed = known.map_or(0, |cursor| cursor.consumed);
     let mut number = 0;
     let mut order = Order::default();
-    let mut last = None;
+    let (mut last, mut latest) = (None, None);
     while let Some(part) = reader.next_part().map_err(unreadable)? {
         for entry in part {
             let entry = entry.map_err(unreadable)?;
             number += 1;
             let rank = order.rank(&entry, number);
+            latest = latest.max(entry.changed().map(|time| time.timestamp()));
             // What follows are the changes since; those before are looked at for their order only.
             if number == consumed && known.and_then(|it| it.last.as_ref()) != Some(&mark(&entry)) {
                 return Ok(Outcome::Replaced);
@@ -96,7 +99,7 @@ pub(super) fn read<R: Read>(
     }
     let last = last.or_else(|| known.and_then(|known| known.last.clone()));
     let cursor = Cursor { from, consumed: number, last, is_closed };
-    Ok(Outcome::Read { cursor, is_reversed: order.is_reversed })
+    Ok(Outcome::Read { cursor, latest, is_reversed: order.is_reversed })
 }
 
 /// Whether the change surely happened before. `lastmod` says nothing of the kind: in 1.1 it is the
@@ -149,7 +152,7 @@ pub(super) fn gap(head: &Head, since: i64) -> Error {
     let from = head.md.from.map_or_else(String::new, |from| from.to_string());
     let since = since.map_or_else(String::new, |since| since.to_string());
     Error::new(
-        ErrorKind::Unexpected,
+        ErrorKind::Refused,
         format!(
             "a baseline is needed: the copy is of {since}, but the changes begin at {from} only, \
              so some may be missing"

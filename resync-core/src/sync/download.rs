@@ -213,7 +213,7 @@ impl Validators {
 }
 
 pub(super) fn forbidden(cause: super::Forbidden) -> Error {
-    Error::new(ErrorKind::Request, cause.to_string()).with_url(cause.url())
+    Error::new(ErrorKind::Request, cause.to_string())
 }
 
 /// The time of an HTTP header (RFC 9110 §5.6.7).

@@ -15,7 +15,7 @@ use super::plan::{self, Step};
 use super::planner::{address, is_part, package};
 use super::run::{Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
-use super::store::{Store, StoreHandle, StoreOptions, Touch};
+use super::store::{Store, StoreOptions, Touch};
 use super::workers::{Job, Workers};
 use super::{Event, Mirror, Options, Places, Report};
 use crate::document::{Capability, Change, Datetime, Entry, Hashes, Head, Reader};
@@ -68,7 +68,7 @@ impl Incremental {
         let since = options.from.or_else(|| kept.as_deref().and_then(Datetime::read));
         let mut store_options = StoreOptions::default();
         store_options.fsync_each = options.fsync_each;
-        let (store, _) = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
+        let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
             list,
@@ -88,6 +88,12 @@ impl Incremental {
     }
 
     async fn run(mut self) -> Result<Report> {
+        let report = self.all().await;
+        self.workers.end().await;
+        report
+    }
+
+    async fn all(&mut self) -> Result<Report> {
         let Some(since) = self.since else {
             let detail = "nothing was copied yet: begin with a baseline, or say from when on";
             return Err(Error::new(ErrorKind::Request, detail).with_url(&self.list));
@@ -165,6 +171,7 @@ impl Incremental {
                 is_dump: self.is_dump,
                 must_reach_back: is_first && cursor.is_none(),
                 cursor: cursor.take(),
+                number: i64::try_from(self.cursors.len()).unwrap_or(i64::MAX >> 40),
                 told: Arc::clone(&self.told),
             };
             let (sender, mut receiver) = mpsc::channel::<Vec<PendingChange>>(4);
@@ -189,16 +196,14 @@ impl Incremental {
                     ));
                     continue;
                 }
-                History::List(Outcome::Read { cursor, is_reversed, .. }, head) => {
+                History::List(Outcome::Read { cursor, latest, is_reversed }, head) => {
                     if *is_reversed {
                         self.told.notice(format!("{url}: the newest change stands first"));
                     }
                     self.packages.extend(packages);
                     self.cursors.push(written_cursor(url, cursor, head));
-                    self.until = match (self.until, head.md.until.or(cursor_time(cursor))) {
-                        (Some(known), Some(new)) if new.time() < known.time() => Some(known),
-                        (known, new) => new.or(known),
-                    };
+                    let until = head.md.until.or(latest.and_then(datetime));
+                    self.until = later(self.until, until);
                 }
                 History::Index(..) => {}
             }
@@ -311,13 +316,13 @@ impl Incremental {
     }
 
     /// Moves on, if everything could be had; what could not is tried again by the next run.
-    async fn finish(self) -> Result<Report> {
+    async fn finish(&mut self) -> Result<Report> {
         let has_failed = self.told.report().failed > 0;
-        let until = self.until.or(self.since);
-        let store: StoreHandle = self.workers.store.clone();
+        let until = later(self.since, self.until);
+        let store = &self.workers.store;
         store.flush().await?;
         if !self.options.dry_run && !has_failed {
-            let cursors = self.cursors;
+            let cursors = std::mem::take(&mut self.cursors);
             let since = until.map(|until| until.to_string());
             let remember = move |group: &mut state::Group<'_>| {
                 for cursor in &cursors {
@@ -330,7 +335,7 @@ impl Incremental {
             };
             store.write(remember).await?;
         }
-        store.finish().await?;
+        store.flush().await?;
         let mut report = self.told.take();
         report.complete_until = if has_failed { self.since } else { until };
         Ok(report)
@@ -345,6 +350,8 @@ struct Collector {
     /// Whether the list must begin before what is known ends.
     must_reach_back: bool,
     cursor: Option<changes::Cursor>,
+    /// How many lists were read before.
+    number: i64,
     told: Arc<Told>,
 }
 
@@ -406,6 +413,8 @@ impl Collector {
                 return Ok(());
             };
             let (time, seq) = ranked.rank;
+            // What stands in a later list is later.
+            let seq = (self.number << 40).saturating_add(seq);
             let listed = plan::listed(entry);
             group.push(PendingChange { uri, time, seq, change, listed, package: None });
             if group.len() == GROUP { send(&mut group) } else { Ok(()) }
@@ -455,7 +464,13 @@ fn written_cursor(url: &Url, cursor: &changes::Cursor, head: &Head) -> Cursor {
     }
 }
 
-fn cursor_time(cursor: &changes::Cursor) -> Option<Datetime> {
-    let time = cursor.last.as_ref()?.1?;
+fn datetime(time: i64) -> Option<Datetime> {
     chrono::DateTime::from_timestamp(time, 0).map(Datetime::from)
+}
+
+fn later(one: Option<Datetime>, other: Option<Datetime>) -> Option<Datetime> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.time() < one.time() => Some(one),
+        (one, other) => other.or(one),
+    }
 }

@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::run::search_again;
 use super::{Authority, Options, Report, audit, baseline, incremental};
 use crate::Result;
 use crate::client::Client;
 use crate::retry::Retrying;
-use crate::transport::{BodyLimits, Transport};
+use crate::transport::Transport;
 
 /// A copy of a source, in a folder.
 ///
@@ -37,10 +38,7 @@ impl Mirror {
         folder: impl Into<PathBuf>,
         options: Options,
     ) -> Self {
-        // Files are meant to stay as they are, packed or not.
-        let limits = BodyLimits::default().max(options.max_resource).sniff(false);
         let transport = Arc::new(transport);
-        let _ = limits;
         Self {
             client: Client::new(Arc::clone(&transport)),
             transport,
@@ -65,7 +63,8 @@ impl Mirror {
     /// cannot be written, or the delete guard says no. Single resources that cannot be had are no
     /// such error: they are in the report.
     pub async fn baseline(&self, url: &Url) -> Result<Report> {
-        baseline::run(self, url).await
+        let ran = baseline::run(self, url).await;
+        ran.inspect_err(|error| search_again(self, url, "baseline", error))
     }
 
     /// Applies what has changed since the last run.
@@ -74,7 +73,8 @@ impl Mirror {
     /// As [`baseline`](Self::baseline); also when the history has a gap, so that a baseline is
     /// needed.
     pub async fn incremental(&self, url: &Url) -> Result<Report> {
-        incremental::run(self, url).await
+        let ran = incremental::run(self, url).await;
+        ran.inspect_err(|error| search_again(self, url, "incremental", error))
     }
 
     /// Compares the folder with what the source lists; changes nothing.
@@ -82,7 +82,8 @@ impl Mirror {
     /// # Errors
     /// When no list can be had, it is broken, or the folder cannot be read.
     pub async fn audit(&self, url: &Url) -> Result<Report> {
-        audit::run(self, url).await
+        let ran = audit::run(self, url).await;
+        ran.inspect_err(|error| search_again(self, url, "audit", error))
     }
 
     pub(super) fn authority(&self, source: &Url) -> Authority {

@@ -23,7 +23,8 @@ pub struct Options {
     /// Whether every file is looked at, and fetched again where its length or time is not what was
     /// written. Otherwise only what the source lists as changed is looked at.
     pub check_files: bool,
-    /// Whether an audit reads every file and compares digests, not only lengths and times.
+    /// Whether every file that is looked at is also read and its digest compared, not only its length
+    /// and time.
     pub check_content: bool,
     /// The most bytes of one resource. 64 GiB unless said otherwise.
     pub max_resource: u64,

@@ -308,7 +308,7 @@ pub(super) fn check_guard(guard: &DeleteGuard, gone: u64, known: u64) -> Result<
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::Unexpected,
+        ErrorKind::Refused,
         format!(
             "{gone} of {known} resources would be deleted; that many are not without being told \
              to: raise the delete guard if it is right"

@@ -14,7 +14,7 @@ use super::state::{self, Seen};
 use super::store::{Adopt, Touch};
 use super::workers::{Job, Work};
 use super::{Event, Options, Place, Places, Tree, Validators};
-use crate::document::{Datetime, Entry, Head, Reader};
+use crate::document::{Algorithm, Datetime, Entry, Head, Reader};
 use crate::fixity::{self, Measured, Proof};
 use crate::transport::ReadHalf;
 use crate::{Error, ErrorKind, Result};
@@ -117,7 +117,9 @@ impl Planner {
         if let (Some(known), true) = (&known, self.options.check_files && step != Step::Fetch) {
             let place = Place::from_kept(&known.place);
             let stat = place.and_then(|place| self.tree.stat(&place).ok().flatten());
-            if !plan::is_untouched(known, stat.as_ref()) {
+            if !plan::is_untouched(known, stat.as_ref())
+                || self.options.check_content && !self.is_whole(known)
+            {
                 step = Step::Fetch;
             }
         }
@@ -183,6 +185,17 @@ impl Planner {
             return Ok(true);
         }
         Ok(self.sender.blocking_send(work).is_ok())
+    }
+
+    /// Whether the file has the content that was written. Of one that waits to be put in its place,
+    /// it is known.
+    fn is_whole(&self, known: &state::Known) -> bool {
+        let Some(place) = Place::from_kept(&known.place).filter(|_| known.temp.is_none()) else {
+            return known.temp.is_some();
+        };
+        let file = self.tree.open_file(&place);
+        let measured = file.and_then(|file| fixity::of_file(file, [Algorithm::Sha256]));
+        measured.is_ok_and(|measured| measured.sha256() == known.sha256)
     }
 
     /// The file that is in the resource's place already, if it is the one listed.

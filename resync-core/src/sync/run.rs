@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::StatusCode;
 use url::Url;
 
 use super::download::Downloads;
@@ -92,9 +93,17 @@ impl Run {
 
         let is_empty = state.reader()?.session().count()? == 0;
         let wanted = wanted(is_empty);
-        let set = options.set.as_deref().unwrap_or_default();
-        let key = format!("{purpose} {} {url} {set}", wanted[0]);
-        let (list, capability) = match kept(&mut state, &key)?.as_deref().and_then(known_list) {
+        let key_of = |best: &Capability| key(purpose, best, url, options.set.as_deref());
+        let key = key_of(&wanted[0]);
+        let second = wanted[1].clone();
+        let mut found_before = kept(&mut state, &key)?.as_deref().and_then(known_list);
+        if found_before.is_none() {
+            // When something else was the best there was, this was found all the same.
+            let other = kept(&mut state, &key_of(&wanted[1]))?;
+            let other = other.as_deref().and_then(known_list);
+            found_before = other.filter(|(_, capability)| *capability == wanted[0]);
+        }
+        let (list, capability) = match found_before {
             Some(known) => known,
             None => {
                 let permit = authority.clone();
@@ -108,7 +117,12 @@ impl Run {
                     told.notice(notice.to_string());
                 }
                 if !options.dry_run {
-                    keep(&mut state, &key, &format!("{} {}", found.capability, found.url))?;
+                    let value = format!("{} {}", found.capability, found.url);
+                    keep(&mut state, &key, &value)?;
+                    if found.capability == second {
+                        // There is nothing better, so it is what is found the other way round.
+                        keep(&mut state, &format!("{purpose} {second} {url} {set}"), &value)?;
+                    }
                 }
                 (found.url, found.capability)
             }
@@ -124,6 +138,26 @@ impl Run {
         let lists = BodyLimits::default().max(LIST);
         Ok(Self { state, downloads, lists, places: Places::new(base), told, list, capability })
     }
+}
+
+/// Searches for the list anew in the next run, if it is gone from where it was found.
+pub(super) fn search_again(mirror: &Mirror, url: &Url, purpose: &str, error: &Error) {
+    let ErrorKind::Status(StatusCode::NOT_FOUND | StatusCode::GONE) = error.kind() else { return };
+    let Ok(mut state) = State::open(&mirror.folder) else { return };
+    for best in [
+        Capability::ResourceList,
+        Capability::ResourceDump,
+        Capability::ChangeList,
+        Capability::ChangeDump,
+    ] {
+        // The error that led here is the one that tells.
+        let _ = keep(&mut state, &key(purpose, &best, url, mirror.options.set.as_deref()), "");
+    }
+}
+
+/// Under which name it is kept where the list was found.
+fn key(purpose: &str, best: &Capability, url: &Url, set: Option<&str>) -> String {
+    format!("{purpose} {best} {url} {}", set.unwrap_or_default())
 }
 
 fn known_list(text: &str) -> Option<(Url, Capability)> {

@@ -288,6 +288,7 @@ struct Staged {
     place: Place,
     temp: String,
     length: u64,
+    /// The time it is still to get.
     mtime: Option<SystemTime>,
     old_place: Option<Place>,
 }
@@ -602,9 +603,10 @@ impl Store {
 // Writes the content down, under a name that nobody knows but the row.
 fn stage(tree: &Tree, group: &mut Group<'_>, put: Put, batch: i64) -> Result<(i64, Staged)> {
     let Put { uri, place, document, listed, validators, body, measured, mtime } = put;
-    let temp = match body {
-        Content::Memory(bytes) => tree.write_temp(&bytes).map_err(at_temp("*"))?,
-        Content::Temp(name) => name,
+    // What is written here gets its time at once, which saves opening it again.
+    let (temp, time_left) = match body {
+        Content::Memory(bytes) => (tree.write_temp(&bytes, mtime).map_err(at_temp("*"))?, None),
+        Content::Temp(name) => (name, mtime),
     };
     let known = group.session().lookup(&uri)?;
     let place = free_place(group, place, &uri)?;
@@ -628,7 +630,7 @@ fn stage(tree: &Tree, group: &mut Group<'_>, put: Put, batch: i64) -> Result<(i6
         old_place: old_place.as_ref().map(Place::as_str),
     };
     let id = group.write(known.map(|known| known.id), &row)?;
-    Ok((id, Staged { uri, place, temp, length: measured.len, mtime, old_place }))
+    Ok((id, Staged { uri, place, temp, length: measured.len, mtime: time_left, old_place }))
 }
 
 fn free_place(group: &mut Group<'_>, wanted: Place, uri: &str) -> Result<Place> {

@@ -114,17 +114,22 @@ impl Tree {
         Ok(self.temps.open(name)?.into_std())
     }
 
-    /// Writes a whole new file, and returns its name.
+    /// Writes a whole new file, and returns its name. The time is set if the file system can hold
+    /// it.
     ///
     /// # Errors
     /// When it cannot be made or written. Nothing is left of it.
-    pub fn write_temp(&self, bytes: &[u8]) -> io::Result<String> {
+    pub fn write_temp(&self, bytes: &[u8], modified: Option<SystemTime>) -> io::Result<String> {
         let Temp { mut file, name } = self.create_temp()?;
         if let Err(error) = file.write_all(bytes) {
             drop(file);
             // The first error is the one that tells.
             let _ = self.remove_temp(&name);
             return Err(error);
+        }
+        if let Some(modified) = modified {
+            // Whether a date makes sense is up to the source, and no reason to lose the file.
+            let _ = file.set_modified(modified);
         }
         Ok(name)
     }

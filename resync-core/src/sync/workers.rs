@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::SystemTime;
 
 use tokio::sync::mpsc;
@@ -70,6 +71,7 @@ impl Told {
 /// Those who fetch, as many at a time as are allowed.
 pub(super) struct Workers {
     pub(super) store: StoreHandle,
+    thread: JoinHandle<()>,
     downloads: Arc<Downloads>,
     told: Arc<Told>,
     running: JoinSet<Result<()>>,
@@ -82,13 +84,14 @@ pub(super) struct Workers {
 
 impl Workers {
     pub(super) fn new(
-        store: StoreHandle,
+        (store, thread): (StoreHandle, JoinHandle<()>),
         downloads: Arc<Downloads>,
         told: Arc<Told>,
         options: &Options,
     ) -> Self {
         Self {
             store,
+            thread,
             downloads,
             told,
             running: JoinSet::new(),
@@ -167,6 +170,17 @@ impl Workers {
             self.one().await?;
         }
         Ok(())
+    }
+
+    /// Waits until the store has let go of the folder, so that the next run can begin at once. What
+    /// is under way is given up.
+    pub(super) async fn end(self) {
+        let Self { store, thread, mut running, .. } = self;
+        running.shutdown().await;
+        // Its thread ends when nobody has anything for it any more.
+        drop(store);
+        // It has reported all errors that it had.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 
     async fn one(&mut self) -> Result<()> {

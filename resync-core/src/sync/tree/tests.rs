@@ -16,7 +16,7 @@ fn place(path: &str) -> Place {
 }
 
 fn install(tree: &Tree, path: &str, text: &str) -> Result<(), InstallError> {
-    let temp = tree.write_temp(text.as_bytes()).unwrap();
+    let temp = tree.write_temp(text.as_bytes(), None).unwrap();
     tree.install(&temp, &place(path), None)
 }
 
@@ -47,7 +47,7 @@ fn files_are_written_whole_and_replaced() {
 fn the_time_is_the_one_given() {
     let (_folder, tree) = tree();
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let temp = tree.write_temp(b"x").unwrap();
+    let temp = tree.write_temp(b"x", None).unwrap();
     tree.install(&temp, &place("a/b"), Some(time)).unwrap();
     let expected = FileStat { len: 1, modified: time };
     assert_eq!(tree.stat(&place("a/b")).unwrap(), Some(expected));
@@ -59,7 +59,7 @@ fn the_time_is_the_one_given() {
 fn a_file_where_a_folder_has_to_be_is_in_the_way_and_the_reverse() {
     let (_folder, tree) = tree();
     install(&tree, "a", "file").unwrap();
-    let temp = tree.write_temp(b"x").unwrap();
+    let temp = tree.write_temp(b"x", None).unwrap();
     for path in ["a/b", "a/b/c"] {
         let error = tree.install(&temp, &place(path), None).unwrap_err();
         assert!(matches!(error, InstallError::Occupied), "{error:?}");
@@ -176,7 +176,7 @@ fn installing_and_removing_at_once_loses_nothing() {
 fn temporary_files_are_listed_and_cleared() {
     let (folder, tree) = tree();
     let again = Tree::open(&folder.path().join("copy")).unwrap();
-    let kept = tree.write_temp(b"x").unwrap();
+    let kept = tree.write_temp(b"x", None).unwrap();
     let mut temp = again.create_temp().unwrap();
     temp.file.write_all(b"y").unwrap();
     tree.make_durable(&[kept.clone(), temp.name.clone()]).unwrap();
@@ -211,7 +211,7 @@ fn zz_speed() {
     for mtime in [None, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))] {
         let start = std::time::Instant::now();
         for n in 0..40_000 {
-            let temp = tree.write_temp(&[7; 1000]).unwrap();
+            let temp = tree.write_temp(&[7; 1000], None).unwrap();
             tree.install(&temp, &place(&format!("d{}/e{}/f{n}", n % 7, n % 500)), mtime).unwrap();
         }
         eprintln!("{mtime:?}: {:.0}/s", 40_000.0 / start.elapsed().as_secs_f64());
