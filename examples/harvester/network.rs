@@ -77,8 +77,7 @@ pub(crate) fn with_concurrency(
 
     let console = console.clone();
     let throttled: Arc<dyn Transport> = Arc::new(Throttled::new(http, politeness));
-    Ok(Retrying::new(throttled, backoff)
-        .on_retry(Arc::new(move |event| console.retry(event))))
+    Ok(Retrying::new(throttled, backoff).on_retry(Arc::new(move |event| console.retry(event))))
 }
 
 fn sign_in(builder: HttpTransportBuilder, user: Option<&str>) -> HttpTransportBuilder {

@@ -57,7 +57,7 @@ pub fn links(headers: &HeaderMap) -> Vec<HeaderLink> {
     for value in headers.get_all(header::LINK) {
         let text = String::from_utf8_lossy(value.as_bytes());
         let mut scan = Scan(&text);
-        while scan.to_target() {
+        while scan.skip_to_target() {
             links.extend(scan.link());
         }
     }
@@ -69,7 +69,7 @@ struct Scan<'a>(&'a str);
 
 impl<'a> Scan<'a> {
     /// Goes behind the next `<`; whether there is one. Quoted strings are passed over.
-    fn to_target(&mut self) -> bool {
+    fn skip_to_target(&mut self) -> bool {
         while let Some(at) = self.0.find(['<', '"']) {
             let is_target = self.0.as_bytes()[at] == b'<';
             self.0 = &self.0[at + 1..];
@@ -173,6 +173,7 @@ mod tests {
 
     #[test]
     fn links_are_read_in_the_forms_that_servers_send() {
+        #[allow(clippy::type_complexity)]
         let cases: [(&[&str], &[(&str, &str)]); 13] = [
             (&["<u>; rel=hub"], &[("u", "hub")]),
             (&["<u>;rel=\"hub\"", "<v>;rel=self"], &[("u", "hub"), ("v", "self")]),

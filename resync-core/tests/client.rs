@@ -1,6 +1,7 @@
 //! `Client`: documents fetched, followed, found and shown.
 
 #![cfg(feature = "reqwest")]
+#![allow(clippy::unwrap_used)]
 
 mod client_support;
 #[path = "client_support/finding.rs"]

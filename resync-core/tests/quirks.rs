@@ -1,6 +1,8 @@
 //! What real servers send that the standard does not have: read all the same, and reported under a
 //! name that does not change.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Write;
 
 use flate2::Compression;

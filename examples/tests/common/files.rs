@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io, thread};
 
 use chrono::{DateTime, Utc};
@@ -58,7 +58,7 @@ fn converse(stream: &TcpStream, root: &Path, log: &Mutex<Vec<(String, u16)>>) ->
             }
         }
         let (status, headers, body) = answer(root, &path, known.as_deref());
-        log.lock().unwrap().push((path, status));
+        log.lock().unwrap_or_else(PoisonError::into_inner).push((path, status));
         let length = body.len();
         let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n");
         let mut stream = stream;

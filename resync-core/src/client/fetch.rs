@@ -149,10 +149,7 @@ pub(super) fn look(answer: &Answer) -> crate::Result<Look> {
     if start.is_empty() {
         return Ok(Look::Empty);
     }
-    let error = match reader(answer)?.head() {
-        Ok(_) => return Ok(Look::Document),
-        Err(error) => error,
-    };
+    let Err(error) = reader(answer)?.head().map(drop) else { return Ok(Look::Document) };
     let lower = start.to_ascii_lowercase();
     if memmem::find(&lower, b"<html").is_some() || lower.starts_with(b"<!doctype html") {
         return Ok(Look::Html);

@@ -69,7 +69,7 @@ impl Algorithm {
 
     /// Length of its digests in bytes.
     #[must_use]
-    pub fn len(self) -> usize {
+    pub fn digest_len(self) -> usize {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
@@ -109,7 +109,7 @@ impl Digest {
     #[must_use]
     pub fn new(algorithm: Algorithm, digest: &[u8]) -> Option<Self> {
         let mut bytes = [0; 64];
-        bytes.get_mut(..algorithm.len()).filter(|own| own.len() == digest.len())?;
+        bytes.get_mut(..algorithm.digest_len()).filter(|own| own.len() == digest.len())?;
         bytes[..digest.len()].copy_from_slice(digest);
         Some(Self { algorithm, bytes })
     }
@@ -123,7 +123,7 @@ impl Digest {
     /// The digest itself.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.len()]
+        &self.bytes[..self.algorithm.digest_len()]
     }
 }
 
@@ -134,7 +134,7 @@ impl fmt::Display for Digest {
         for (digits, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.as_bytes()) {
             *digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
         }
-        let text = &text[..2 * self.algorithm.len()];
+        let text = &text[..2 * self.algorithm.digest_len()];
         write!(f, "{}:{}", self.algorithm.as_str(), str::from_utf8(text).unwrap_or_default())
     }
 }
@@ -217,7 +217,7 @@ fn understand(word: &str) -> Option<Token<'_>> {
     let (name, value) = word.split_once(':')?;
     let algorithm = Algorithm::read(name)?;
     let mut bytes = [0; 64];
-    let own = &mut bytes[..algorithm.len()];
+    let own = &mut bytes[..algorithm.digest_len()];
     let is_hex = value.len() == 2 * own.len();
     if is_hex {
         from_hex(value.as_bytes(), own)?

@@ -6,6 +6,7 @@
 //!   [`Capability`] are the words of the format; what the format does not know is kept.
 //! * [`Reader`] pulls the entries of a document of any length out of any [`Read`](std::io::Read),
 //!   holding a window of it at a time; [`Document`] is a whole document.
+//! * [`Writer`] writes, [`ListWriter`] splits long lists, [`Validator`] checks.
 //!
 //! ```
 //! use resync_core::document::{Capability, Change, Document};

@@ -103,9 +103,7 @@ impl<R: Read> Reader<R> {
 
     /// Reads `source`; `charset` is what the HTTP header says.
     pub fn with(source: R, charset: Option<&str>, mode: Mode) -> Self {
-        let mut limits = Limits::default();
-        limits.record = Self::RECORD;
-        limits.text = Self::RECORD;
+        let limits = Limits { record: Self::RECORD, text: Self::RECORD, ..Limits::default() };
         Self {
             windows: Windows::new(source, Decoder::new(charset, mode), Self::PIECE),
             mode,

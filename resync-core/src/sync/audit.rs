@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::baseline::DEPTH;
 use super::download::algorithms;
 use super::list::{self, Opened, unreadable};
 use super::planner::{address, is_part};
@@ -28,11 +29,11 @@ pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let state = Arc::new(std::sync::Mutex::new(reader));
     let tells_all = capability == Capability::ResourceList;
     let mut seen = Seen::default();
-    let mut pending = vec![list];
+    let mut pending = vec![(list, 0)];
     let mut asked = HashSet::new();
-    while let Some(url) = pending.pop() {
-        if asked.len() >= LISTS {
-            let detail = format!("more than {LISTS} lists");
+    while let Some((url, depth)) = pending.pop() {
+        if asked.len() >= LISTS || depth > DEPTH {
+            let detail = format!("more than {LISTS} lists, or more than {DEPTH} levels of them");
             return Err(Error::new(ErrorKind::TooLarge, detail).with_url(&url));
         }
         if !asked.insert(url.clone()) {
@@ -54,7 +55,7 @@ pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
         let state = Arc::clone(&state);
         let (found, parts) = list.read(move |reader| auditor.read(reader, &lock(&state))).await?;
         seen = found;
-        pending.extend(parts.into_iter().rev());
+        pending.extend(parts.into_iter().rev().map(|part| (part, depth + 1)));
     }
     if tells_all {
         let state = lock(&state);

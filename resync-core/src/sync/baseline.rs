@@ -20,7 +20,7 @@ use crate::transport::BodyLimits;
 use crate::{Error, ErrorKind, Result};
 
 /// How deep indexes may be nested.
-const DEPTH: usize = 4;
+pub(super) const DEPTH: usize = 4;
 /// How many lists a source may have.
 const LISTS: usize = 200_000;
 /// How often a list that breaks off is begun again.
@@ -75,8 +75,8 @@ impl Baseline {
         let last_row = reader.session().last_row()?;
         let reads_all = options.delete && reader.session().meta(KEPT)?.is_some_and(|it| it != "0");
         let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
-        let mut store_options = StoreOptions::default();
-        store_options.fsync_each = options.fsync_each;
+        let store_options =
+            StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
         let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
@@ -291,6 +291,8 @@ impl Baseline {
 
     /// Remembers the lists that are done with.
     async fn finish(&mut self) -> Result<Report> {
+        let totals = self.workers.store.flush().await?;
+        let is_placed = !self.told.not_placed(totals, &self.list);
         let failed = std::mem::take(&mut *lock(&self.workers.failed));
         let at = self.at.map(|at| at.to_string());
         let kept = self.told.report().kept;
@@ -299,7 +301,8 @@ impl Baseline {
             let documents = std::mem::take(&mut self.documents);
             let remember = move |group: &mut state::Group<'_>| {
                 for (id, read) in documents {
-                    if let (Some((url, validators, entries)), false) = (read, failed.contains(&id))
+                    if let (Some((url, validators, entries)), true) =
+                        (read, is_placed && !failed.contains(&id))
                     {
                         group.put_document(&KnownDocument {
                             id,
@@ -318,7 +321,6 @@ impl Baseline {
                 }
                 Ok(())
             };
-            self.workers.store.flush().await?;
             self.workers.store.write(remember).await?;
         }
         self.workers.store.flush().await?;

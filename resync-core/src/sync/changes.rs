@@ -182,11 +182,10 @@ mod tests {
         format!("datetime=\"2024-01-{day:02}T00:00:00Z\"")
     }
 
-    fn run(
-        xml: &str,
-        cursor: Option<&Cursor>,
-        since: Option<i64>,
-    ) -> (Outcome, Vec<(String, (i64, i64))>) {
+    /// An address and the rank of its change.
+    type Taken = (String, (i64, i64));
+
+    fn run(xml: &str, cursor: Option<&Cursor>, since: Option<i64>) -> (Outcome, Vec<Taken>) {
         let mut taken = Vec::new();
         let outcome = read(Reader::new(xml.as_bytes()), cursor, since, |ranked| {
             taken.push((ranked.entry.loc.into_owned(), ranked.rank));

@@ -73,7 +73,7 @@ impl Downloads {
             Error::new(ErrorKind::Request, format!("{:?} is no address", wanted.uri))
                 .with_source(cause)
         })?;
-        self.authority.check(&url).map_err(forbidden)?;
+        self.authority.check(&url).map_err(|error| forbidden(&error))?;
         // Digests and lengths are those of the bytes as they are sent.
         let mut request =
             Request::get(url).header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -96,7 +96,7 @@ impl Downloads {
                 return Ok(None);
             }
             response.success()?;
-            self.authority.check(&response.url).map_err(forbidden)?;
+            self.authority.check(&response.url).map_err(|error| forbidden(&error))?;
             let headers = response.headers.clone();
             let (body, measured) = self.receive(response, wanted).await?;
             Ok(Some((headers, body, measured)))
@@ -212,7 +212,7 @@ impl Validators {
     }
 }
 
-pub(super) fn forbidden(cause: super::Forbidden) -> Error {
+pub(super) fn forbidden(cause: &super::Forbidden) -> Error {
     Error::new(ErrorKind::Request, cause.to_string())
 }
 

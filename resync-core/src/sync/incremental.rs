@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::baseline::DEPTH;
 use super::changes::{self, Outcome, gap, has_gap};
 use super::download::{Downloads, Wanted};
 use super::list::{self, Opened, unreadable};
@@ -66,8 +67,8 @@ impl Incremental {
         let reader = state.reader()?;
         let kept = reader.session().meta("since")?;
         let since = options.from.or_else(|| kept.as_deref().and_then(Datetime::read));
-        let mut store_options = StoreOptions::default();
-        store_options.fsync_each = options.fsync_each;
+        let store_options =
+            StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
         let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         Ok(Self {
@@ -100,10 +101,14 @@ impl Incremental {
         };
         // What a run before had read but not applied is read again: its cursors were not kept.
         self.workers.store.write(|group: &mut state::Group<'_>| group.clear_changes()).await?;
-        let mut pending = vec![self.list.clone()];
+        let mut pending = vec![(self.list.clone(), 0)];
         let mut asked = HashSet::new();
         let mut is_first = true;
-        while let Some(url) = pending.pop() {
+        while let Some((url, depth)) = pending.pop() {
+            if depth > DEPTH {
+                let detail = format!("more than {DEPTH} levels of lists");
+                return Err(Error::new(ErrorKind::TooLarge, detail).with_url(&url));
+            }
             if !asked.insert(url.clone()) || asked.len() > LISTS {
                 let detail = "the lists of changes lead in a circle, or there are too many";
                 return Err(Error::new(ErrorKind::TooLarge, detail).with_url(&url));
@@ -120,7 +125,7 @@ impl Incremental {
                     if fresh.iter().all(|(_, from, _)| from.is_some()) {
                         fresh.sort_by_key(|(_, from, _)| from.map(|from| from.time()));
                     }
-                    pending.extend(fresh.into_iter().rev().map(|(url, ..)| url));
+                    pending.extend(fresh.into_iter().rev().map(|(url, ..)| (url, depth + 1)));
                     continue;
                 }
                 Some(History::List(..)) => {}
@@ -317,10 +322,10 @@ impl Incremental {
 
     /// Moves on, if everything could be had; what could not is tried again by the next run.
     async fn finish(&mut self) -> Result<Report> {
-        let has_failed = self.told.report().failed > 0;
+        let mut has_failed = self.told.report().failed > 0;
         let until = later(self.since, self.until);
         let store = &self.workers.store;
-        store.flush().await?;
+        has_failed |= self.told.not_placed(store.flush().await?, &self.list);
         if !self.options.dry_run && !has_failed {
             let cursors = std::mem::take(&mut self.cursors);
             let since = until.map(|until| until.to_string());

@@ -38,7 +38,7 @@ pub(super) async fn open<T: Transport>(
     authority: &Authority,
     limits: &BodyLimits,
 ) -> Result<Opened> {
-    authority.check(url).map_err(forbidden)?;
+    authority.check(url).map_err(|error| forbidden(&error))?;
     let mut request = Request::get(url.clone());
     if let Some(known) = known {
         request = known.ask(request);
@@ -49,7 +49,7 @@ pub(super) async fn open<T: Transport>(
                 return Ok(Opened::NotModified);
             }
             response.success()?;
-            authority.check(&response.url).map_err(forbidden)?;
+            authority.check(&response.url).map_err(|error| forbidden(&error))?;
             let validators = Validators::of(&response.headers);
             let charset = response.charset();
             let url = response.url.clone();

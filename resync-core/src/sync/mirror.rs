@@ -8,7 +8,10 @@ use super::{Authority, Options, Report, audit, baseline, incremental};
 use crate::Result;
 use crate::client::Client;
 use crate::retry::Retrying;
-use crate::transport::Transport;
+use crate::transport::{BodyLimits, Transport};
+
+/// The most bytes of a document that is looked at to find a list.
+const DOCUMENT: u64 = 256 << 20;
 
 /// A copy of a source, in a folder.
 ///
@@ -38,7 +41,8 @@ impl Mirror {
         folder: impl Into<PathBuf>,
         options: Options,
     ) -> Self {
-        let transport = Arc::new(transport);
+        // What is looked at whole, to find a list, needs not be larger than the client takes.
+        let transport = Arc::new(transport.limits(BodyLimits::default().max(DOCUMENT)));
         Self {
             client: Client::new(Arc::clone(&transport)),
             transport,

@@ -174,6 +174,7 @@ impl Place {
     }
 
     /// The folders it lies in, outermost first: `a` and `a/b` for `a/b/c`.
+    #[must_use]
     pub fn ancestors(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.match_indices('/').map(|(end, _)| &self.0[..end])
     }

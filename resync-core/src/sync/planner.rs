@@ -99,12 +99,9 @@ impl Planner {
         seen: &mut Seen,
         same: &mut u64,
     ) -> Result<bool> {
-        let uri = match address(&self.base, &entry.loc) {
-            Some(uri) => uri,
-            None => {
-                self.told.fail(&*entry.loc, "this is no address");
-                return Ok(true);
-            }
+        let Some(uri) = address(&self.base, &entry.loc) else {
+            self.told.fail(&*entry.loc, "this is no address");
+            return Ok(true);
         };
         let known = session.lookup(&uri)?;
         let mut step = match &known {

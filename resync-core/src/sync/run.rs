@@ -6,7 +6,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::download::Downloads;
-use super::{Difference, Event, Failure, Mirror, Observer, Places, Report, State, Tree};
+use super::{Difference, Event, Failure, Mirror, Observer, Places, Report, State, Totals, Tree};
 use crate::client::Wanted;
 use crate::document::Capability;
 use crate::transport::BodyLimits;
@@ -48,6 +48,15 @@ impl Told {
         let failure = Failure { uri: uri.into(), message: message.into() };
         self.event(&Event::Failed(&failure));
         self.report().fail(failure);
+    }
+
+    /// Tells of files for which there was no place; whether there are any.
+    pub(super) fn not_placed(&self, totals: Totals, list: &Url) -> bool {
+        if totals.failed > 0 {
+            let detail = "files could not be put in their places: something else is there";
+            self.fail(list.as_str(), format!("{} {detail}", totals.failed));
+        }
+        totals.failed > 0
     }
 
     pub(super) fn differ(&self, difference: Difference) {
@@ -95,7 +104,6 @@ impl Run {
         let wanted = wanted(is_empty);
         let key_of = |best: &Capability| key(purpose, best, url, options.set.as_deref());
         let key = key_of(&wanted[0]);
-        let second = wanted[1].clone();
         let mut found_before = kept(&mut state, &key)?.as_deref().and_then(known_list);
         if found_before.is_none() {
             // When something else was the best there was, this was found all the same.
@@ -119,10 +127,6 @@ impl Run {
                 if !options.dry_run {
                     let value = format!("{} {}", found.capability, found.url);
                     keep(&mut state, &key, &value)?;
-                    if found.capability == second {
-                        // There is nothing better, so it is what is found the other way round.
-                        keep(&mut state, &format!("{purpose} {second} {url} {set}"), &value)?;
-                    }
                 }
                 (found.url, found.capability)
             }

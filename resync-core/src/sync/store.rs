@@ -158,9 +158,10 @@ enum Work {
     Adopt(Box<Adopt>),
     Touch(Box<Touch>),
     Forget(String),
-    Run(Box<dyn FnOnce(&mut Group<'_>) -> Result<()> + Send>),
+    Run(Change),
 }
 
+type Change = Box<dyn FnOnce(&mut Group<'_>) -> Result<()> + Send>;
 type Reply = Box<dyn FnOnce(Result<()>) + Send>;
 
 impl StoreHandle {

@@ -198,7 +198,7 @@ impl Checker {
                     self.find(Code::UnknownHash, Severity::Info, format!("{name:?}"));
                 }
                 Some(algorithm)
-                    if digest.len() == 2 * algorithm.len()
+                    if digest.len() == 2 * algorithm.digest_len()
                         && digest.bytes().any(|byte| byte.is_ascii_uppercase()) =>
                 {
                     self.find(Code::UppercaseHash, Severity::Info, "hexadecimal capital letters");

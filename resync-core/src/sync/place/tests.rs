@@ -129,7 +129,9 @@ fn what_is_long_or_no_url_is_cut_or_hashed() {
     let path = place(&format!("http://h/base/{long}.pdf"));
     assert!(path.len() <= LONGEST_NAME && path.starts_with("éééé") && path.contains("~h~"));
     let path = place(&format!("http://h/base/{}", "%00".repeat(300)));
-    assert!(path.starts_with("%00%00") && path.split_once("~h~").unwrap().0.len() % 3 == 0);
+    assert!(
+        path.starts_with("%00%00") && path.split_once("~h~").unwrap().0.len().is_multiple_of(3)
+    );
     // A query chosen to be hashed like a long name.
     let name = "a".repeat(300);
     let (cut, query) = (&name[..CUT_NAME], &name);

@@ -16,7 +16,7 @@ fn place(path: &str) -> Place {
 }
 
 fn install(tree: &Tree, path: &str, text: &str) -> Result<(), InstallError> {
-    let temp = tree.write_temp(text.as_bytes(), None).unwrap();
+    let temp = tree.write_temp(text.as_bytes(), None)?;
     tree.install(&temp, &place(path), None)
 }
 
@@ -185,7 +185,7 @@ fn temporary_files_are_listed_and_cleared() {
         HashSet::from([kept.clone(), temp.name])
     );
     assert_eq!(tree.clear_temps_except(&HashSet::from([kept.clone()])).unwrap(), 1);
-    assert_eq!(tree.list_temps().unwrap(), [kept.clone()]);
+    assert_eq!(tree.list_temps().unwrap(), std::slice::from_ref(&kept));
     assert!(tree.remove_temp(&kept).unwrap());
     assert!(!tree.remove_temp(&kept).unwrap());
     assert!(tree.make_durable(&[kept]).is_err());
