@@ -313,6 +313,9 @@ fn length(cursor: &mut Cursor<'_>, value: &str) -> Result<Option<u64>, ParseErro
 /// The digests are read when they are needed; here it is only seen to that what is odd is noted.
 fn hashes<'a>(cursor: &mut Cursor<'a>, value: Cow<'a, str>) -> Result<Hashes<'a>, ParseError> {
     let hashes = Hashes::from(value);
+    if hashes.is_standard() {
+        return Ok(hashes);
+    }
     for token in hashes.tokens() {
         match token {
             Token::Digest(_, true) => {}

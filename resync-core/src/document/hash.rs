@@ -55,6 +55,8 @@ pub enum Token<'a> {
 pub struct Tokens<'a>(&'a str);
 
 impl Algorithm {
+    const STANDARD: [Self; 5] = [Self::Sha256, Self::Md5, Self::Sha1, Self::Sha384, Self::Sha512];
+
     /// As it is written: `md5`, `sha-1`, `sha-256`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -162,6 +164,19 @@ impl<'a> Hashes<'a> {
     #[must_use]
     pub fn tokens(&self) -> Tokens<'_> {
         Tokens(&self.0)
+    }
+
+    /// Whether each word is a digest, written as the standard has it. Cheaper than to read them.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        self.0.split_ascii_whitespace().all(|word| {
+            let Some((name, value)) = word.split_once(':') else { return false };
+            let known = Algorithm::STANDARD.iter().find(|known| known.as_str() == name);
+            known.is_some_and(|known| {
+                value.len() == 2 * known.digest_len()
+                    && value.bytes().fold(0, |all, digit| all | HEX[usize::from(digit)]) < 16
+            })
+        })
     }
 
     /// The digests that are understood.

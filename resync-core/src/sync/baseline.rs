@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::download::{Downloads, Wanted};
+use super::incremental::later;
 use super::list::{self, Opened};
 use super::packages::{Packages, check_guard};
 use super::planner::Planner;
@@ -59,6 +60,8 @@ struct Baseline {
     /// The lists that are part of the source, by their rows; `None`: they have not changed.
     documents: HashMap<i64, Option<(Url, Validators, u64)>>,
     at: Option<Datetime>,
+    /// Up to when the copy was complete before.
+    since: Option<Datetime>,
     has_read: bool,
     /// Whether all lists are read, changed or not: what a run before kept is to be deleted.
     reads_all: bool,
@@ -73,6 +76,7 @@ impl Baseline {
         }
         let reader = state.reader()?;
         let last_row = reader.session().last_row()?;
+        let since = reader.session().meta("since")?;
         let reads_all = options.delete && reader.session().meta(KEPT)?.is_some_and(|it| it != "0");
         let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
         let store_options =
@@ -94,6 +98,7 @@ impl Baseline {
             seen: Seen::default(),
             documents: HashMap::new(),
             at: None,
+            since: since.as_deref().and_then(Datetime::read),
             has_read: false,
             reads_all,
         })
@@ -263,6 +268,15 @@ impl Baseline {
             unchanged: unchanged.map(|(id, _)| *id).collect(),
             last_row: self.last_row,
         };
+        if let (Some(at), Some(since)) = (self.at, self.since)
+            && at.time() < since.time()
+        {
+            self.told.notice(format!(
+                "the list is of {at}, and older than the changes that were applied, up to {since}: \
+                 nothing is deleted"
+            ));
+            return Ok(());
+        }
         let mut number = 0;
         gone.each(|_| {
             number += 1;
@@ -294,7 +308,8 @@ impl Baseline {
         let totals = self.workers.store.flush().await?;
         let is_placed = !self.told.not_placed(totals, &self.list);
         let failed = std::mem::take(&mut *lock(&self.workers.failed));
-        let at = self.at.map(|at| at.to_string());
+        let at = later(self.since, self.at);
+        let until = at.map(|at| at.to_string());
         let kept = self.told.report().kept;
         let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
         if !self.options.dry_run {
@@ -313,8 +328,8 @@ impl Baseline {
                         })?;
                     }
                 }
-                if let Some(at) = at {
-                    group.put_meta("since", &at)?;
+                if let Some(until) = until {
+                    group.put_meta("since", &until)?;
                 }
                 if let Some(kept) = kept {
                     group.put_meta(KEPT, &kept)?;
@@ -325,7 +340,7 @@ impl Baseline {
         }
         self.workers.store.flush().await?;
         let mut report = self.told.take();
-        report.complete_until = self.at;
+        report.complete_until = at;
         Ok(report)
     }
 }

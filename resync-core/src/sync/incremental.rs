@@ -66,7 +66,7 @@ impl Incremental {
         let is_dump = capability == Capability::ChangeDump;
         let reader = state.reader()?;
         let kept = reader.session().meta("since")?;
-        let since = options.from.or_else(|| kept.as_deref().and_then(Datetime::read));
+        let since = kept.as_deref().and_then(Datetime::read).or(options.from);
         let store_options =
             StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
         let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
@@ -473,7 +473,7 @@ fn datetime(time: i64) -> Option<Datetime> {
     chrono::DateTime::from_timestamp(time, 0).map(Datetime::from)
 }
 
-fn later(one: Option<Datetime>, other: Option<Datetime>) -> Option<Datetime> {
+pub(super) fn later(one: Option<Datetime>, other: Option<Datetime>) -> Option<Datetime> {
     match (one, other) {
         (Some(one), Some(other)) if other.time() < one.time() => Some(one),
         (one, other) => other.or(one),

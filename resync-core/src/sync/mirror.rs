@@ -35,7 +35,8 @@ impl Mirror {
     /// A copy in this folder, fetched by this transport.
     ///
     /// The transport should be `Retrying(Throttled(…))`, with two more requests allowed at once than
-    /// [`Options::concurrency`]: a list may be under way while its resources are fetched.
+    /// [`Options::concurrency`]: a list may be under way while its resources are fetched. It has all
+    /// credentials; those in an address are not used.
     pub fn new(
         transport: Retrying<Arc<dyn Transport>>,
         folder: impl Into<PathBuf>,

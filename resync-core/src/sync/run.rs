@@ -9,7 +9,7 @@ use super::download::Downloads;
 use super::{Difference, Event, Failure, Mirror, Observer, Places, Report, State, Totals, Tree};
 use crate::client::Wanted;
 use crate::document::Capability;
-use crate::transport::BodyLimits;
+use crate::transport::{BodyLimits, without_credentials};
 use crate::{Error, ErrorKind, Result};
 
 /// How much of a list is accepted, in bytes, unpacked.
@@ -98,6 +98,12 @@ impl Run {
         })?);
         let mut state = State::open(&mirror.folder)?;
         let told = Arc::new(Told { report: Mutex::default(), observer: options.observer.clone() });
+        // What is known of the copy is written down, and secrets must not be.
+        let bare = without_credentials(url);
+        if bare != *url {
+            told.notice("the user name and password in the address are not used");
+        }
+        let url = &bare;
         let authority = mirror.authority(url);
 
         let is_empty = state.reader()?.session().count()? == 0;
@@ -209,7 +215,7 @@ fn folder_of(url: &Url) -> Url {
     let path = url.path();
     let end = path.find("/.well-known/").or_else(|| path.rfind('/')).unwrap_or(0);
     folder.set_path(&path[..end + usize::from(!path.is_empty())]);
-    crate::transport::without_credentials(&folder)
+    without_credentials(&folder)
 }
 
 /// An error of finding the list as one of the run.

@@ -432,7 +432,7 @@ impl<'a> Cursor<'a> {
         }
         self.open.push(Open { name: tag.name(), is_empty: tag.is_empty });
         let mut element = Element { tag: *tag, namespace: None, start };
-        if !tag.attributes().is_empty() {
+        if may_declare(tag.attributes()) {
             self.declare(&element)?;
         }
         element.namespace = self.scope.resolve(element.prefix());
@@ -530,6 +530,15 @@ impl<'a> Cursor<'a> {
     fn repairs(&mut self) -> Repairs<'_> {
         Repairs { mode: self.mode, issues: &mut self.issues }
     }
+}
+
+/// Whether there can be a declaration of a namespace among these attributes, or too many of them: a
+/// look that is much cheaper than going through them all, for the many tags where there is none.
+fn may_declare(attributes: &str) -> bool {
+    const SUSPICIOUS: usize = 4096;
+    attributes.len() > SUSPICIOUS
+        || memchr::memchr_iter(b'x', attributes.as_bytes())
+            .any(|at| attributes.as_bytes()[at..].starts_with(b"xmlns"))
 }
 
 fn push<'a>(whole: &mut Option<Cow<'a, str>>, piece: Cow<'a, str>) {
