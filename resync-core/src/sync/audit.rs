@@ -8,7 +8,7 @@ use url::Url;
 use super::baseline::DEPTH;
 use super::download::algorithms;
 use super::list::{self, Opened, unreadable};
-use super::planner::{address, is_part};
+use super::planner::{LISTS, add, address, is_part};
 use super::run::{Run, Told, lock};
 use super::state::{self, Known, Seen};
 use super::{Difference, DifferenceKind, Event, Mirror, Place, Places, Report, Tree};
@@ -16,9 +16,6 @@ use crate::document::{Capability, Change, Entry, Reader};
 use crate::fixity;
 use crate::transport::ReadHalf;
 use crate::{Error, ErrorKind, Result};
-
-/// How many lists a source may have.
-const LISTS: usize = 200_000;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ResourceList, Capability::ChangeList];
@@ -98,7 +95,7 @@ impl Auditor {
                 let entry = entry.map_err(unreadable)?;
                 if is_part(&head, &entry) {
                     match self.base.join(&entry.loc) {
-                        Ok(url) => parts.push(url),
+                        Ok(url) => add(&mut parts, url)?,
                         Err(_) => self.told.fail(&*entry.loc, "this is no address of a list"),
                     }
                     continue;

@@ -10,7 +10,7 @@ use super::download::{Downloads, Wanted};
 use super::incremental::later;
 use super::list::{self, Opened};
 use super::packages::{Packages, check_guard};
-use super::planner::Planner;
+use super::planner::{LISTS, Planner};
 use super::run::{Run, Told, lock};
 use super::state::{self, KnownDocument, Seen};
 use super::store::{Store, StoreOptions};
@@ -22,8 +22,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// How deep indexes may be nested.
 pub(super) const DEPTH: usize = 4;
-/// How many lists a source may have.
-const LISTS: usize = 200_000;
 /// How often a list that breaks off is begun again.
 const TRIES: usize = 3;
 /// Under which name it is kept whether there is something that the source does not list.
@@ -234,11 +232,16 @@ impl Baseline {
         for package in packages {
             let (sender, receiver) = mpsc::channel(AHEAD);
             let row = (document >= 0).then_some(document);
+            let failed = self.told.report().failed;
             let applying = applying.apply(package, row, sender);
             let (applied, worked) =
                 futures_util::future::join(applying, self.workers.work(receiver)).await;
             worked?;
             let applied = applied?;
+            if self.told.report().failed > failed {
+                // What could not be unpacked must be had from the next run, changed or not.
+                lock(&self.workers.failed).insert(document);
+            }
             self.told.report().listed += applied.entries;
             self.seen.merge(&applied.seen);
         }

@@ -13,7 +13,7 @@ use super::download::{Downloads, Wanted};
 use super::list::{self, Opened, unreadable};
 use super::packages::{Packages, check_guard};
 use super::plan::{self, Step};
-use super::planner::{address, is_part, package};
+use super::planner::{LISTS, add, address, is_part, package};
 use super::run::{Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
 use super::store::{Store, StoreOptions, Touch};
@@ -27,8 +27,6 @@ use crate::{Error, ErrorKind, Result};
 const GROUP: usize = 256;
 /// How much of a package may be unpacked ahead.
 const AHEAD: usize = 256;
-/// How many lists a history may have.
-const LISTS: usize = 200_000;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ChangeList, Capability::ChangeDump];
@@ -374,7 +372,7 @@ impl Collector {
                 for entry in part {
                     let entry = entry.map_err(unreadable)?;
                     match self.base.join(&entry.loc) {
-                        Ok(url) => parts.push((url, entry.md.from, entry.md.until)),
+                        Ok(url) => add(&mut parts, (url, entry.md.from, entry.md.until))?,
                         Err(_) => self.told.fail(&*entry.loc, "this is no address of a list"),
                     }
                 }
@@ -398,7 +396,7 @@ impl Collector {
             // Some servers write an index as a list.
             if is_part(&head, entry) {
                 if let Ok(url) = self.base.join(&entry.loc) {
-                    parts.push((url, entry.md.from, entry.md.until));
+                    add(&mut parts, (url, entry.md.from, entry.md.until))?;
                 }
                 return Ok(());
             }

@@ -19,6 +19,9 @@ use crate::fixity::{self, Measured, Proof};
 use crate::transport::ReadHalf;
 use crate::{Error, ErrorKind, Result};
 
+/// How many lists a source may have.
+pub(super) const LISTS: usize = 200_000;
+
 /// What a list was found to be.
 #[derive(Debug)]
 pub(super) struct ListRead {
@@ -70,7 +73,7 @@ impl Planner {
                 read.entries += 1;
                 if is_part(&head, &entry) {
                     match self.base.join(&entry.loc) {
-                        Ok(url) => read.parts.push(url),
+                        Ok(url) => add(&mut read.parts, url)?,
                         Err(_) => self.told.fail(&*entry.loc, "this is no address of a list"),
                     }
                 } else if self.is_dump {
@@ -223,6 +226,15 @@ pub(super) fn package(base: &Url, entry: &Entry<'_>, told: &Told) -> Option<Want
     };
     let hash = entry.md.hash.clone().into_owned();
     Some(Wanted { uri, length: entry.md.length, hash, known: None })
+}
+
+/// Notes a part of an index, unless there are too many.
+pub(super) fn add<T>(parts: &mut Vec<T>, part: T) -> Result<()> {
+    if parts.len() >= LISTS {
+        return Err(Error::new(ErrorKind::TooLarge, format!("more than {LISTS} lists")));
+    }
+    parts.push(part);
+    Ok(())
 }
 
 /// Whether an entry is a part of the list. Some servers write an index as a list whose entries have

@@ -1,21 +1,26 @@
 //! The thread that writes: files to their places, what is known of them to the state.
 
+mod handle;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::pin::Pin;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{io, iter, mem};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use super::state::{Group, Known, Listed, State, Validators, Write};
+pub use self::handle::{Ack, Adopt, Content, Put, Recovered, StoreHandle, Totals, Touch};
+
+use self::handle::{Message, Task, Work};
+use super::state::{Group, Known, State, Write};
 use super::{InstallError, Place, Places, Tree};
 use crate::document::Algorithm;
-use crate::fixity::{self, Measured};
+use crate::fixity;
 use crate::{Error, ErrorKind, Result};
 
 /// How many messages become one transaction.
@@ -36,235 +41,6 @@ pub struct StoreOptions {
     /// Whether files are never put in their places, as if the process were killed before.
     #[cfg(test)]
     pub(super) stop_before_install: bool,
-}
-
-/// Where to send what is to be stored.
-#[derive(Clone, Debug)]
-pub struct StoreHandle {
-    sender: Sender<Message>,
-    room: Arc<Semaphore>,
-    recovered: Recovered,
-}
-
-/// What an earlier run that was cut off had left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Recovered {
-    /// Files that only had to be put in their places.
-    pub installed: u64,
-    /// Resources whose files are missing or damaged; they have to be fetched again.
-    pub forgotten: u64,
-    /// Files that belong to nothing, and were removed.
-    pub removed: u64,
-}
-
-/// What the store has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Totals {
-    /// Files put in their places.
-    pub installed: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Files found in their places.
-    pub adopted: u64,
-    /// Resources forgotten, and their files removed.
-    pub forgotten: u64,
-    /// Files that could be put nowhere.
-    pub failed: u64,
-}
-
-/// New content of a resource.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs)] // all of it is needed
-pub struct Put {
-    /// The resource.
-    pub uri: String,
-    /// Where its file should be; it goes to [`Places::fallback`] if that is taken.
-    pub place: Place,
-    /// The row of the document that lists it.
-    pub document: Option<i64>,
-    /// What that says.
-    pub listed: Listed,
-    /// What the server said with it.
-    pub validators: Validators,
-    /// The content.
-    pub body: Content,
-    /// Its length and digests.
-    pub measured: Measured,
-    /// The time the file is to have.
-    pub mtime: Option<SystemTime>,
-}
-
-/// Where new content is.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_enums)] // there are no other places
-pub enum Content {
-    /// In memory.
-    Memory(Vec<u8>),
-    /// In a file of this name, made by [`Tree::create_temp`].
-    Temp(String),
-}
-
-/// A file that is in its place already, and right.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs)] // all of it is needed
-pub struct Adopt {
-    /// The resource.
-    pub uri: String,
-    /// Where its file is.
-    pub place: Place,
-    /// The row of the document that lists it.
-    pub document: Option<i64>,
-    /// What that says.
-    pub listed: Listed,
-    /// What the server said with it.
-    pub validators: Validators,
-    /// Its length and digests.
-    pub measured: Measured,
-}
-
-/// News of a resource whose content stays.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs)] // all of it is needed
-pub struct Touch {
-    /// The resource.
-    pub uri: String,
-    /// The row of the document that lists it now.
-    pub document: Option<i64>,
-    /// What that says.
-    pub listed: Listed,
-    /// What the server said, if it was asked.
-    pub validators: Option<Validators>,
-}
-
-/// Resolves once something is kept: from then on, it survives the end of the process.
-#[derive(Debug)]
-pub struct Ack<T = ()>(oneshot::Receiver<Result<T>>);
-
-struct Message {
-    task: Task,
-    // Held until the message is dealt with.
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-enum Task {
-    Work(Work, Reply),
-    Flush(oneshot::Sender<Result<Totals>>),
-}
-
-enum Work {
-    Put(Box<Put>),
-    Adopt(Box<Adopt>),
-    Touch(Box<Touch>),
-    Forget(String),
-    Run(Change),
-}
-
-type Change = Box<dyn FnOnce(&mut Group<'_>) -> Result<()> + Send>;
-type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-
-impl StoreHandle {
-    /// What an earlier run that was cut off had left.
-    #[must_use]
-    pub fn recovered(&self) -> Recovered {
-        self.recovered
-    }
-
-    /// Stores new content. Returns as soon as there is room for it.
-    ///
-    /// # Errors
-    /// When the store is gone.
-    pub async fn put(&self, put: Put) -> Result<Ack> {
-        let bytes = if let Content::Memory(bytes) = &put.body { bytes.len() } else { 0 };
-        self.work(bytes, Work::Put(Box::new(put))).await
-    }
-
-    /// Takes over a file that is in its place already.
-    ///
-    /// # Errors
-    /// When the store is gone.
-    pub async fn adopt(&self, adopt: Adopt) -> Result<Ack> {
-        self.work(0, Work::Adopt(Box::new(adopt))).await
-    }
-
-    /// Notes news of a resource whose content stays; nothing happens if it is not known.
-    ///
-    /// # Errors
-    /// When the store is gone.
-    pub async fn touch(&self, touch: Touch) -> Result<Ack> {
-        self.work(0, Work::Touch(Box::new(touch))).await
-    }
-
-    /// Forgets a resource and removes its file; nothing happens if it is not known.
-    ///
-    /// # Errors
-    /// When the store is gone.
-    pub async fn forget(&self, uri: impl Into<String>) -> Result<Ack> {
-        self.work(0, Work::Forget(uri.into())).await
-    }
-
-    /// Changes the state in other ways, in one transaction with what was sent before, and returns
-    /// what comes of it.
-    ///
-    /// # Errors
-    /// Of the changes themselves, which ends the store as any other error does; or when the store
-    /// is gone.
-    pub async fn write<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut Group<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let slot = Arc::new(Mutex::new(None));
-        let result = Arc::clone(&slot);
-        let run = move |group: &mut Group<'_>| {
-            let value = change(group)?;
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            Ok(())
-        };
-        self.work(0, Work::Run(Box::new(run))).await?.await?;
-        let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        value.ok_or_else(gone)
-    }
-
-    /// Puts everything in its place, and makes it durable.
-    ///
-    /// # Errors
-    /// When the file system or the database says no.
-    pub async fn flush(&self) -> Result<Totals> {
-        let (reply, ack) = oneshot::channel();
-        self.send(0, Task::Flush(reply)).await?;
-        Ack(ack).await
-    }
-
-    /// The same, at the end. The store's thread ends when the last handle is dropped.
-    ///
-    /// # Errors
-    /// When the file system or the database says no.
-    pub async fn finish(self) -> Result<Totals> {
-        self.flush().await
-    }
-
-    async fn work(&self, bytes: usize, work: Work) -> Result<Ack> {
-        let (reply, ack) = oneshot::channel();
-        // Nobody may want to know any more.
-        let reply = |result| drop(reply.send(result));
-        self.send(bytes, Task::Work(work, Box::new(reply))).await?;
-        Ok(Ack(ack))
-    }
-
-    async fn send(&self, bytes: usize, task: Task) -> Result<()> {
-        let size = u32::try_from(bytes / 1024 + 1).unwrap_or(QUEUE).min(QUEUE);
-        let room = Arc::clone(&self.room).acquire_many_owned(size).await.ok();
-        self.sender.send(Message { task, _room: room }).map_err(|_| gone())
-    }
-}
-
-impl<T> Future for Ack<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        Pin::new(&mut self.0).poll(context).map(|kept| kept.unwrap_or_else(|_| Err(gone())))
-    }
 }
 
 /// The store: see [`Store::start`].
@@ -362,9 +138,10 @@ impl Store {
 
     fn handle(&mut self, messages: Vec<Message>) {
         let (mut works, mut replies, mut flushes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut room = Vec::new();
-        for Message { task, _room } in messages {
-            room.push(_room);
+        // Given back when what takes it has been dealt with.
+        let mut rooms = Vec::new();
+        for Message { task, room } in messages {
+            rooms.push(room);
             match task {
                 Task::Work(work, reply) => {
                     works.push(work);
@@ -379,7 +156,7 @@ impl Store {
             }
             if store.options.fsync_each { store.settle() } else { Ok(()) }
         });
-        drop(room);
+        drop(rooms);
         for reply in replies {
             reply(match &kept {
                 Ok(()) => Ok(()),
@@ -776,166 +553,4 @@ fn failed(detail: impl Into<String>) -> Error {
 
 fn gone() -> Error {
     failed("the store is gone")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::fixity::Fixity;
-
-    const AT: &str = "http://h/base/";
-
-    fn start(root: &Path, stop_before_install: bool) -> (StoreHandle, JoinHandle<()>) {
-        let tree = Arc::new(Tree::open(root).unwrap());
-        let options = StoreOptions { stop_before_install, ..StoreOptions::default() };
-        Store::start(tree, State::open(root).unwrap(), options).unwrap()
-    }
-
-    fn put(name: &str, content: &[u8]) -> Put {
-        let uri = format!("{AT}{name}");
-        let mut fixity = Fixity::new([Algorithm::Sha256]);
-        fixity.update(content);
-        Put {
-            place: Places::new(AT.parse().unwrap()).place(&uri),
-            uri,
-            document: Some(1),
-            listed: Listed { lastmod: Some(7), ..Listed::default() },
-            validators: Validators::default(),
-            body: Content::Memory(content.to_vec()),
-            measured: fixity.finish(),
-            mtime: time(1_000_000_000_000_000_000),
-        }
-    }
-
-    async fn stored(store: &StoreHandle, name: &str, content: &[u8]) {
-        store.put(put(name, content)).await.unwrap().await.unwrap();
-    }
-
-    // As if the process had ended: the thread does nothing more.
-    fn end(store: StoreHandle, thread: JoinHandle<()>) {
-        drop(store);
-        thread.join().unwrap();
-    }
-
-    fn known(root: &Path, name: &str) -> Option<Known> {
-        let state = State::open(root).unwrap();
-        state.reader().unwrap().lookup(&format!("{AT}{name}")).unwrap()
-    }
-
-    fn temps(root: &Path) -> Vec<std::path::PathBuf> {
-        fs::read_dir(root.join(".resync/tmp")).unwrap().map(|it| it.unwrap().path()).collect()
-    }
-
-    #[tokio::test]
-    async fn what_is_put_is_there_and_known() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), false);
-        stored(&store, "a/b.txt", b"old").await;
-        stored(&store, "a/b.txt", b"new").await;
-        let totals = store.flush().await.unwrap();
-        assert_eq!((totals.installed, totals.bytes), (1, 3));
-        let path = root.path().join("a/b.txt");
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        let modified = path.metadata().unwrap().modified().unwrap();
-        assert_eq!(Some(modified), time(1_000_000_000_000_000_000));
-        assert!(temps(root.path()).is_empty());
-        end(store, thread);
-        let row = known(root.path(), "a/b.txt").unwrap();
-        assert_eq!((row.mtime, row.length, row.temp), (Some(1_000_000_000_000_000_000), 3, None));
-        let (store, thread) = start(root.path(), false);
-        assert_eq!(store.recovered(), Recovered::default());
-        store.forget(format!("{AT}a/b.txt")).await.unwrap().await.unwrap();
-        assert!(!path.exists() && !root.path().join("a").exists());
-        end(store, thread);
-        assert_eq!(known(root.path(), "a/b.txt"), None);
-    }
-
-    #[tokio::test]
-    async fn what_was_acknowledged_survives_a_kill() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), true);
-        stored(&store, "a", b"one").await;
-        stored(&store, "b", b"two").await;
-        end(store, thread);
-        fs::write(root.path().join(".resync/tmp/0-ff"), "nobody's").unwrap();
-        assert!(!root.path().join("a").exists());
-        let two = temps(root.path()).into_iter().find(|path| fs::read(path).unwrap() == b"two");
-        fs::write(two.unwrap(), "twi").unwrap();
-        let (store, thread) = start(root.path(), false);
-        let recovered = Recovered { installed: 1, forgotten: 1, removed: 2 };
-        assert_eq!(store.recovered(), recovered);
-        end(store, thread);
-        assert_eq!(fs::read(root.path().join("a")).unwrap(), b"one");
-        assert!(known(root.path(), "a").unwrap().temp.is_none());
-        assert!(known(root.path(), "b").is_none() && temps(root.path()).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_file_put_in_its_place_just_before_a_kill_is_recognized() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), true);
-        stored(&store, "a", b"one").await;
-        end(store, thread);
-        fs::rename(&temps(root.path())[0], root.path().join("a")).unwrap();
-        let (store, thread) = start(root.path(), false);
-        assert_eq!(store.recovered(), Recovered { installed: 1, ..Recovered::default() });
-        end(store, thread);
-        assert!(known(root.path(), "a").unwrap().temp.is_none());
-    }
-
-    #[tokio::test]
-    async fn what_is_in_the_way_makes_a_file_go_elsewhere() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), false);
-        for name in ["a", "a/b", "X", "x", "c/d", "c"] {
-            stored(&store, name, name.as_bytes()).await;
-        }
-        store.flush().await.unwrap();
-        stored(&store, "a/b", b"again").await;
-        store.flush().await.unwrap();
-        end(store, thread);
-        for (name, is_own) in
-            [("a", true), ("a/b", false), ("X", true), ("x", false), ("c/d", true), ("c", false)]
-        {
-            let row = known(root.path(), name).unwrap();
-            assert_eq!(row.place == name, is_own, "{name}");
-            let content = if name == "a/b" { "again" } else { name };
-            assert_eq!(fs::read(root.path().join(row.place)).unwrap(), content.as_bytes());
-        }
-    }
-
-    #[tokio::test]
-    async fn one_run_at_a_time() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), false);
-        let error = State::open(root.path()).unwrap_err();
-        assert!(error.to_string().starts_with("another run is at work in this folder"), "{error}");
-        let error = store.write::<()>(|_| Err(failed("disk full"))).await.unwrap_err();
-        assert_eq!(error.to_string(), "disk full");
-        let later = store.put(put("a", b"a")).await.unwrap().await.unwrap_err();
-        assert_eq!(later.to_string(), "disk full");
-        end(store, thread);
-    }
-
-    #[tokio::test]
-    async fn many_at_once() {
-        let root = TempDir::new().unwrap();
-        let (store, thread) = start(root.path(), false);
-        let begin = Instant::now();
-        let mut acks = Vec::new();
-        for n in 0..1000 {
-            acks.push(store.put(put(&format!("{}/{n}", n % 10), b"content")).await.unwrap());
-        }
-        for ack in acks {
-            ack.await.unwrap();
-        }
-        assert_eq!(store.clone().finish().await.unwrap().installed, 1000);
-        assert!(begin.elapsed() < Duration::from_secs(10));
-        end(store, thread);
-    }
 }
