@@ -1,5 +1,7 @@
 //! Documents like every example of the standard, in both versions: read, checked, written.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "documents/archives.rs"]
 mod archives;
 #[path = "documents/linking.rs"]

@@ -1,6 +1,7 @@
 //! A WebSub subscriber, at a desk and against a hub on loopback.
 
 #![cfg(all(feature = "notify", feature = "reqwest"))]
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 

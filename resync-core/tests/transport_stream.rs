@@ -1,6 +1,7 @@
 //! `Response::unpack`: a body that is read while it arrives.
 
 #![cfg(feature = "client")]
+#![allow(clippy::unwrap_used)]
 
 mod transport_support;
 

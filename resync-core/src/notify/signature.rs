@@ -96,10 +96,14 @@ mod tests {
     const SHA512: &str = "sha512=164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554\
         9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737";
 
+    fn header(value: &str) -> HeaderValue {
+        HeaderValue::from_str(value).unwrap()
+    }
+
     fn result(values: &[&str]) -> Result<(), Rejection> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(HEADER, HeaderValue::from_str(value).unwrap());
+            headers.append(HEADER, header(value));
         }
         check(KEY, &headers, BODY).map(|_| ())
     }

@@ -26,6 +26,8 @@ pub(super) const DEPTH: usize = 4;
 const TRIES: usize = 3;
 /// Under which name it is kept whether there is something that the source does not list.
 const KEPT: &str = "kept";
+/// Under which name it is kept how many resources could not be had.
+pub(super) const MISSING: &str = "missing";
 /// How much may be planned ahead.
 const AHEAD: usize = 256;
 
@@ -313,7 +315,7 @@ impl Baseline {
         let failed = std::mem::take(&mut *lock(&self.workers.failed));
         let at = later(self.since, self.at);
         let until = at.map(|at| at.to_string());
-        let kept = self.told.report().kept;
+        let Report { kept, failed: missing, .. } = *self.told.report();
         let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
         if !self.options.dry_run {
             let documents = std::mem::take(&mut self.documents);
@@ -334,6 +336,7 @@ impl Baseline {
                 if let Some(until) = until {
                     group.put_meta("since", &until)?;
                 }
+                group.put_meta(MISSING, &missing.to_string())?;
                 if let Some(kept) = kept {
                     group.put_meta(KEPT, &kept)?;
                 }

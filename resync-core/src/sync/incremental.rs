@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::baseline::DEPTH;
+use super::baseline::{DEPTH, MISSING};
 use super::changes::{self, Outcome, gap, has_gap};
 use super::download::{Downloads, Wanted};
 use super::list::{self, Opened, unreadable};
@@ -64,6 +64,12 @@ impl Incremental {
         let is_dump = capability == Capability::ChangeDump;
         let reader = state.reader()?;
         let kept = reader.session().meta("since")?;
+        if let Some(missing) = reader.session().meta(MISSING)?.filter(|missing| missing != "0") {
+            told.notice(format!(
+                "the last baseline could not have everything ({missing}); that waits for the next \
+                 one, unless it has changed"
+            ));
+        }
         let since = kept.as_deref().and_then(Datetime::read).or(options.from);
         let store_options =
             StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
