@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
@@ -33,19 +32,18 @@ fn a_baseline_survives_being_killed_at_any_moment() {
     let folder = folder.path();
 
     let expected = source.resources();
-    let kills =
-        kill(folder, &source, &["baseline"], KILLS, RESOURCES, &mut random, |path, body| {
-            expected.get(path).is_some_and(|it| **it == *body)
-        });
+    kill(folder, &source, &["baseline"], KILLS, &mut random, |path, body| {
+        expected.get(path).is_some_and(|it| **it == *body)
+    });
     let again = source.again();
     let before = source.served();
     let rest = run(folder, &source, &["baseline"]);
     eprintln!(
-        "{kills} kills: {again} resources fetched once more, {} left for the end",
+        "{KILLS} kills: {again} resources fetched once more, {} left for the end",
         source.served() - before
     );
-    assert!(again <= kills * CONCURRENCY, "{again} resources were fetched once more");
-    assert!(source.again() <= kills * CONCURRENCY);
+    assert!(again <= KILLS * CONCURRENCY, "{again} resources were fetched once more");
+    assert!(source.again() <= KILLS * CONCURRENCY);
     assert_eq!((&rest["failed"], &rest["listed"]), (&Value::from(0), &Value::from(RESOURCES)));
     assert!(rest["created"].as_u64().unwrap() < RESOURCES as u64 / 2, "{rest}");
     assert_is_copy(folder, &source);
@@ -68,20 +66,20 @@ fn no_change_is_lost_when_an_incremental_run_is_killed_at_any_moment() {
     assert_eq!(first["created"], RESOURCES);
 
     let old = source.resources();
-    let fetched = changes(&source, &mut random);
+    changes(&source, &mut random);
     let new = source.resources();
     let command = ["incremental", "--delete", "--max-delete", "100"];
-    let kills = kill(folder, &source, &command, KILLS, fetched, &mut random, |path, body| {
+    kill(folder, &source, &command, KILLS, &mut random, |path, body| {
         [&old, &new].iter().any(|all| all.get(path).is_some_and(|it| **it == *body))
     });
     let again = source.again();
     let before = source.served();
     let rest = run(folder, &source, &command);
     eprintln!(
-        "{kills} kills: {again} resources fetched once more, {} left for the end",
+        "{KILLS} kills: {again} resources fetched once more, {} left for the end",
         source.served() - before
     );
-    assert!(source.again() <= kills * CONCURRENCY, "{again} resources were fetched once more");
+    assert!(source.again() <= KILLS * CONCURRENCY, "{again} resources were fetched once more");
     assert_eq!(rest["failed"], 0);
     assert_is_copy(folder, &source);
 
@@ -91,49 +89,53 @@ fn no_change_is_lost_when_an_incremental_run_is_killed_at_any_moment() {
     assert_eq!(audit["in_sync"], true, "{audit}");
 }
 
-/// Runs the command and kills it so many times; checks each time that whatever has its final name is
-/// whole. How often it was killed: less if it was done before.
+/// Runs the command and kills it so many times, from the beginning until little is left to be done;
+/// checks each time that whatever has its final name is whole.
 fn kill(
     folder: &Path,
     source: &Source,
     command: &[&str],
     kills: usize,
-    requests: usize,
     random: &mut Random,
     is_whole: impl Fn(&str, &[u8]) -> bool,
-) -> usize {
-    let mean = requests / (kills + kills / 10);
+) {
+    let mut looked_at = 0;
     for number in 0..kills {
+        let (begun, left) = (source.served(), source.left());
+        // The last two times all but one, which is what makes the list be done with.
+        let most = left.saturating_sub(1);
+        let more = match kills - number {
+            1 | 2 => most,
+            rest => random.below(2 * left / rest).min(most),
+        };
+        // It shall not come to its end, however late it is killed.
+        source.stop_after(Some((more + CONCURRENCY).min(most)));
         let mut child = resync(folder, source, command)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let begun = source.served();
-        match number % 8 {
-            // While it mends what the one before has left, or reads the lists.
-            3 => sleep(Duration::from_micros(random.below(150_000) as u64)),
-            // About when files are put in their places, a second after the first came.
-            6 => {
-                let more = random.below(2 * mean);
-                source.stop_after(Some(begun + more));
-                source.wait_for(begun + more, LONG);
-                sleep(Duration::from_micros(950_000 + random.below(150_000) as u64));
-            }
-            _ => {
-                source.wait_for(begun + random.below(2 * mean), LONG);
-                sleep(Duration::from_micros(random.below(5_000) as u64));
-            }
+        // While it mends what the one before has left or reads the lists; or at any number of
+        // resources: while these are fetched, or about when they are put in their places, a second
+        // after the first of them came.
+        if number % 8 != 3 {
+            source.wait_for(begun + more, LONG);
         }
+        sleep(Duration::from_micros(match number % 8 {
+            3 => random.below(150_000),
+            6 => 950_000 + random.below(150_000),
+            _ => random.below(5_000),
+        } as u64));
         assert!(child.try_wait().unwrap().is_none(), "it was done after {number} kills");
         child.kill().unwrap();
         child.wait().unwrap();
         source.stop_after(None);
         for (path, body) in &tree(folder) {
             assert!(is_whole(path, body), "{path} is not what the source has");
+            looked_at += 1;
         }
     }
-    kills
+    assert!(looked_at > kills * 1_000, "only {looked_at} files were there to be looked at");
 }
 
 fn resync(folder: &Path, source: &Source, command: &[&str]) -> std::process::Command {
@@ -176,12 +178,10 @@ fn resources(source: &Source, random: &mut Random) {
     source.put_document("capabilitylist.xml", capability_list(&capabilities));
 }
 
-/// Changes the source, and lists the changes, of which some are to the same resource. How many
-/// resources a copy has to fetch.
-fn changes(source: &Source, random: &mut Random) -> usize {
+/// Changes the source, and lists the changes, of which some are to the same resource.
+fn changes(source: &Source, random: &mut Random) {
     let mut names: Vec<String> = source.resources().into_keys().collect();
     let mut entries = Vec::new();
-    let mut touched = BTreeSet::new();
     for number in 0..CHANGES {
         let time = LISTED + 1 + number as i64;
         let (name, change) = match random.below(4) {
@@ -192,13 +192,11 @@ fn changes(source: &Source, random: &mut Random) -> usize {
         let url = source.url(&name);
         let mut entry = if change == Change::Deleted {
             source.remove(&name);
-            touched.remove(&name);
             Entry::new(url)
         } else {
             let body = body(random);
             let entry = entry(url, time, &body);
             source.put(name.clone(), body);
-            touched.insert(name.clone());
             if change == Change::Created {
                 names.push(name);
             }
@@ -220,7 +218,6 @@ fn changes(source: &Source, random: &mut Random) -> usize {
     let mut head = Head::list(Capability::ResourceList);
     head.md.at = Some(at(LISTED + CHANGES as i64 + 1));
     source.put_document("resourcelist.xml", list(&head, &all));
-    touched.len()
 }
 
 fn body(random: &mut Random) -> Vec<u8> {

@@ -29,8 +29,8 @@ struct State {
     served: usize,
     /// How many requests there were of resources that had been sent whole before.
     again: usize,
-    /// What is asked for once so many were sent is never answered.
-    most: Option<usize>,
+    /// How many more may be sent; whoever asks for another gets no answer.
+    room: Option<usize>,
     version: u64,
 }
 
@@ -102,9 +102,15 @@ impl Source {
         self.shared.state().again
     }
 
-    /// Leaves requests unanswered once so many resources were sent; `None` ends that.
-    pub(crate) fn stop_after(&self, most: Option<usize>) {
-        self.shared.state().most = most;
+    /// How many resources were never sent whole as they are now.
+    pub(crate) fn left(&self) -> usize {
+        let state = self.shared.state();
+        state.files.values().filter(|item| !item.is_document && !item.was_sent).count()
+    }
+
+    /// Leaves requests of resources unanswered after so many more; `None` ends that.
+    pub(crate) fn stop_after(&self, more: Option<usize>) {
+        self.shared.state().room = more;
         self.shared.changed.notify_all();
     }
 
@@ -150,12 +156,15 @@ impl Shared {
     fn answer(&self, mut stream: &TcpStream, target: &str, is: Option<&str>) -> io::Result<()> {
         let name = target.strip_prefix(FOLDER).unwrap_or_default();
         let mut state = self.state();
-        while state.most.is_some_and(|most| state.served >= most) {
-            state = self.changed.wait(state).unwrap();
-            if state.most.is_none() {
-                // Whoever asked is gone.
-                return Err(io::ErrorKind::BrokenPipe.into());
+        if state.files.get(name).is_some_and(|item| !item.is_document) {
+            while state.room == Some(0) {
+                state = self.changed.wait(state).unwrap();
+                if state.room.is_none() {
+                    // Whoever asked is gone.
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
             }
+            state.room = state.room.map(|room| room - 1);
         }
         let Some(item) = state.files.get(name) else {
             return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
