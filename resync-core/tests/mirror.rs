@@ -634,6 +634,57 @@ async fn a_history_with_a_gap_needs_a_baseline() {
 }
 
 #[tokio::test]
+async fn a_gap_is_filled_from_the_archive() {
+    let (source, copy) = followed(&[]).await;
+    let late =
+        changes("from=\"2024-01-03T00:00:00Z\"", &[change("/a.txt", "updated", 4, Some("newest"))]);
+    let up = "<rs:ln rel=\"archives\" href=\"{}/archive.xml\"/><rs:md";
+    source
+        .document("/changes.xml", late.replacen("<rs:md", up, 1))
+        .document(
+            "/archive.xml",
+            urlset(
+                "capability=\"changelist-archive\"",
+                &entry(
+                    "/old.xml",
+                    "<rs:md from=\"2024-01-01T00:00:00Z\" until=\"2024-01-03T00:00:00Z\"/>",
+                ),
+            ),
+        )
+        .document(
+            "/old.xml",
+            changes(
+                "from=\"2024-01-01T00:00:00Z\" until=\"2024-01-03T00:00:00Z\"",
+                &[
+                    change("/a.txt", "updated", 2, Some("new")),
+                    change("/e.txt", "created", 2, Some("e")),
+                ],
+            ),
+        )
+        .put("/a.txt", Reply::ok("newest"))
+        .put("/e.txt", Reply::ok("e"));
+    let report = copy.follow("/changes.xml").await;
+    assert_eq!((report.created, report.updated, report.failed), (1, 1, 0), "{report:?}");
+    assert!(report.notices.iter().any(|text| text.contains("archive.xml")));
+    assert_eq!(copy.read("a.txt").unwrap(), "newest");
+    assert_eq!(counts(&copy.follow("/changes.xml").await), [0; 6]);
+}
+
+#[tokio::test]
+async fn an_archive_that_does_not_reach_back_either_fills_no_gap() {
+    let (source, copy) = followed(&[]).await;
+    let late = changes("from=\"2024-01-05T00:00:00Z\"", &[]);
+    let up = "<rs:ln rel=\"archives\" href=\"{}/archive.xml\"/><rs:md";
+    let part = entry("/old.xml", "<rs:md from=\"2024-01-03T00:00:00Z\"/>");
+    source
+        .document("/changes.xml", late.replacen("<rs:md", up, 1))
+        .document("/archive.xml", urlset("capability=\"changelist-archive\"", &part))
+        .document("/old.xml", changes("from=\"2024-01-03T00:00:00Z\"", &[]));
+    let error = copy.try_follow("/changes.xml").await.unwrap_err().to_string();
+    assert!(error.contains("a baseline is needed"), "{error}");
+}
+
+#[tokio::test]
 async fn a_list_that_is_older_than_the_changes_takes_nothing_back() {
     let (source, copy) = followed(&[change("/e.txt", "created", 3, Some("e"))]).await;
     source.put("/e.txt", Reply::ok("e"));

@@ -19,7 +19,7 @@ use super::state::{self, Cursor, PendingChange};
 use super::store::{Store, StoreOptions, Touch};
 use super::workers::{Job, Workers};
 use super::{Event, Mirror, Options, Places, Report};
-use crate::document::{Capability, Change, Datetime, Entry, Hashes, Head, Reader};
+use crate::document::{Capability, Change, Datetime, Entry, Hashes, Head, Reader, rel};
 use crate::transport::{BodyLimits, ReadHalf};
 use crate::{Error, ErrorKind, Result};
 
@@ -56,6 +56,8 @@ struct Incremental {
 enum History {
     Index(Vec<(Url, Option<Datetime>, Option<Datetime>)>, Head),
     List(Outcome, Head),
+    /// It does not reach back to what is known.
+    BeginsLate(Head),
 }
 
 impl Incremental {
@@ -119,8 +121,19 @@ impl Incremental {
             }
             match self.history(&url, is_first, since).await? {
                 None => {}
-                Some(History::Index(parts, head)) => {
-                    self.check_gap(&head, since)?;
+                Some(History::BeginsLate(head)) => {
+                    let archive = head.link(rel::ARCHIVES).and_then(|link| url.join(link).ok());
+                    let Some(archive) = archive.filter(|archive| !asked.contains(archive)) else {
+                        return Err(gap(&head, since.timestamp()).with_url(&self.list));
+                    };
+                    self.told.notice(format!(
+                        "the changes begin too late; what was before is read from {archive}"
+                    ));
+                    asked.remove(&url);
+                    pending.extend([(url, depth), (archive, depth + 1)]);
+                    continue;
+                }
+                Some(History::Index(parts, _)) => {
                     let fresh = parts.into_iter().filter(|(_, _, until)| {
                         until.is_none_or(|until| until.timestamp() >= since.timestamp())
                     });
@@ -140,13 +153,6 @@ impl Incremental {
         self.apply_packages().await?;
         self.workers.drain().await?;
         self.finish().await
-    }
-
-    fn check_gap(&self, head: &Head, since: Datetime) -> Result<()> {
-        match has_gap(head, Some(since.timestamp())) {
-            true => Err(gap(head, since.timestamp()).with_url(&self.list)),
-            false => Ok(()),
-        }
     }
 
     /// Reads a document of the history, and keeps its changes until all are known. `None` if it is
@@ -214,7 +220,7 @@ impl Incremental {
                     let until = head.md.until.or(latest.and_then(datetime));
                     self.until = later(self.until, until);
                 }
-                History::Index(..) => {}
+                History::Index(..) | History::BeginsLate(_) => {}
             }
             return Ok(Some(history));
         }
@@ -372,7 +378,10 @@ impl Collector {
     ) -> Result<(History, Vec<Wanted>)> {
         let mut packages = Vec::new();
         let mut head = reader.head().map_err(unreadable)?.clone();
-        if head.is_index() {
+        if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
+            return Ok((History::BeginsLate(head), packages));
+        }
+        if head.is_index() || is_archive(&head) {
             let mut parts = Vec::new();
             while let Some(part) = reader.next_part().map_err(unreadable)? {
                 for entry in part {
@@ -384,9 +393,6 @@ impl Collector {
                 }
             }
             return Ok((History::Index(parts, head), packages));
-        }
-        if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
-            return Err(gap(&head, self.since.timestamp()));
         }
         let mut parts = Vec::new();
         let mut group = Vec::with_capacity(GROUP);
@@ -437,6 +443,12 @@ impl Collector {
         }
         Ok((History::List(outcome, head), packages))
     }
+}
+
+/// Whether the entries are older lists of changes (ResourceSync Archives).
+fn is_archive(head: &Head) -> bool {
+    let archives = [Capability::ChangeListArchive, Capability::ChangeDumpArchive];
+    head.capability().is_some_and(|it| archives.contains(it))
 }
 
 fn read_cursor(kept: &Cursor) -> changes::Cursor {
