@@ -54,7 +54,7 @@ struct Incremental {
 
 /// What a document of the history was found to be.
 enum History {
-    Index(Vec<(Url, Option<Datetime>, Option<Datetime>)>, Head),
+    Index(Vec<(Url, Option<Datetime>, Option<Datetime>)>),
     List(Outcome, Head),
     /// It does not reach back to what is known.
     BeginsLate(Head),
@@ -133,7 +133,7 @@ impl Incremental {
                     pending.extend([(url, depth), (archive, depth + 1)]);
                     continue;
                 }
-                Some(History::Index(parts, _)) => {
+                Some(History::Index(parts)) => {
                     let fresh = parts.into_iter().filter(|(_, _, until)| {
                         until.is_none_or(|until| until.timestamp() >= since.timestamp())
                     });
@@ -377,7 +377,7 @@ impl Collector {
         sender: &mpsc::Sender<Vec<PendingChange>>,
     ) -> Result<(History, Vec<Wanted>)> {
         let mut packages = Vec::new();
-        let mut head = reader.head().map_err(unreadable)?.clone();
+        let head = reader.head().map_err(unreadable)?.clone();
         if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
             return Ok((History::BeginsLate(head), packages));
         }
@@ -392,7 +392,7 @@ impl Collector {
                     }
                 }
             }
-            return Ok((History::Index(parts, head), packages));
+            return Ok((History::Index(parts), packages));
         }
         let mut parts = Vec::new();
         let mut group = Vec::with_capacity(GROUP);
@@ -438,8 +438,7 @@ impl Collector {
             send(&mut group)?;
         }
         if !parts.is_empty() {
-            head.root = crate::document::Root::SitemapIndex;
-            return Ok((History::Index(parts, head), packages));
+            return Ok((History::Index(parts), packages));
         }
         Ok((History::List(outcome, head), packages))
     }
