@@ -136,7 +136,7 @@ pub(crate) struct MirrorArgs {
     /// The address whose folder is the root of the copy; that of the source unless given
     #[arg(long, value_name = "URL", value_parser = values::web_url)]
     pub(crate) base_url: Option<Url>,
-    /// Fetch from this origin as well, such as https://cdn.example.org; may be given several times
+    /// Fetch from this origin (scheme, host and port) as well; may be given several times
     #[arg(long, value_name = "URL", value_parser = values::web_url)]
     pub(crate) allow_origin: Vec<Url>,
     /// Fetch from wherever the source's lists lead, but not from this machine or network

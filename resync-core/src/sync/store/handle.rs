@@ -56,7 +56,7 @@ pub struct Totals {
 pub struct Put {
     /// The resource.
     pub uri: String,
-    /// Where its file should be; it goes to [`Places::fallback`] if that is taken.
+    /// Where its file should be; it goes to [`Places::fallback`](crate::sync::Places::fallback) if that is taken.
     pub place: Place,
     /// The row of the document that lists it.
     pub document: Option<i64>,
@@ -78,7 +78,7 @@ pub struct Put {
 pub enum Content {
     /// In memory.
     Memory(Vec<u8>),
-    /// In a file of this name, made by [`Tree::create_temp`].
+    /// In a file of this name, made by [`Tree::create_temp`](crate::sync::Tree::create_temp).
     Temp(String),
 }
 
