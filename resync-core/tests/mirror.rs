@@ -634,6 +634,27 @@ async fn a_history_with_a_gap_needs_a_baseline() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_had_is_fetched_from_a_mirror_if_it_is_the_same() {
+    let source = Source::start();
+    let mirrors = "<rs:ln rel=\"duplicate\" pri=\"2\" href=\"{}/m/second\"/>\
+                   <rs:ln rel=\"duplicate\" pri=\"1\" href=\"{}/m/first\"/>";
+    let entries = [
+        entry("/a.txt", &(md("one") + mirrors)),
+        entry("/b.txt", &(md("other") + mirrors)),
+        entry("/c.txt", mirrors),
+    ];
+    source
+        .document("/list.xml", list(&entries.concat()))
+        .put("/m/first", Reply::ok("not the same"))
+        .put("/m/second", Reply::ok("one"));
+    let copy = Copy::of(&source, "/list.xml");
+    let report = copy.baseline().await;
+    assert_eq!((report.created, report.failed), (1, 2), "without a digest, no mirror is believed");
+    assert_eq!(copy.files(), ["a.txt"]);
+    assert_eq!(copy.read("a.txt").unwrap(), "one");
+}
+
+#[tokio::test]
 async fn a_gap_is_filled_from_the_archive() {
     let (source, copy) = followed(&[]).await;
     let late =

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::{Authority, Temp, Tree, Validators};
-use crate::document::{Algorithm, Hashes};
+use crate::document::{Algorithm, Entry, Hashes, rel};
 use crate::fixity::{Fixity, Measured, Proof, verify};
 use crate::retry::Retrying;
 use crate::transport::{BodyLimits, Request, Response, Transport};
@@ -26,6 +26,21 @@ pub(super) struct Wanted {
     pub(super) hash: Hashes<'static>,
     /// What is here, if that may still be it.
     pub(super) known: Option<Validators>,
+    /// Where else the same bytes are said to be, the best first.
+    pub(super) mirrors: Vec<String>,
+}
+
+impl Wanted {
+    /// What an entry lists under this address.
+    pub(super) fn of(uri: String, entry: &Entry<'_>) -> Self {
+        let hash = entry.md.hash.clone().into_owned();
+        // Another's bytes are taken for those of the resource only if a digest proves it.
+        let mirrors = match hash.digests().next() {
+            Some(_) => entry.links(rel::DUPLICATE).iter().map(|it| it.href.to_string()).collect(),
+            None => Vec::new(),
+        };
+        Self { uri, length: entry.md.length, hash, known: None, mirrors }
+    }
 }
 
 /// What came of it.
@@ -63,15 +78,32 @@ pub(super) struct Downloads {
 }
 
 impl Downloads {
-    /// Fetches a resource. What comes is compared with the length and every digest that the source
+    /// Fetches a resource, from one of its mirrors if it cannot be had where it is.
+    ///
+    /// # Errors
+    /// As [`fetch_from`](Self::fetch_from), of the resource itself.
+    pub(super) async fn fetch(&self, wanted: &Wanted) -> Result<Got> {
+        let failed = match self.fetch_from(&wanted.uri, wanted).await {
+            Ok(got) => return Ok(got),
+            Err(error) => error,
+        };
+        let unconditional = Wanted { known: None, ..wanted.clone() };
+        for mirror in &wanted.mirrors {
+            if let Ok(got) = self.fetch_from(mirror, &unconditional).await {
+                return Ok(got);
+            }
+        }
+        Err(failed)
+    }
+
+    /// Fetches a resource from this address. What comes is compared with the length and every digest that the source
     /// gives; where these differ it is fetched once more, past all caches.
     ///
     /// # Errors
     /// When it cannot be had, is not what the source says, or may not be asked for.
-    pub(super) async fn fetch(&self, wanted: &Wanted) -> Result<Got> {
-        let url = Url::parse(&wanted.uri).map_err(|cause| {
-            Error::new(ErrorKind::Request, format!("{:?} is no address", wanted.uri))
-                .with_source(cause)
+    async fn fetch_from(&self, address: &str, wanted: &Wanted) -> Result<Got> {
+        let url = Url::parse(address).map_err(|cause| {
+            Error::new(ErrorKind::Request, format!("{address:?} is no address")).with_source(cause)
         })?;
         self.authority.check(&url).map_err(|error| forbidden(&error))?;
         // Digests and lengths are those of the bytes as they are sent.

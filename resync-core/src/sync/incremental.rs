@@ -303,7 +303,7 @@ impl Incremental {
         let document = known.as_ref().and_then(|known| known.document);
         let job = Job {
             place: self.places.place(&uri),
-            wanted: Wanted { uri, length: listed.length, hash, known: None },
+            wanted: Wanted { uri, length: listed.length, hash, ..Wanted::default() },
             document,
             mtime: entry.lastmod.map(|time| time.time().into()),
             listed,

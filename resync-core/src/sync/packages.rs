@@ -195,12 +195,7 @@ impl Applying {
         }
         let place = self.places.place(&uri);
         let job = Job {
-            wanted: Wanted {
-                uri,
-                length: None,
-                hash: entry.md.hash.clone().into_owned(),
-                known: None,
-            },
+            wanted: Wanted::of(uri, entry),
             place,
             document,
             listed,

@@ -160,14 +160,12 @@ impl Planner {
                     }
                     Work::Fetch(Box::new(Job {
                         wanted: Wanted {
-                            uri,
-                            length: entry.md.length,
-                            hash: entry.md.hash.clone().into_owned(),
                             known: if let Step::Ask(validators) = step {
                                 Some(validators)
                             } else {
                                 None
                             },
+                            ..Wanted::of(uri, entry)
                         },
                         place,
                         document,
@@ -224,8 +222,7 @@ pub(super) fn package(base: &Url, entry: &Entry<'_>, told: &Told) -> Option<Want
         told.fail(&*entry.loc, "this is no address of a package");
         return None;
     };
-    let hash = entry.md.hash.clone().into_owned();
-    Some(Wanted { uri, length: entry.md.length, hash, known: None })
+    Some(Wanted::of(uri, entry))
 }
 
 /// Notes a part of an index, unless there are too many.
