@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::{self, Cursor, ErrorKind, Read, Write};
-use std::time::Instant;
 
 use resync_core::document::{
     Algorithm, Capability, Change, Datetime, Document, Entry, Head, Link, rel, to_xml,
@@ -280,54 +279,4 @@ fn what_cannot_be_unpacked_is_refused() {
     let at = twice.windows(4).rposition(|it| it == b"PK\x01\x02").unwrap();
     twice[at + 46] = b'a';
     assert!(matches!(Package::open(Cursor::new(twice)), Err(PackageError::Repeated(_))));
-}
-
-/// 100 000 small bitstreams, 20 000 a second at least; run it alone and optimised.
-#[test]
-#[ignore = "a measurement"]
-fn many_small_bitstreams_are_read_fast() {
-    let mut file = tempfile();
-    let mut writer = PackageWriter::new(&mut file, &head()).unwrap();
-    for n in 0..100_000 {
-        let mut entry = Entry::new(format!("https://x.org/{n}"));
-        entry.md.media_type = Some("image/png".into());
-        writer.add(entry, [b'x'; 2_000].as_slice()).unwrap();
-    }
-    writer.finish().unwrap();
-    let start = Instant::now();
-    let mut package = Package::open(file).unwrap();
-    let opened = start.elapsed();
-    let mut count = 0;
-    let mut buffer = vec![0; 64 << 10];
-    package
-        .for_each_entry(|entry, bitstream| {
-            let mut bitstream = bitstream?.unwrap();
-            let mut fixity = Fixity::new([Algorithm::Sha256]);
-            loop {
-                let read = bitstream.read(&mut buffer)?;
-                if read == 0 {
-                    break;
-                }
-                fixity.update(&buffer[..read]);
-            }
-            verify(&fixity.finish(), entry.md.length, &entry.md.hash).unwrap();
-            count += 1;
-            Ok::<_, PackageError>(())
-        })
-        .unwrap();
-    let rate = f64::from(count) / start.elapsed().as_secs_f64();
-    assert_eq!(count, 100_000);
-    assert!(rate > 20_000.0, "{rate:.0} a second, of it opened in {opened:?}");
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("{rate:.0} a second, opened in {opened:?}");
-    }
-}
-
-fn tempfile() -> std::fs::File {
-    let path = std::env::temp_dir().join(format!("resync-dump-{}", std::process::id()));
-    let options = std::fs::OpenOptions::new().read(true).write(true).create_new(true).to_owned();
-    let file = options.open(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    file
 }

@@ -92,27 +92,3 @@ fn a_later_version_is_refused() {
     let error = State::open(root.path()).unwrap_err().to_string();
     assert!(error.contains("is of version 9, written by a later version"), "{error}");
 }
-
-#[test]
-#[ignore = "measures"]
-fn speed() {
-    let root = tempfile::tempdir().unwrap();
-    let mut state = State::open(root.path()).unwrap();
-    let rows: i64 = 300_000;
-    let uris: Vec<_> = (0..rows).map(|n| format!("http://h/base/{}/{n}", n % 100)).collect();
-    let begin = std::time::Instant::now();
-    for chunk in uris.chunks(64) {
-        let mut group = state.group().unwrap();
-        for uri in chunk {
-            insert(&mut group, uri, 1);
-        }
-        group.commit().unwrap();
-    }
-    eprintln!("{} inserts/s", rows * 1000 / begin.elapsed().as_millis() as i64);
-    let reader = state.reader().unwrap();
-    let (begin, mut session) = (std::time::Instant::now(), reader.session());
-    for uri in &uris {
-        assert!(session.lookup(uri).unwrap().is_some());
-    }
-    eprintln!("{} lookups/s", rows * 1000 / begin.elapsed().as_millis() as i64);
-}

@@ -202,21 +202,3 @@ fn more_folders_than_are_kept_open_can_be_used() {
     tree.make_durable(&[]).unwrap();
     assert!(tree.kept().touched.is_empty());
 }
-
-#[test]
-#[ignore = "measurement"]
-fn zz_speed() {
-    let folder = TempDir::new_in("/dev/shm").unwrap();
-    let tree = Tree::open(folder.path()).unwrap();
-    for mtime in [None, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))] {
-        let start = std::time::Instant::now();
-        for n in 0..40_000 {
-            let temp = tree.write_temp(&[7; 1000], None).unwrap();
-            tree.install(&temp, &place(&format!("d{}/e{}/f{n}", n % 7, n % 500)), mtime).unwrap();
-        }
-        eprintln!("{mtime:?}: {:.0}/s", 40_000.0 / start.elapsed().as_secs_f64());
-    }
-    let start = std::time::Instant::now();
-    assert_eq!(tree.files().count(), 40_000);
-    eprintln!("walk {:?}", start.elapsed());
-}
