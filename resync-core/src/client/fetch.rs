@@ -58,15 +58,10 @@ impl Client {
         let mut request = Request::get(url.clone());
         let mut expected = Expected::Document;
         if let Some(known) = known {
-            let conditions = [
-                (header::IF_NONE_MATCH, &known.etag),
-                (header::IF_MODIFIED_SINCE, &known.last_modified),
-            ];
-            for (name, value) in conditions {
-                if let Some(value) = value.as_deref().and_then(header_value) {
-                    request = request.header(name, value);
-                    expected = Expected::DocumentOrNotModified;
-                }
+            let bare = request.headers.len();
+            request = known.ask(request);
+            if request.headers.len() > bare {
+                expected = Expected::DocumentOrNotModified;
             }
         }
         let answer = self.exchange(request, expected).await?;
@@ -221,10 +216,6 @@ fn closes(tail: &[u8], root: &[u8]) -> bool {
 
 fn unreadable(error: std::io::Error) -> NetError {
     NetError::new(NetKind::Io, "a temporary file cannot be read").with_source(error)
-}
-
-fn header_value(text: &str) -> Option<HeaderValue> {
-    HeaderValue::from_str(text).ok()
 }
 
 impl Look {

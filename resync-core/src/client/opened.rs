@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Error, Result};
 use crate::document::{Capability, Document, Head, ReadError, Reader};
-use crate::transport::{Answer, Payload, Spool, without_credentials};
+use crate::transport::{Answer, Payload, Request, Spool, without_credentials};
 use crate::xml::{Mode, ParseError, ParseErrorKind};
 
 /// By what a server can tell that a document has not changed (RFC 9110 §8.8), as it was received.
@@ -27,11 +27,24 @@ impl Validators {
         Self { etag, last_modified }
     }
 
-    fn of(headers: &HeaderMap) -> Self {
+    /// What an answer says.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
+    }
+
+    /// Asks only for what is another (RFC 9110 §13.1).
+    pub(crate) fn ask(&self, mut request: Request) -> Request {
+        for (name, value) in
+            [(header::IF_NONE_MATCH, &self.etag), (header::IF_MODIFIED_SINCE, &self.last_modified)]
+        {
+            if let Some(value) = value.as_ref().and_then(|value| value.parse().ok()) {
+                request = request.header(name, value);
+            }
+        }
+        request
     }
 
     /// Whether there are none.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::{Authority, Temp, Tree, Validators};
@@ -218,30 +218,6 @@ pub(super) fn algorithms(hashes: &Hashes<'_>) -> Vec<Algorithm> {
     algorithms.sort_unstable();
     algorithms.dedup();
     algorithms
-}
-
-impl Validators {
-    /// What an answer says.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let text = |name| headers.get(name)?.to_str().ok().map(str::to_owned);
-        Self { etag: text(header::ETAG), last_modified: text(header::LAST_MODIFIED) }
-    }
-
-    /// Asks only for what is another (RFC 9110 §13.1).
-    pub(super) fn ask(&self, mut request: Request) -> Request {
-        for (name, value) in
-            [(header::IF_NONE_MATCH, &self.etag), (header::IF_MODIFIED_SINCE, &self.last_modified)]
-        {
-            if let Some(value) = value.as_ref().and_then(|value| value.parse().ok()) {
-                request = request.header(name, value);
-            }
-        }
-        request
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.etag.is_none() && self.last_modified.is_none()
-    }
 }
 
 pub(super) fn forbidden(cause: &super::Forbidden) -> Error {

@@ -27,6 +27,8 @@ use rusqlite::{Connection, OpenFlags, Statement};
 use sha2::{Digest as _, Sha256};
 
 use super::Place;
+pub use crate::client::Validators;
+
 use crate::document::Change;
 use crate::{Error, ErrorKind, Result};
 
@@ -121,16 +123,6 @@ pub struct Listed {
     pub length: Option<u64>,
     /// `hash`, as written.
     pub hash: Option<String>,
-}
-
-/// What to ask a server with whether something has changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs)] // HTTP has these two
-pub struct Validators {
-    /// The header `ETag`.
-    pub etag: Option<String>,
-    /// The header `Last-Modified`.
-    pub last_modified: Option<String>,
 }
 
 /// A resource, as it is written.
