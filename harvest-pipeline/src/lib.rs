@@ -5,6 +5,7 @@ mod batch;
 mod checkpoint;
 mod error;
 mod filter;
+pub mod filters;
 mod parser;
 pub mod parsers;
 mod pipeline;
