@@ -236,11 +236,8 @@ fn declares_default_namespace(xml: &[u8]) -> bool {
     let mut quote = None;
     for (at, byte) in xml.iter().enumerate() {
         match (quote, byte) {
-            (Some(open), _) => {
-                if open == byte {
-                    quote = None;
-                }
-            }
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'>') => return false,
             (None, b'x') if xml[..at].last().is_some_and(u8::is_ascii_whitespace) => {
