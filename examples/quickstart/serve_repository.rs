@@ -2,8 +2,6 @@
 //!
 //! `cargo run --example serve_repository`, then `harvester oai records http://127.0.0.1:8080/oai`
 
-use std::error::Error;
-
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
@@ -46,12 +44,12 @@ async fn answer(provider: Provider, request: Request<Body>) -> Response<Body> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let poem = |n: usize, title: &str| {
         let stamp: Datestamp = "2024-01-31T12:00:00Z".parse()?;
         let header = Header::new(format!("oai:example.org:{n}"), stamp);
         let dc = format!("<dc xmlns='{}'>{title}</dc>", MetadataFormat::oai_dc().namespace);
-        Ok::<_, Box<dyn Error>>(Record::new(header, &dc)?)
+        Ok::<_, Box<dyn std::error::Error>>(Record::new(header, &dc)?)
     };
     let poems = Poems(vec![poem(1, "Vodník")?, poem(2, "Polednice")?, poem(3, "Svatební košile")?]);
     let provider = Provider::new(poems, b"a secret of at least sixteen bytes")?.page_records(2);

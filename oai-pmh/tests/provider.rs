@@ -45,7 +45,7 @@ async fn codes(provider: &Provider, query: &str) -> Vec<String> {
 }
 
 fn page(xml: &str) -> Page<Record> {
-    Parser::new().mode(Mode::Strict).page::<Record>(xml.as_bytes().to_vec().into(), None).unwrap()
+    Parser::new().mode(Mode::Strict).page::<Record>(xml.as_bytes().to_vec(), None).unwrap()
 }
 
 #[tokio::test]
