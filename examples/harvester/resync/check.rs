@@ -17,8 +17,9 @@ use resync_core::xml::Mode;
 use serde_json::json;
 use url::Url;
 
-use super::{LARGEST, anywhere, one_line};
+use super::{LARGEST, anywhere};
 use crate::args::{CheckArgs, GlobalArgs};
+use crate::output::one_line;
 use crate::progress::{Console, Position, count, counted, took};
 use crate::report::{Failure, Status};
 use crate::{network, output};
