@@ -5,6 +5,8 @@
 #[cfg(feature = "client")]
 pub mod check;
 pub mod parse;
+#[cfg(feature = "provider")]
+pub mod provider;
 
 mod datestamp;
 mod description;
