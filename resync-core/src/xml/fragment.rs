@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chars::Repairs;
 use super::repair::repair;
-use super::{Bindings, Cursor, Issues, Mode, ParseError, ParseErrorKind};
+use super::{Bindings, Cursor, IssueKind, Issues, Mode, ParseError, ParseErrorKind};
 
 /// A piece of a document, as it was sent.
 ///
@@ -49,9 +49,13 @@ impl RawXml {
         };
         let raw = cursor.raw(&root)?;
         cursor.finish()?;
-        // Taken whole, an element is not looked into: once more, step by step.
-        let mut inside = Cursor::new(xml).mode(Mode::Strict);
+        // Taken whole, an element is not looked into: once more, step by step. Text may stand
+        // anywhere in it.
+        let mut inside = Cursor::new(xml);
         while inside.next_child()?.is_some() || inside.depth() > 0 {}
+        if let Some(issue) = inside.issues().iter().find(|it| it.kind != IssueKind::StrayText) {
+            return Err(ParseError::new(ParseErrorKind::Syntax, issue.at, &*issue.detail));
+        }
         Ok(raw)
     }
 
