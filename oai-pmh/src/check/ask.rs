@@ -70,14 +70,18 @@ impl Asker {
         self.exchange(query, request, true).await
     }
 
-    /// The coding that an answer comes in when this is what is accepted.
-    pub(super) async fn coding(&mut self, query: &Query, accepted: &'static str) -> Option<String> {
+    /// The coding that an answer comes in when this is what is accepted, and its length, unpacked.
+    pub(super) async fn coding(
+        &mut self,
+        query: &Query,
+        accepted: &'static str,
+    ) -> Option<(String, u64)> {
         let value = http::HeaderValue::from_static(accepted);
         let request =
             HttpRequest::get(query.url(&self.base)).header(header::ACCEPT_ENCODING, value);
         let answer = self.send(query, request, false).await.ok()?;
         let coding = answer.headers.get(header::CONTENT_ENCODING).and_then(|it| it.to_str().ok());
-        Some(coding.unwrap_or("identity").to_ascii_lowercase())
+        Some((coding.unwrap_or("identity").to_ascii_lowercase(), answer.payload.len()))
     }
 
     async fn exchange(

@@ -166,7 +166,7 @@ fn place(issue: &Issue) -> String {
 
 fn rule_of(kind: IssueKind) -> Rule {
     match kind {
-        IssueKind::InvalidBytes | IssueKind::WrongEncoding => Rule::XmlEncoding,
+        IssueKind::InvalidBytes | IssueKind::WrongEncoding | IssueKind::Http => Rule::XmlEncoding,
         IssueKind::IllegalCharacter | IssueKind::IllegalReference => Rule::XmlCharacter,
         IssueKind::Doctype => Rule::XmlDoctype,
         IssueKind::PaddedValue => Rule::PaddedValue,

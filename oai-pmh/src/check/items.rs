@@ -136,7 +136,7 @@ pub(super) fn judge_sets(sets: &[Set], url: &Url, report: &mut Report) {
 /// A record as it is listed.
 pub(super) fn judge_record(
     record: &Record,
-    format: Option<&MetadataFormat>,
+    format: &MetadataFormat,
     url: &Url,
     report: &mut Report,
 ) {
@@ -153,7 +153,6 @@ pub(super) fn judge_record(
         report.add(Rule::DeletedContent, url, format!("{identifier} has metadata"));
         return;
     }
-    let Some(format) = format else { return };
     // What cannot be read has been reported.
     let _ = judge_metadata(metadata, format, identifier, url, report);
 }

@@ -9,7 +9,7 @@ use super::items::{self, Whole};
 use super::query::Query;
 use super::{Check, Report, Rule};
 use crate::parse::ListItem;
-use crate::{ErrorCode, Header, Page, Record, Request, Selection, Verb};
+use crate::{ErrorCode, Header, MetadataFormat, Page, Record, Request, Selection, Verb};
 
 /// What came of following a list.
 pub(super) struct Walk<K> {
@@ -143,10 +143,11 @@ impl Check {
 
     /// The whole list in oai_dc, with its metadata.
     pub(super) async fn records(&mut self) -> Whole {
-        let format = self.about.formats.iter().find(|it| it.prefix == "oai_dc").cloned();
+        // What it must be, whatever is listed.
+        let format = MetadataFormat::oai_dc();
         let query = Query::from(&Request::ListRecords(Selection::prefix("oai_dc")));
         let keep = move |record: Record, url: &Url, report: &mut Report| {
-            items::judge_record(&record, format.as_ref(), url, report);
+            items::judge_record(&record, &format, url, report);
             record.header
         };
         let walk = self.walk(&query, keep).await;
@@ -217,7 +218,7 @@ impl Check {
             let Some(page) = document.page::<Record>() else { continue };
             for record in page.items.iter().flatten() {
                 let report = &mut self.asker.report;
-                items::judge_record(record, Some(&format), &document.url, report);
+                items::judge_record(record, &format, &document.url, report);
                 let id = &record.header.identifier;
                 if records.is_complete && !records.items.contains_key(id) {
                     report.add(Rule::OaiDcMissing, &document.url, format!("{id} is not in oai_dc"));

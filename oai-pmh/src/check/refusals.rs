@@ -16,6 +16,9 @@ const HEADERS: (&str, &str) = ("verb", "ListIdentifiers");
 const DC: (&str, &str) = ("metadataPrefix", "oai_dc");
 const NOBODY: (&str, &str) = ("identifier", "oai:nowhere.invalid:none");
 
+/// Shorter answers may be left as they are, in bytes.
+const WORTH_PACKING: u64 = 8 << 10;
+
 const PROVOCATIONS: &[Provocation] = &[
     (Rule::BadVerb, &[("junk", "junk")], &[BadVerb]),
     (Rule::BadVerb, &[("verb", "junk")], &[BadVerb]),
@@ -90,19 +93,20 @@ impl Check {
             }
         }
         let url = list.url(&self.asker.shown);
-        if let Some(coding) = self.asker.coding(&list, "identity").await
+        if let Some((coding, _)) = self.asker.coding(&list, "identity").await
             && coding != "identity"
         {
             let detail = format!("it comes as {coding}");
             self.asker.report.add(Rule::IdentityEncoding, &url, detail);
         }
         let listed = self.about.identify.compressions.iter().any(|it| it == "gzip");
-        match self.asker.coding(&list, "gzip").await.as_deref() {
-            Some("gzip") if !listed => {
+        let Some((coding, length)) = self.asker.coding(&list, "gzip").await else { return };
+        match coding.as_str() {
+            "gzip" if !listed => {
                 let detail = "it comes as gzip, which Identify does not name";
                 self.asker.report.add(Rule::CompressionUnlisted, &url, detail);
             }
-            Some("identity") if listed => {
+            "identity" if listed && length >= WORTH_PACKING => {
                 let detail = "it comes as it is, though gzip was accepted";
                 self.asker.report.add(Rule::CompressionUnused, &url, detail);
             }
