@@ -8,10 +8,11 @@ use oai_pmh::check::{Checker, Finding, Report, Rule, Severity};
 use serde_json::json;
 
 use crate::args::{GlobalArgs, OaiCheckArgs};
-use crate::network;
+
 use crate::output::{self, one_line};
-use crate::progress::{Console, Position, count, counted, took};
+use crate::progress::{Console, Position, count, counted};
 use crate::report::{Failure, Status};
+use crate::{conformance, network};
 
 /// How many findings of a rule are shown; --json has more.
 const SHOWN: usize = 3;
@@ -55,23 +56,22 @@ fn text(report: &Report, elapsed: Duration) -> String {
     for ((severity, rule), findings) in rules {
         let all = report.count(rule);
         let times = if all > 1 { format!(", {} ×", count(all)) } else { String::new() };
-        text += &format!("{:<7} {rule} (§{}{times})\n", severity.0.as_str(), rule.section());
+        text += &format!(
+            "{:<7} {rule} ({}{times})\n",
+            severity.0.as_str(),
+            conformance::section(rule.section())
+        );
         for finding in findings.into_iter().take(SHOWN) {
             text += &format!("    {}\n      {}\n", one_line(&finding.detail), finding.url);
         }
         text += &format!("    To do: {}\n", rule.fix());
     }
-    let [errors, warnings, infos] = totals(report);
-    text += &format!(
-        "{} checked with {} in {}: {}, {}, {}\n",
+    let checked = format!(
+        "{} checked with {}",
         counted(report.records, "record"),
-        counted(report.requests, "request"),
-        took(elapsed),
-        counted(errors, "error"),
-        counted(warnings, "warning"),
-        counted(infos, "info"),
+        counted(report.requests, "request")
     );
-    text
+    text + &conformance::closing(&checked, elapsed, totals(report)) + "\n"
 }
 
 /// For programs: an object a finding, and a summary.
