@@ -1,6 +1,7 @@
 //! The command line.
 
 mod network;
+mod provide;
 mod resync;
 mod values;
 
@@ -9,6 +10,7 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
+pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand};
 use crate::report::Failure;
 
@@ -88,6 +90,9 @@ pub(crate) enum OaiCommand {
     /// Check whether a repository is as the standard has it; exit status 4 if not
     #[command(after_help = CHECK_HELP, long_about = CHECK_LONG)]
     Check(OaiCheckArgs),
+    /// Serve a database as a repository, for others to harvest
+    #[command(after_help = provide::HELP, long_about = provide::LONG)]
+    Serve(ProvideArgs),
 }
 
 const LIST_LONG: &str = "\

@@ -3,6 +3,7 @@
 mod check;
 mod describe;
 mod lists;
+mod serve;
 
 use oai_pmh::{Client, Reply, Set};
 
@@ -27,6 +28,7 @@ pub(crate) async fn run(
         }
         OaiCommand::Records(list) => lists::records(&client(&list.address)?, &list, console).await,
         OaiCommand::Check(it) => check::run(&it, args, console).await,
+        OaiCommand::Serve(serve) => serve::run(&serve, args, console).await,
         OaiCommand::Get(get) => record(&client(&get.address)?, &get, console).await,
     }
 }
