@@ -87,7 +87,7 @@ pub(crate) enum OaiCommand {
     Records(ListArgs),
     /// One record, as a line of JSON
     Get(GetArgs),
-    /// Serve a database as a repository, for others to harvest
+    /// Serve a database or a folder of XML files as a repository, for others to harvest
     #[command(after_help = provide::HELP, long_about = provide::LONG)]
     Serve(ProvideArgs),
 }
