@@ -90,7 +90,7 @@ pub(crate) enum OaiCommand {
     /// Check whether a repository is as the standard has it; exit status 4 if not
     #[command(after_help = CHECK_HELP, long_about = CHECK_LONG)]
     Check(OaiCheckArgs),
-    /// Serve a database as a repository, for others to harvest
+    /// Serve a database or a folder of XML files as a repository, for others to harvest
     #[command(after_help = provide::HELP, long_about = provide::LONG)]
     Serve(ProvideArgs),
 }
