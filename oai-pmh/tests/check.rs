@@ -238,6 +238,14 @@ const FAULTS: &[(Rule, Fault)] = &[
     (Rule::DeletedPolicy, |it| it.replace(">persistent<", ">no<")),
     (Rule::HeaderDiffers, |it| if it.asks("GetRecord") { it.replace("T12:00:00Z</datestamp>", "T12:00:01Z</datestamp>") }),
     (Rule::TokenEnd, |it| if it.is_resumed() && it.body.contains("\"></resumptionToken>") { it.cut("<resumptionToken", "</resumptionToken>") }),
+    (Rule::XmlDoctype, |it| it.replace("<OAI-PMH", "<!DOCTYPE OAI-PMH><OAI-PMH")),
+    (Rule::PaddedValue, |it| it.replace("<repositoryName>", "<repositoryName>\n")),
+    (Rule::SchemaValue, |it| it.replace("cursor=\"6\"", "cursor=\"six\"")),
+    (Rule::IdentifyGranularity, |it| it.replace("YYYY-MM-DDThh", "yyyy-mm-ddThh")),
+    (Rule::IdentifyScheme, |it| it.replace("</Identify>", "<description><oai-identifier xmlns=\"http://www.openarchives.org/OAI/2.0/oai-identifier\"><scheme>oai</scheme><repositoryIdentifier>x</repositoryIdentifier><delimiter>:</delimiter><sampleIdentifier>oai:x:1</sampleIdentifier></oai-identifier></description></Identify>")),
+    (Rule::FormatsRepeated, |it| it.replace(">other</metadataPrefix>", ">oai_dc</metadataPrefix>")),
+    (Rule::SetRepeated, |it| it.replace("<set><setSpec>c<", "<set><setSpec>c</setSpec><setName>x</setName></set><set><setSpec>c<")),
+    (Rule::SetSpec, |it| it.replace("<set><setSpec>c<", "<set><setSpec>e f</setSpec><setName>x</setName></set><set><setSpec>c<")),
     (Rule::TokenExpired, |it| it.replace("expirationDate=\"20", "expirationDate=\"19")),
     (Rule::TokenRejected, |it| if it.is_resumed() && !it.asks("junk") && !it.body.contains("<error") { it.refuse("badResumptionToken") }),
     (Rule::GetRecord, |it| if it.asks("verb=GetRecord") && it.body.contains("<GetRecord>") && !it.body.contains("deleted") { it.refuse("idDoesNotExist") }),
@@ -258,6 +266,8 @@ const FAULTS: &[(Rule, Fault)] = &[
 const ON_ONE_PAGE: &[(Rule, Fault)] = &[
     (Rule::DeletedDiffer, |it| if it.asks("ListRecords") { it.remove("record", "deleted") }),
     (Rule::DeletedDiffer, |it| if it.asks("GetRecord") && it.body.contains("deleted") { it.refuse("idDoesNotExist") }),
+    (Rule::TokenEmpty, |it| it.replace("</ListSets>", "<resumptionToken/></ListSets>")),
+    (Rule::OaiDcMissing, |it| if it.asks("oai_dc") { it.remove("record", ":2<"); it.remove("header", ":2<") }),
     (Rule::ListsDiffer, |it| if it.asks("verb=ListRecords&metadataPrefix=oai_dc") { it.remove("record", ":11<") }),
     (Rule::SetHierarchy, |it| if it.query.ends_with("set=a") { it.remove("header", ">a:b<") }),
     (Rule::SetIncomplete, |it| if it.asks("set=c") { it.remove("header", ":11<") }),
@@ -272,6 +282,29 @@ const ON_ONE_PAGE: &[(Rule, Fault)] = &[
 /// Faults of understanding: another question is answered than was asked.
 #[rustfmt::skip]
 const MISUNDERSTOOD: &[(Rule, Ask)] = &[
+    (Rule::ArgumentMissing, |query| match query {
+        "verb=ListRecords" => format!("{query}&metadataPrefix=oai_dc"),
+        _ => query.to_owned(),
+    }),
+    (Rule::ArgumentDate, |query| query.replace("&from=junk", "")),
+    (Rule::UnknownIdentifier, |query| query.replace("nowhere.invalid%3Anone", "x.example.org%3A1")),
+    (Rule::FromAfterUntil, |query| match query.split_once("&until=2024-01-09") {
+        Some((list, _)) => list.to_owned(),
+        None => query.to_owned(),
+    }),
+    (Rule::UntilEarly, |query| match query.split_once("&until=2023-") {
+        Some((list, _)) => list.to_owned(),
+        None => query.to_owned(),
+    }),
+    // A day is taken to be its first second.
+    (Rule::DayGranularity, |query| match query.strip_suffix("&from=2024-01-11&until=2024-01-11") {
+        Some(list) => format!("{list}&from=2024-01-11T00:00:00Z&until=2024-01-11T00:00:00Z"),
+        None => query.to_owned(),
+    }),
+    (Rule::WindowOutside, |query| match query.split_once("&from=2024-01-11T") {
+        Some((list, rest)) if !rest.contains("until") => list.to_owned(),
+        _ => query.to_owned(),
+    }),
     (Rule::TokenExclusive, |query| match query.contains("resumptionToken=") {
         true => query.replace("&metadataPrefix=oai_dc", ""),
         false => query.to_owned(),
