@@ -57,7 +57,11 @@ fn a_folder_is_served_and_what_cannot_be_is_named() {
     let (_serving, url) = Serving::of(folder.path(), &["r", "--format", "m"]);
     let args = ["oai", "records", &url, "--format", "m", "--set", "theses"];
     let listed = Ran::of(harvester(folder.path()).args(args));
-    assert!(listed.stdout.contains(r#""identifier":"oai:127.0.0.1:theses/a""#), "{listed:?}");
+    assert!(
+        listed.stdout.contains(r#""identifier":"oai:127.0.0.1:theses/a""#),
+        "{}",
+        listed.stderr
+    );
     let refused = Ran::of(harvester(folder.path()).args(["oai", "serve", "nowhere"]));
     assert_eq!(refused.status, 1);
     assert!(refused.stderr.contains("nowhere cannot be served"), "{}", refused.stderr);
