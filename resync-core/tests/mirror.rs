@@ -1080,3 +1080,26 @@ async fn a_run_that_was_given_up_is_gone_on_with() {
     assert!(report.same > 30, "{}", report.same);
     assert_eq!((copy.files().len(), copy.left_over()), (50, Vec::new()));
 }
+
+#[tokio::test]
+async fn whoever_only_looks_leaves_nothing_in_a_folder_without_a_copy() {
+    let source = three();
+    source.document("/changes.xml", changes(JANUARY, &[change("/a.txt", "updated", 2, None)]));
+    let mut copy = Copy::of(&source, "/list.xml");
+    let missing = copy.audit().await;
+    assert_eq!((missing.different, missing.listed), (3, 3));
+    assert!(missing.differences.iter().all(|it| it.kind == DifferenceKind::Missing));
+    copy.set(|options| options.dry_run = true);
+    assert_eq!(copy.baseline().await.created, 3);
+    copy.set(|options| options.from = resync_core::document::Datetime::read("2024-01-01"));
+    assert_eq!(copy.follow("/changes.xml").await.created, 1);
+    assert!(copy.try_follow("/gone.xml").await.is_err());
+    assert!(!copy.folder().exists());
+
+    // What is there is looked at all the same.
+    copy.write("a.txt", "one");
+    assert_eq!(copy.audit().await.different, 2);
+    assert_eq!(counts(&copy.baseline().await), [2, 0, 1, 0, 0, 0]);
+    assert_eq!(fs::read_dir(copy.folder()).unwrap().count(), 1);
+    assert_eq!(copy.outside().len(), 0);
+}

@@ -12,7 +12,7 @@ use super::incremental::later;
 use super::list::Opened;
 use super::packages::check_guard;
 use super::planner::{LISTS, Planner};
-use super::run::{Run, lock};
+use super::run::{Purpose, Run, lock};
 use super::state::{self, KnownDocument, Seen};
 use super::{Event, Mirror, Report, Validators};
 use crate::document::{Capability, Datetime};
@@ -28,7 +28,7 @@ const KEPT: &str = "kept";
 pub(super) const MISSING: &str = "missing";
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
-    let run = Run::begin(mirror, url, "baseline", |is_empty| {
+    let run = Run::begin(mirror, url, Purpose::Baseline, |is_empty| {
         // One request for thousands of resources; but all of them, whatever is here already.
         match is_empty && mirror.options.dumps {
             true => [Capability::ResourceDump, Capability::ResourceList],

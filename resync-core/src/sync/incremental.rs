@@ -15,7 +15,7 @@ use super::list::{Opened, unreadable};
 use super::packages::check_guard;
 use super::plan::{self, Step};
 use super::planner::{LISTS, add, address, is_part, package};
-use super::run::{Run, Told, lock};
+use super::run::{Purpose, Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
 use super::store::Touch;
 use super::workers::Job;
@@ -29,7 +29,7 @@ const GROUP: usize = 256;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ChangeList, Capability::ChangeDump];
-    let run = Run::begin(mirror, url, "incremental", wanted).await?;
+    let run = Run::begin(mirror, url, Purpose::Incremental, wanted).await?;
     Incremental::begin(Copying::begin(run, &mirror.options)?)?.run().await
 }
 

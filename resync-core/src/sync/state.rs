@@ -278,6 +278,11 @@ impl State {
         Ok(Self { connection, path, _lock: lock })
     }
 
+    /// Whether there is a state of a copy in this folder, which is not touched.
+    pub(super) fn exists(root: &Path) -> bool {
+        root.join(".resync/state.db").exists()
+    }
+
     /// Opens it once more, to look things up in while this one writes.
     ///
     /// # Errors
