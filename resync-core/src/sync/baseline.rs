@@ -217,6 +217,11 @@ impl Baseline {
         self.run.workers.store.write(move |group| group.put_document(&document)).await
     }
 
+    /// Whether the list is older than the changes that were applied.
+    fn is_old(&self) -> bool {
+        self.at.zip(self.since).is_some_and(|(at, since)| at.time() < since.time())
+    }
+
     /// Deletes what no list has any more, or counts it.
     async fn delete(&mut self) -> Result<()> {
         if !self.has_read {
@@ -229,9 +234,7 @@ impl Baseline {
             unchanged: unchanged.map(|(id, _)| *id).collect(),
             last_row: self.last_row,
         };
-        if let (Some(at), Some(since)) = (self.at, self.since)
-            && at.time() < since.time()
-        {
+        if let (Some(at), Some(since), true) = (self.at, self.since, self.is_old()) {
             self.run.told.notice(format!(
                 "the list is of {at}, and older than the changes that were applied, up to {since}: \
                  nothing is deleted"
@@ -274,6 +277,8 @@ impl Baseline {
         let until = at.map(|at| at.to_string());
         let Report { kept, failed: missing, .. } = *self.run.told.report();
         let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
+        // What waits for the next incremental run is in the lists, if they are not older than it.
+        let is_overtaken = self.has_read && !self.is_old();
         if !self.run.options.dry_run {
             let documents = std::mem::take(&mut self.documents);
             let remember = move |group: &mut state::Group<'_>| {
@@ -294,6 +299,9 @@ impl Baseline {
                     group.put_meta("since", &until)?;
                 }
                 group.put_meta(MISSING, &missing.to_string())?;
+                if is_overtaken {
+                    group.clear_changes()?;
+                }
                 if let Some(kept) = kept {
                     group.put_meta(KEPT, &kept)?;
                 }

@@ -16,7 +16,6 @@ use super::workers::Workers;
 use super::{Event, Options, Places, Validators};
 use crate::Result;
 use crate::document::Capability;
-
 use crate::transport::BodyLimits;
 
 /// How much may be planned, or unpacked, ahead.
