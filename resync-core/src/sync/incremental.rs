@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::baseline::{DEPTH, MISSING};
+use super::baseline::{COPIED, DEPTH, MISSING};
 use super::changes::{self, Outcome, gap, has_gap};
 use super::copying::Copying;
 use super::download::{Wanted, mirrors};
@@ -76,10 +76,16 @@ impl Incremental {
     }
 
     async fn all(&mut self) -> Result<Report> {
-        let Some(since) = self.since else {
-            let detail = "nothing was copied yet: begin with a baseline, or say from when on";
-            return Err(Error::new(ErrorKind::Request, detail).with_url(&self.run.list));
-        };
+        let since = self.since;
+        if since.is_none() {
+            if self.run.meta(COPIED)?.is_none() {
+                let detail = "nothing was copied yet: begin with a baseline, or say from when on";
+                return Err(Error::new(ErrorKind::Request, detail).with_url(&self.run.list));
+            }
+            self.run.told.notice(
+                "nobody knows of when the copy is: all changes that the source lists are read",
+            );
+        }
         // What a run before had read but not applied is read again: its cursors were not kept.
         let store = &self.run.workers.store;
         let waiting = store.write(|group: &mut state::Group<'_>| group.begin_changes()).await?;
@@ -106,7 +112,8 @@ impl Incremental {
                 Some(History::BeginsLate(head)) => {
                     let archive = head.link(rel::ARCHIVES).and_then(|link| url.join(link).ok());
                     let Some(archive) = archive.filter(|archive| !asked.contains(archive)) else {
-                        return Err(gap(&head, since.timestamp()).with_url(&self.run.list));
+                        let since = since.map_or(0, |since| since.timestamp());
+                        return Err(gap(&head, since).with_url(&self.run.list));
                     };
                     self.run.told.notice(format!(
                         "the changes begin too late; what was before is read from {archive}"
@@ -116,9 +123,12 @@ impl Incremental {
                     continue;
                 }
                 Some(History::Index(parts)) => {
-                    let fresh = parts.into_iter().filter(|(_, _, until)| {
-                        until.is_none_or(|until| until.timestamp() >= since.timestamp())
-                    });
+                    let is_fresh = |until: Option<Datetime>| {
+                        until
+                            .zip(since)
+                            .is_none_or(|(it, since)| it.timestamp() >= since.timestamp())
+                    };
+                    let fresh = parts.into_iter().filter(|(_, _, until)| is_fresh(*until));
                     let mut fresh: Vec<_> = fresh.collect();
                     // Oldest first, whatever the order of the index (§12.2).
                     if fresh.iter().all(|(_, from, _)| from.is_some()) {
@@ -144,7 +154,7 @@ impl Incremental {
         &mut self,
         url: &Url,
         is_first: bool,
-        since: Datetime,
+        since: Option<Datetime>,
     ) -> Result<Option<History>> {
         let kept = lock(&self.run.reader).session().cursor(url.as_str())?;
         let mut cursor = kept.as_ref().map(read_cursor);
@@ -326,7 +336,7 @@ impl Incremental {
 /// Reads a document of the history on a thread of its own.
 struct Collector {
     base: Url,
-    since: Datetime,
+    since: Option<Datetime>,
     is_dump: bool,
     /// Whether the list must begin before what is known ends.
     must_reach_back: bool,
@@ -344,7 +354,7 @@ impl Collector {
     ) -> Result<(History, Vec<Wanted>)> {
         let mut packages = Vec::new();
         let head = reader.head().map_err(unreadable)?.clone();
-        if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
+        if self.must_reach_back && has_gap(&head, self.since.map(|since| since.timestamp())) {
             return Ok((History::BeginsLate(head), packages));
         }
         if head.is_index() || is_archive(&head) {
@@ -362,7 +372,7 @@ impl Collector {
         }
         let mut parts = Vec::new();
         let mut group = Vec::with_capacity(GROUP);
-        let since = Some(self.since.timestamp());
+        let since = self.since.map(|since| since.timestamp());
         let send = |group: &mut Vec<PendingChange>| {
             let full = std::mem::replace(group, Vec::with_capacity(GROUP));
             sender
@@ -379,7 +389,8 @@ impl Collector {
                 return Ok(());
             }
             if self.is_dump {
-                let is_old = entry.md.until.is_some_and(|until| until.time() < self.since.time());
+                let ends = entry.md.until.zip(self.since);
+                let is_old = ends.is_some_and(|(until, since)| until.time() < since.time());
                 if !is_old {
                     packages.extend(package(&self.base, entry, &self.told));
                 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::baseline::COPIED;
 use super::run::{Purpose, search_again};
 use super::{Authority, Options, Report, State, audit, baseline, incremental};
 use crate::Result;
@@ -68,7 +69,8 @@ impl Mirror {
             return Ok(false);
         }
         let reader = State::open(&self.folder)?.reader()?;
-        Ok(reader.session().meta("since")?.is_some())
+        let mut session = reader.session();
+        Ok(session.meta(COPIED)?.is_some() || session.meta("since")?.is_some())
     }
 
     /// Makes the folder hold what the source lists.

@@ -281,3 +281,54 @@ async fn without_times_what_stands_in_a_later_list_is_later() {
     assert_eq!(copy.follow("/changes.xml").await.deleted, 0);
     assert_eq!(copy.files(), ["a.txt", "b/c.txt", "b/d.txt"]);
 }
+
+/// A Resource List that does not say of when it is.
+fn without_at(resources: &[(&str, &str)]) -> String {
+    urlset("capability=\"resourcelist\"", &listed(resources))
+}
+
+#[tokio::test]
+async fn of_a_list_without_a_time_its_server_knows_when_it_was_written() {
+    let source = three();
+    let xml = without_at(&[("/a.txt", "one")]).replace("{}", &source.base());
+    let dated = Reply::ok(xml).header("Last-Modified", "Wed, 03 Jan 2024 00:30:00 GMT");
+    source.put("/list.xml", dated).put("/a.txt", Reply::ok("one"));
+    let copy = Copy::of(&source, "/list.xml");
+    let report = copy.baseline().await;
+    assert_eq!((report.created, report.complete_until), (1, None));
+    assert!(
+        report.notices.iter().any(|text| text.contains("at 2024-01-02T23:30:00Z, an hour before"))
+    );
+    assert!(copy.mirror().has_copy().unwrap());
+
+    // What is older is not looked at.
+    let all =
+        [change("/x.txt", "created", 2, Some("x")), change("/e.txt", "created", 3, Some("e"))];
+    source.document("/changes.xml", changes(JANUARY, &all)).put("/e.txt", Reply::ok("e"));
+    let report = copy.follow("/changes.xml").await;
+    assert_eq!((counts(&report), report.listed), ([1, 0, 0, 0, 0, 0], 1));
+    assert_eq!(report.complete_until.unwrap().to_string(), "2024-01-03T00:00:00Z");
+    // And what begins later has a gap.
+    source.document("/late.xml", changes("from=\"2024-01-04T00:00:00Z\"", &[]));
+    let error = copy.try_follow("/late.xml").await.unwrap_err();
+    assert_eq!(error.kind(), resync_core::ErrorKind::Gap);
+}
+
+#[tokio::test]
+async fn a_copy_of_no_known_time_takes_up_all_changes() {
+    let source = three();
+    source.document("/list.xml", without_at(&[("/a.txt", "one")]));
+    let copy = Copy::of(&source, "/list.xml");
+    let is_told = |report: &Report, part: &str| report.notices.iter().any(|it| it.contains(part));
+    assert!(is_told(&copy.baseline().await, "with the first that the source lists"));
+    let mut all = vec![change("/a.txt", "updated", 2, Some("1"))];
+    source.document("/changes.xml", changes(JANUARY, &all)).put("/a.txt", Reply::ok("1"));
+    let report = copy.follow("/changes.xml").await;
+    assert_eq!(counts(&report), [0, 1, 0, 0, 0, 0]);
+    assert!(is_told(&report, "all changes that the source lists are read"));
+    // From then on it is known.
+    all.push(change("/e.txt", "created", 3, Some("e")));
+    source.document("/changes.xml", changes(JANUARY, &all)).put("/e.txt", Reply::ok("e"));
+    let report = copy.follow("/changes.xml").await;
+    assert_eq!((counts(&report), report.notices.len()), ([1, 0, 0, 0, 0, 0], 0));
+}
