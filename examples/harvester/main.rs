@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             match command {
                 Command::Oai(command) => oai::run(command, &global, &console).await,
                 Command::Harvest(args) => harvest::run(&args, &global, &console).await,
-                Command::Resync(command) => resync::run(command, &global, &console).await,
+                Command::Resync(command) => resync::run(*command, &global, &console).await,
                 Command::Records(args) => records::run(&args, &global).await,
             }
         }),

@@ -5,6 +5,8 @@
 mod common;
 #[path = "common/files.rs"]
 mod files;
+#[path = "resync_cli/follow.rs"]
+mod follow;
 
 use std::collections::BTreeMap;
 use std::fs;
