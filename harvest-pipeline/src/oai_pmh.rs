@@ -102,15 +102,6 @@ impl OaiPmhSource {
         self
     }
 
-    /// From when on the next run will ask, by this checkpoint; `None` when for everything.
-    ///
-    /// # Errors
-    /// When the checkpoint is not one of this source.
-    pub fn next_from(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunError> {
-        let state: State = checkpoint.state(Self::SCHEMA)?;
-        Ok(state.complete.and_then(|it| it.next_from(self.overlap)).map(|from| from.to_string()))
-    }
-
     async fn begin(&self, from: Option<Checkpoint>) -> Result<Batches<'_>, RunError> {
         let mut state: State = match from {
             Some(checkpoint) => checkpoint.state(Self::SCHEMA)?,
@@ -163,6 +154,11 @@ impl Source for OaiPmhSource {
             })
             .flatten()
             .boxed()
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let state: State = checkpoint.state(Self::SCHEMA).ok()?;
+        state.complete?.next_from(self.overlap).map(|from| from.to_string())
     }
 }
 

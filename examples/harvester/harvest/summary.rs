@@ -97,7 +97,7 @@ impl Ended {
     /// From when on the next run will ask, if it will not ask for everything.
     fn next_from(&self) -> Option<String> {
         let checkpoint = self.summary()?.checkpoint.as_ref()?;
-        self.source.next_from(checkpoint).ok().flatten()
+        self.source.next_from(checkpoint)
     }
 
     pub(super) fn text(&self, args: &HarvestArgs) -> String {
