@@ -81,4 +81,23 @@ impl XmlDocument {
             body: raw.standalone().into_owned(),
         })
     }
+
+    /// The name of the format: what repositories call it, else the namespace.
+    pub(crate) fn format(&self) -> &str {
+        let Some(namespace) = self.namespace.as_deref() else { return &self.root };
+        let known = FORMATS.iter().find(|(begin, _)| namespace.starts_with(begin));
+        known.map_or(namespace, |(_, name)| name)
+    }
 }
+
+/// How namespaces begin, and what repositories call the format.
+const FORMATS: &[(&str, &str)] = &[
+    ("http://www.openarchives.org/OAI/2.0/oai_dc/", "oai_dc"),
+    ("http://www.loc.gov/MARC21/slim", "marc21"),
+    ("http://www.loc.gov/mods/", "mods"),
+    ("eml://ecoinformatics.org/eml", "eml"),
+    ("https://eml.ecoinformatics.org/eml", "eml"),
+    ("https://github.com/JPCOAR/schema/blob/master/1.", "jpcoar_1.0"),
+    ("https://github.com/JPCOAR/schema/blob/master/2.", "jpcoar_2.0"),
+    ("http://datacite.org/schema/", "datacite"),
+];

@@ -6,14 +6,17 @@ mod checkpoint;
 #[cfg(feature = "document-list")]
 mod document_list;
 mod error;
-#[cfg(feature = "document-list")]
+#[cfg(any(feature = "document-list", feature = "resync"))]
 mod fetch;
 mod filter;
+pub mod filters;
 pub mod harvest_list;
 mod holdings;
 mod parser;
 pub mod parsers;
 mod pipeline;
+#[cfg(feature = "resync")]
+mod resync;
 mod run;
 mod sink;
 pub mod sinks;
@@ -32,6 +35,8 @@ pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
+#[cfg(feature = "resync")]
+pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
