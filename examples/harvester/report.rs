@@ -205,6 +205,7 @@ fn network_advice(kind: Net) -> &'static str {
         Net::Request => "Check the address and the options --header, --user and --user-agent.",
         Net::Io => "Make room in the folder for temporary files, or name another in TMPDIR.",
         Net::Refused => "Nothing was changed.",
+        Net::Gap => "Run `harvester resync baseline` with the same URL and folder.",
         _ => "Try again later.",
     }
 }

@@ -161,7 +161,7 @@ pub(super) fn gap(head: &Head, since: i64) -> Error {
     let from = head.md.from.map_or_else(String::new, |from| from.to_string());
     let since = since.map_or_else(String::new, |since| since.to_string());
     Error::new(
-        ErrorKind::Refused,
+        ErrorKind::Gap,
         format!(
             "a baseline is needed: the copy is of {since}, but the changes begin at {from} only, \
              so some may be missing"

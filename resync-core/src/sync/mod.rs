@@ -15,6 +15,7 @@ mod audit;
 mod authority;
 mod baseline;
 pub mod changes;
+mod copying;
 mod download;
 mod incremental;
 mod list;

@@ -3,9 +3,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
 use super::chars::Repairs;
 use super::repair::repair;
-use super::{Bindings, Issues, Mode};
+use super::{Bindings, Cursor, Issues, Mode, ParseError, ParseErrorKind};
 
 /// A piece of a document, as it was sent.
 ///
@@ -28,6 +31,30 @@ impl RawXml {
         used: u64,
     ) -> Self {
         Self { text, range, outer, used }
+    }
+
+    /// A document of one's own: its root element, without what stands before and behind it.
+    ///
+    /// ```
+    /// # use resync_core::xml::RawXml;
+    /// let raw = RawXml::document("<?xml version='1.0'?>\n<a xmlns='urn:a'><b/></a>\n")?;
+    /// assert_eq!(raw.as_str(), "<a xmlns='urn:a'><b/></a>");
+    /// assert!(RawXml::document("<a><b></a>").is_err());
+    /// assert!(RawXml::document("<a>one <b c='' c=''/> two</a>").is_err());
+    /// # Ok::<_, resync_core::xml::ParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not well-formed; nothing is repaired.
+    pub fn document(xml: &str) -> Result<Self, ParseError> {
+        let mut cursor = Cursor::new(xml).mode(Mode::Strict);
+        let Some(root) = cursor.next_child()? else {
+            return Err(cursor.error(ParseErrorKind::Syntax, "there is no element"));
+        };
+        let raw = cursor.raw(&root)?;
+        cursor.finish()?;
+        check_attributes(raw.as_str())?;
+        Ok(raw)
     }
 
     /// The piece as it stands in the document. Prefixes may be bound outside of it.
@@ -83,6 +110,27 @@ impl RawXml {
         }
         whole.push_str(&xml[name_end..]);
         Cow::Owned(whole)
+    }
+}
+
+/// Taken whole, an element is not looked into: here is what then goes unnoticed.
+fn check_attributes(xml: &str) -> Result<(), ParseError> {
+    let mut reader = Reader::from_str(xml);
+    loop {
+        let at = reader.buffer_position();
+        let wrong = |error: &dyn fmt::Display| {
+            ParseError::new(ParseErrorKind::Syntax, at, error.to_string())
+        };
+        match reader.read_event().map_err(|error| wrong(&error))? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                let mut attributes = tag.attributes();
+                if let Some(error) = attributes.find_map(Result::err) {
+                    return Err(wrong(&error));
+                }
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
     }
 }
 
