@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use resync_core::transport::{BodyLimits, Request, Transport, without_credentials};
 use resync_core::xml::{Issues, Mode, decode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -19,6 +20,7 @@ use crate::error::{RecordError, RunError, Stage};
 use crate::fetch::{Fetched, XmlDocument, fetch};
 use crate::harvest_list::{Document, ListError, Reader};
 use crate::holdings::Holdings;
+use crate::registry::Kind;
 use crate::source::Source;
 use crate::two_step::{self, Page, TwoStep};
 
@@ -106,6 +108,14 @@ impl DocumentListSource {
         self
     }
 
+    /// Sources of this kind, by their options; its name is `document-list`.
+    #[must_use]
+    pub fn kind() -> Kind {
+        Kind::new("document-list", "Harvest list (Metacat)", |options: Options, transport| {
+            Ok(Box::new(Self::new(options.url, transport)))
+        })
+    }
+
     async fn begin(
         &self,
         from: Option<Checkpoint>,
@@ -146,6 +156,14 @@ impl DocumentListSource {
             is_over: false,
         })
     }
+}
+
+/// The options of a harvest list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// Address of the harvest list.
+    url: Url,
 }
 
 impl Source for DocumentListSource {

@@ -15,6 +15,7 @@ mod holdings;
 mod parser;
 pub mod parsers;
 mod pipeline;
+mod registry;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
@@ -35,6 +36,7 @@ pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
+pub use self::registry::{Kind, KindError, Registry};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};

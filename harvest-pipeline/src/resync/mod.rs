@@ -15,6 +15,7 @@ use resync_core::client::Client;
 use resync_core::document::Datetime;
 use resync_core::sync::Authority;
 use resync_core::transport::{Transport, without_credentials};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -24,6 +25,7 @@ use crate::batch::{Batch, Item, Origin, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
 use crate::holdings::Holdings;
+use crate::registry::Kind;
 use crate::source::Source;
 use crate::two_step::{self, Page, TwoStep};
 
@@ -62,7 +64,7 @@ pub struct ResyncSource {
 }
 
 /// What a run of a [`ResyncSource`] does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ResyncMode {
@@ -180,6 +182,20 @@ impl ResyncSource {
         self
     }
 
+    /// Sources of this kind, by their options; its name is `resync`.
+    #[must_use]
+    pub fn kind() -> Kind {
+        Kind::new("resync", "ResourceSync", |options: Options, transport| {
+            let mut source = Self::new(options.url, transport).mode(options.mode);
+            source.set = options.set;
+            if let Some(from) = options.from {
+                let time = Datetime::read(&from).ok_or(format!("from: {from:?} is no time"))?;
+                source = source.from(time);
+            }
+            Ok(Box::new(source))
+        })
+    }
+
     async fn begin(
         &self,
         from: Option<Checkpoint>,
@@ -192,6 +208,21 @@ impl ResyncSource {
         let reading = Reading::begin(self, &state).await?;
         Ok(Running { source: self, held, state, reading, missed: Vec::new(), is_over: false })
     }
+}
+
+/// The options of a ResourceSync source.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// Address of the source: of its site, or of any of its documents.
+    url: Url,
+    /// What a run does.
+    #[serde(default)]
+    mode: ResyncMode,
+    /// Which set, where the source has several: its number, or the address of its capability list.
+    set: Option<String>,
+    /// From when on changes are read if nothing was harvested before, such as 2024-01-31.
+    from: Option<String>,
 }
 
 impl Source for ResyncSource {
