@@ -2,10 +2,12 @@
 #![cfg(all(feature = "resync", feature = "rustls", feature = "sqlite"))]
 #![allow(clippy::unwrap_used)]
 
+use std::io::{Cursor, Write};
+
 use futures_util::TryStreamExt;
 use harvest_pipeline::{
-    Counters, Pipeline, Query, Resume, ResyncMode, ResyncSource, RunError, RunState,
-    SqliteCatalogue, Summary,
+    Change, Counters, Pipeline, Query, Resume, ResyncMode, ResyncSource, RunError, RunState,
+    Source, SqliteCatalogue, Summary,
 };
 use resync_core::document::Algorithm;
 use resync_core::fixity::Fixity;
@@ -13,6 +15,7 @@ use resync_core::transport::HttpTransport;
 use tempfile::TempDir;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
+use zip::write::SimpleFileOptions;
 
 struct Site {
     server: MockServer,
@@ -132,7 +135,6 @@ async fn after_a_baseline_only_changes_are_read_and_the_last_of_each_counts() {
     let summary = site.run().await.unwrap();
     assert_eq!((summary.state, summary.counters), (RunState::Succeeded, counters(2, 0, 0, 0, 0)));
     let source = site.source("capabilitylist");
-    use harvest_pipeline::Source as _;
     assert_eq!(source.next_from(summary.checkpoint.as_ref().unwrap()).as_deref(), Some(AT));
 
     // `c` came and went: nobody asks for it. `a` changed twice: it is asked for once.
@@ -164,11 +166,15 @@ async fn a04_a05_a_list_of_another_kind_fails_the_run_and_is_named() {
     let site = Site::new().await;
     site.serve(&[A], Some((AT, String::new()))).await;
     for (mode, list, message) in [
-        (ResyncMode::Baseline, "changelist", "is a changelist; baseline takes a resourcelist"),
+        (
+            ResyncMode::Baseline,
+            "changelist",
+            "is a changelist; baseline takes a resourcelist or a resourcedump",
+        ),
         (
             ResyncMode::Incremental,
             "resourcelist",
-            "is a resourcelist; incremental takes a changelist",
+            "is a resourcelist; incremental takes a changelist or a changedump",
         ),
     ] {
         let since = resync_core::document::Datetime::read(AT).unwrap();
@@ -247,4 +253,79 @@ async fn what_is_no_metadata_or_elsewhere_is_left_out_and_told() {
     let failure = summary.failures.first()[0].to_string();
     assert!(failure.starts_with("http://169.254.169.254/x.xml: source: "), "{failure}");
     assert_eq!(summary.counters.failed, 1);
+}
+
+fn zip(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, body) in members {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(body.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+impl Site {
+    /// Serves a dump of one package.
+    async fn dump(&self, name: &str, head: &str, members: &[(&str, &str)]) {
+        self.server.reset().await;
+        let zip = zip(members);
+        let reply = ResponseTemplate::new(200).set_body_raw(zip, "application/zip");
+        Mock::given(path("/part.zip")).respond_with(reply).mount(&self.server).await;
+        let entry = format!("<url><loc>{}/part.zip</loc></url>", self.server.uri());
+        self.put(&format!("/{name}.xml"), self.list(head, &entry)).await;
+    }
+}
+
+#[tokio::test]
+async fn a11_a_path_that_leads_out_of_a_package_is_refused_and_costs_one_record() {
+    let site = Site::new().await;
+    let entries = [
+        site.entry(A, "path='/a.xml'"),
+        site.entry(B, "path='/../../b.xml'"),
+        site.entry(("/c.pdf", "%PDF", AT), "path='/c.pdf'"),
+    ];
+    let manifest = site.list("capability='resourcedump-manifest'", &entries.concat());
+    let members =
+        [("manifest.xml", &*manifest), ("a.xml", A.1), ("../../b.xml", B.1), ("c.pdf", "%PDF")];
+    site.dump("resourcedump", &format!("capability='resourcedump' at='{AT}'"), &members).await;
+    let source = site.source("resourcedump");
+    let summary = site.run_with(source, Resume::FromSink).await.unwrap();
+    assert_eq!(summary.counters, counters(1, 0, 0, 0, 1));
+    assert!(summary.failures.first()[0].message.contains("is no path in a package"));
+    assert!(summary.notices.first().last().unwrap().message.starts_with("1 resources"));
+    assert_eq!(site.stored().await, [("/a.xml".to_owned(), Some(A.1.to_owned()))]);
+}
+
+#[tokio::test]
+async fn a_change_dump_is_applied_in_its_order() {
+    let site = Site::new().await;
+    site.serve(&[A, B], None).await;
+    site.run().await.unwrap();
+    let newer = ("/a.xml", "<a>2</a>", "2024-01-05T00:00:00Z");
+    let gone = ("/b.xml", "", "2024-01-06T00:00:00Z");
+    let entries = [
+        site.entry(newer, &format!("change='updated' datetime='{}' path='/a.xml'", newer.2)),
+        site.change(gone, "deleted"),
+        site.change(("/a.xml", "", "2023-12-31T00:00:00Z"), "deleted"),
+    ];
+    let manifest = site.list("capability='changedump-manifest'", &entries.concat());
+    let head = "capability='changedump' from='2024-01-01T00:00:00Z'";
+    site.dump("changedump", head, &[("manifest.xml", &manifest), ("a.xml", newer.1)]).await;
+    let summary = site.run_with(site.source("changedump"), Resume::FromSink).await.unwrap();
+    assert_eq!(summary.counters, counters(0, 1, 0, 1, 0));
+}
+
+#[tokio::test]
+async fn a06_an_audit_names_what_is_new_and_fetches_nothing() {
+    let site = Site::new().await;
+    site.serve(&[A, B], Some((AT, String::new()))).await;
+    for list in ["resourcelist", "changelist"] {
+        let source = site.source(list).mode(ResyncMode::Audit);
+        let batches: Vec<_> = source.batches(None).try_collect().await.unwrap();
+        let items: Vec<_> = batches.iter().flat_map(|it| it.items.iter().flatten()).collect();
+        let expected = if list == "resourcelist" { 2 } else { 0 };
+        assert_eq!(items.len(), expected);
+        assert!(items.iter().all(|item| item.change == Change::Listed && item.version.is_some()));
+    }
+    assert_eq!(site.fetched().await, 0);
 }

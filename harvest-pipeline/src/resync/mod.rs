@@ -1,12 +1,13 @@
 //! A ResourceSync source of metadata.
 
 mod changes;
+mod package;
 mod reading;
 mod resource;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -47,7 +48,8 @@ const MISSED: usize = 1000;
 /// Payloads are XML. Entries are taken that link to their format (`profile`) or to what they
 /// describe (`describes`), whose media type is XML, or that have none and a name ending in `.xml`,
 /// `.rdf`, `.eml` or without any ending. Others are left out, and a notice says how many. The format
-/// of a record is told by its root element. Dumps are not read.
+/// of a record is told by its root element. Resource Dumps and Change Dumps are read where there are
+/// no lists, or one is what the address leads to.
 #[derive(Clone, Debug)]
 pub struct ResyncSource {
     id: SourceId,
@@ -72,9 +74,9 @@ pub enum ResyncMode {
     /// list of changes, or where that begins too late.
     #[default]
     Auto,
-    /// Everything, by the Resource List.
+    /// Everything, by the Resource List or Resource Dump.
     Baseline,
-    /// What has changed, by the Change List.
+    /// What has changed, by the Change List or Change Dump.
     Incremental,
     /// Everything that a Resource List or Change List names, and nothing is fetched: for sinks that
     /// compare.
@@ -247,6 +249,18 @@ impl Source for ResyncSource {
     }
 }
 
+/// A resource, and what it is if that came in a package.
+struct Reference {
+    resource: Resource,
+    unpacked: Option<Mutex<Option<Result<Item, RecordError>>>>,
+}
+
+impl From<Resource> for Reference {
+    fn from(resource: Resource) -> Self {
+        Self { resource, unpacked: None }
+    }
+}
+
 struct Running<'a> {
     source: &'a ResyncSource,
     held: Holdings,
@@ -259,40 +273,45 @@ struct Running<'a> {
 
 #[async_trait]
 impl TwoStep for Running<'_> {
-    type Reference = Resource;
+    type Reference = Reference;
 
-    async fn list(&mut self) -> Result<Option<Page<Resource>>, RunError> {
+    async fn list(&mut self) -> Result<Option<Page<Reference>>, RunError> {
         if self.is_over {
             return Ok(None);
         }
-        let mut resources = self.reading.next().await?.unwrap_or_else(|| {
+        let mut references = self.reading.next().await?.unwrap_or_else(|| {
             self.is_over = true;
             Vec::new()
         });
-        let uris = resources.iter().map(|resource| resource.uri.clone()).collect();
+        let uris = references.iter().map(|reference| reference.resource.uri.clone()).collect();
         let known = self.held.known(uris).await?;
-        for resource in &mut resources {
+        for Reference { resource, .. } in &mut references {
             let version = resource.version();
             let stored = known.get(&resource.uri).filter(|known| known.live);
             resource.is_held =
                 version.is_some() && stored.is_some_and(|known| known.version == version);
         }
-        let mut page = Page::new(resources);
+        let mut page = Page::new(references);
         page.origin = Origin::new(self.reading.url().clone(), None);
         page.notices = self.reading.take_notices(self.is_over);
         Ok(Some(page))
     }
 
-    async fn get(&self, resource: &Resource) -> Result<Item, RecordError> {
-        let source = self.source;
+    async fn get(&self, reference: &Reference) -> Result<Item, RecordError> {
+        let (source, resource) = (self.source, &reference.resource);
         if resource.is_held || resource.is_deleted || source.mode == ResyncMode::Audit {
             return Ok(resource.listed());
+        }
+        if let Some(unpacked) = &reference.unpacked
+            && let Some(item) = unpacked.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            return item;
         }
         resource.get(&*source.transport, &source.authority, source.max_resource).await
     }
 
-    fn checkpoint(&mut self, _: usize, failed: Vec<Resource>) -> Result<Checkpoint, RunError> {
-        self.missed.extend(failed);
+    fn checkpoint(&mut self, _: usize, failed: Vec<Reference>) -> Result<Checkpoint, RunError> {
+        self.missed.extend(failed.into_iter().map(|reference| reference.resource));
         if self.missed.len() > MISSED {
             let message = format!(
                 "more than {MISSED} resources could not be had; the source seems to be out of order, \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::{TimeDelta, Utc};
 use resync_core::client::{Client, Documents, ErrorKind, Leaf, Resolved, Wanted};
@@ -11,8 +11,9 @@ use resync_core::sync::changes::{self as history, Cursor, Outcome, has_gap};
 use url::Url;
 
 use super::changes::{Collected, LastChanges};
+use super::package::{Packages, Wanted as Package};
 use super::resource::{Resource, address, is_metadata, written};
-use super::{Place, ResyncMode, ResyncSource, State, failed};
+use super::{Place, Reference, ResyncMode, ResyncSource, State, failed};
 use crate::batch::{Notice, NoticeLevel};
 use crate::error::{RunError, Stage};
 
@@ -20,6 +21,9 @@ use crate::error::{RunError, Stage};
 const PAGE: usize = 100;
 /// How far behind our own clock the next run begins where a list does not say of when it is.
 const DAY: TimeDelta = TimeDelta::hours(24);
+
+const RESOURCES: [Capability; 2] = [Capability::ResourceList, Capability::ResourceDump];
+const CHANGES: [Capability; 2] = [Capability::ChangeList, Capability::ChangeDump];
 
 type ListReader = Reader<Box<dyn Read + Send>>;
 
@@ -37,12 +41,16 @@ pub(super) struct Reading {
 }
 
 enum What {
-    Resources {
-        documents: Box<Documents>,
-        /// The list that is open. Only ever reached by `&mut`; the lock lets others look at the rest.
-        open: Mutex<Option<(Url, ListReader)>>,
-    },
+    Resources(Box<Resources>),
     Changes(Mutex<LastChanges>),
+    Packages(Packages),
+}
+
+/// Resource Lists, one after the other.
+struct Resources {
+    documents: Documents,
+    /// The list that is open. Only ever reached by `&mut`; the lock lets others look at the rest.
+    open: Mutex<Option<(Url, ListReader)>>,
 }
 
 impl Reading {
@@ -55,9 +63,8 @@ impl Reading {
         let since = state.since.as_deref().and_then(Datetime::read).or(source.from);
         match (source.mode, since) {
             (ResyncMode::Baseline, _) | (ResyncMode::Auto, None) => {
-                let found =
-                    resolve(&client, source, "baseline", &[Capability::ResourceList]).await?;
-                Ok(Self::resources(&client, found, Vec::new()))
+                let found = resolve(&client, source, "baseline", &RESOURCES).await?;
+                Self::resources(&client, source, found, Vec::new()).await
             }
             (ResyncMode::Audit, _) => {
                 let wanted = [Capability::ResourceList, Capability::ChangeList];
@@ -66,7 +73,7 @@ impl Reading {
                     Capability::ChangeList => {
                         Self::changes(&client, source, found, &State::default(), None).await
                     }
-                    _ => Ok(Self::resources(&client, found, Vec::new())),
+                    _ => Self::resources(&client, source, found, Vec::new()).await,
                 }
             }
             (ResyncMode::Incremental, None) => {
@@ -75,14 +82,11 @@ impl Reading {
                 Err(RunError::new(Stage::Source, message).with_url(source.url.as_str()))
             }
             (ResyncMode::Incremental, Some(_)) => {
-                let found =
-                    resolve(&client, source, "incremental", &[Capability::ChangeList]).await?;
+                let found = resolve(&client, source, "incremental", &CHANGES).await?;
                 Self::changes(&client, source, found, state, since).await
             }
             (ResyncMode::Auto, Some(_)) => {
-                let why = match resolve(&client, source, "incremental", &[Capability::ChangeList])
-                    .await
-                {
+                let why = match resolve(&client, source, "incremental", &CHANGES).await {
                     Ok(found) => match Self::changes(&client, source, found, state, since).await {
                         Err(error) if is_gap(&error) => error.message().to_owned(),
                         read => return read,
@@ -92,21 +96,77 @@ impl Reading {
                     }
                     Err(error) => return Err(error),
                 };
-                let found =
-                    resolve(&client, source, "baseline", &[Capability::ResourceList]).await?;
+                let found = resolve(&client, source, "baseline", &RESOURCES).await?;
                 let notices =
                     vec![Notice::new(NoticeLevel::Info, format!("{why}; everything is listed"))];
-                Ok(Self::resources(&client, found, notices))
+                Self::resources(&client, source, found, notices).await
             }
         }
     }
 
-    fn resources(client: &Client, found: Resolved, notices: Vec<Notice>) -> Self {
-        let documents = Box::new(client.documents(&found.url));
+    async fn resources(
+        client: &Client,
+        source: &ResyncSource,
+        found: Resolved,
+        notices: Vec<Notice>,
+    ) -> Result<Self, RunError> {
         // Nothing that changed while the list was made must be missed.
         let until = found.head.md.at.unwrap_or_else(|| Datetime::from(Utc::now() - DAY));
-        let what = What::Resources { documents, open: Mutex::default() };
-        Self::new(what, found, Some(until), notices)
+        if found.capability == Capability::ResourceDump {
+            return Self::packages(client, source, found, None, Some(until)).await;
+        }
+        let documents = client.documents(&found.url);
+        let what = What::Resources(Box::new(Resources { documents, open: Mutex::default() }));
+        Ok(Self::new(what, found, Some(until), notices))
+    }
+
+    /// Finds out the packages of a dump.
+    async fn packages(
+        client: &Client,
+        source: &ResyncSource,
+        found: Resolved,
+        since: Option<Datetime>,
+        mut until: Option<Datetime>,
+    ) -> Result<Self, RunError> {
+        let mut packages = Vec::new();
+        let mut documents = client.documents(&found.url).since(since);
+        while let Some(leaf) = documents.next().await {
+            let document = leaf.map_err(failed)?.document;
+            if since.is_some() {
+                until =
+                    document.head().md.until.into_iter().chain(until).max_by_key(Datetime::time);
+            }
+            let url = document.url();
+            let mut reader = document.reader().map_err(failed)?;
+            while let Some(part) = reader.next_part().map_err(|error| unreadable(url, &error))? {
+                for entry in part {
+                    let entry = entry.map_err(|error| unreadable(url, &error))?;
+                    let is_old = entry.md.until.zip(since);
+                    if is_old.is_some_and(|(until, since)| until.time() < since.time()) {
+                        continue;
+                    }
+                    let address = address(url, &entry.loc).and_then(|address| {
+                        let checked = source.authority.check(&address);
+                        checked.map(|()| address).map_err(|error| error.to_string())
+                    });
+                    let address = address.map_err(|what| {
+                        RunError::new(Stage::Source, what).with_url(url.as_str())
+                    })?;
+                    if since.is_some() {
+                        let ends = entry.md.until.into_iter().chain(until);
+                        until = ends.max_by_key(Datetime::time);
+                    }
+                    packages.push(Package {
+                        listed: Resource::of(&address, &entry),
+                        url: address,
+                        max: source.max_resource,
+                        since: since.map(|since| since.timestamp()),
+                    });
+                }
+            }
+        }
+        let packages = Packages::new(packages, Arc::clone(&source.transport));
+        Ok(Self::new(What::Packages(packages), found, until, Vec::new()))
     }
 
     fn new(what: What, found: Resolved, until: Option<Datetime>, notices: Vec<Notice>) -> Self {
@@ -131,6 +191,9 @@ impl Reading {
         let since_time = since.map(|since| since.timestamp());
         if state.lists.is_empty() && has_gap(&found.head, since_time) {
             return Err(gap(&found.head.md.from, since, &found.url));
+        }
+        if found.capability == Capability::ChangeDump {
+            return Self::packages(client, source, found, since, since).await;
         }
         let mut collected = Collected::new().map_err(unwritable)?;
         for missed in &state.missed {
@@ -243,15 +306,24 @@ impl Reading {
     }
 
     /// The next resources; `None` when there are no more.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Resource>>, RunError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Reference>>, RunError> {
         match &mut self.what {
             What::Changes(changes) => {
                 let changes = changes.get_mut().unwrap_or_else(|it| it.into_inner());
-                let page: Vec<_> =
-                    changes.take(PAGE).collect::<io::Result<_>>().map_err(unwritable)?;
+                let page: Vec<_> = changes
+                    .take(PAGE)
+                    .map(|it| it.map(Reference::from))
+                    .collect::<io::Result<_>>()
+                    .map_err(unwritable)?;
                 Ok((!page.is_empty()).then_some(page))
             }
-            What::Resources { documents, open } => {
+            What::Packages(packages) => {
+                let page = packages.next(PAGE).await?;
+                (self.left_out, self.example) = packages.left_out();
+                Ok(page)
+            }
+            What::Resources(resources) => {
+                let Resources { documents, open } = &mut **resources;
                 let open = open.get_mut().unwrap_or_else(|it| it.into_inner());
                 loop {
                     let (url, reader) = match open {
@@ -263,9 +335,6 @@ impl Reading {
                             open.insert((leaf.document.url().clone(), reader))
                         }
                     };
-                    let unreadable = |url: &Url, error: &dyn std::error::Error| {
-                        RunError::new(Stage::Source, error.to_string()).with_url(url.as_str())
-                    };
                     let Some(part) = reader.next_part().map_err(|error| unreadable(url, &error))?
                     else {
                         *open = None;
@@ -276,7 +345,7 @@ impl Reading {
                         let entry = entry.map_err(|error| unreadable(url, &error))?;
                         let Ok(uri) = address(url, &entry.loc) else { continue };
                         if is_metadata(&uri, &entry) {
-                            page.push(Resource::of(&uri, &entry));
+                            page.push(Resource::of(&uri, &entry).into());
                         } else {
                             self.left_out += 1;
                             self.example.get_or_insert(uri.to_string());
@@ -352,6 +421,10 @@ fn gap(begin: &Option<Datetime>, since: Option<Datetime>, url: &Url) -> RunError
 
 fn is_gap(error: &RunError) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<Gap>())
+}
+
+fn unreadable(url: &Url, error: &dyn std::error::Error) -> RunError {
+    RunError::new(Stage::Source, error.to_string()).with_url(url.as_str())
 }
 
 fn unwritable(error: io::Error) -> RunError {

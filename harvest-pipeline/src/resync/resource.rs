@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 use http::{HeaderValue, header};
 use resync_core::document::{Algorithm, Change, Datetime, Entry, Hashes, rel};
-use resync_core::fixity::{Fixity, verify};
+use resync_core::fixity::{Fixity, Measured, verify};
 use resync_core::sync::Authority;
 use resync_core::transport::{BodyLimits, Request, Transport, without_credentials};
 use serde::{Deserialize, Serialize};
@@ -93,31 +93,48 @@ impl Resource {
         let mut fetched = fetch(transport, request.clone(), &limits)
             .await
             .map_err(|error| failed(error.to_string()))?;
-        if self.verify(&fetched.bytes).is_err() {
+        if self.verify(&self.measure(&fetched.bytes)).is_err() {
             // Past all caches.
             let request =
                 request.header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             fetched = fetch(transport, request, &limits)
                 .await
                 .map_err(|error| failed(error.to_string()))?;
-            self.verify(&fetched.bytes).map_err(&failed)?;
         }
         let Fetched { bytes, charset } = fetched;
-        let document = XmlDocument::read(bytes, charset.as_deref())
+        self.read(bytes, charset.as_deref())
+    }
+
+    /// The record in what came, which must be what the list says, and XML.
+    pub(super) fn read(&self, bytes: Vec<u8>, charset: Option<&str>) -> Result<Item, RecordError> {
+        let failed = |what: String| RecordError::new(&*self.uri, Stage::Source, what);
+        self.verify(&self.measure(&bytes)).map_err(failed)?;
+        let document = XmlDocument::read(bytes, charset)
             .map_err(|error| failed(format!("no well-formed XML: {error}")))?;
         let format = document.format().to_owned();
         let payload = Payload::new(format, document.body);
         Ok(self.complete(Item::put(&*self.uri, payload)))
     }
 
-    fn verify(&self, bytes: &[u8]) -> Result<(), String> {
-        let hashes = self.hash.as_deref().map(Hashes::from).unwrap_or_default();
-        let algorithms: Vec<Algorithm> = hashes.digests().map(|it| it.algorithm()).collect();
-        let mut fixity = Fixity::new(algorithms);
+    fn hashes(&self) -> Hashes<'_> {
+        self.hash.as_deref().map(Hashes::from).unwrap_or_default()
+    }
+
+    /// The kinds of digests that the list gives.
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        self.hashes().digests().map(|digest| digest.algorithm()).collect()
+    }
+
+    fn measure(&self, bytes: &[u8]) -> Measured {
+        let mut fixity = Fixity::new(self.algorithms());
         fixity.update(bytes);
-        verify(&fixity.finish(), self.length, &hashes)
-            .map(drop)
-            .map_err(|mismatch| mismatch.to_string())
+        fixity.finish()
+    }
+
+    /// Whether what came is what the list says.
+    pub(super) fn verify(&self, measured: &Measured) -> Result<(), String> {
+        let verified = verify(measured, self.length, &self.hashes());
+        verified.map(drop).map_err(|mismatch| mismatch.to_string())
     }
 }
 
