@@ -1,6 +1,7 @@
 //! The command line.
 
 mod network;
+mod provide;
 mod resync;
 mod values;
 
@@ -9,6 +10,7 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
+pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand};
 use crate::report::Failure;
 
@@ -85,6 +87,12 @@ pub(crate) enum OaiCommand {
     Records(ListArgs),
     /// One record, as a line of JSON
     Get(GetArgs),
+    /// Check whether a repository is as the standard has it; exit status 4 if not
+    #[command(after_help = CHECK_HELP, long_about = CHECK_LONG)]
+    Check(OaiCheckArgs),
+    /// Serve a database or a folder of XML files as a repository, for others to harvest
+    #[command(after_help = provide::HELP, long_about = provide::LONG)]
+    Serve(ProvideArgs),
 }
 
 const LIST_LONG: &str = "\
@@ -99,6 +107,33 @@ Examples:
   harvester oai records https://export.example.org/oai > records.jsonl
   harvester oai records https://export.example.org/oai --set maps --from 2024-01-01 | head -1
   harvester oai identifiers https://export.example.org/oai | jq -r .identifier";
+
+const CHECK_LONG: &str = "\
+Asks a repository everything that harvesters rely on, one request at a time, and reports what is not \
+as the standard (OAI-PMH 2.0) has it: answers that do not fit the schema, lists that break off or \
+leave records out, resumption tokens, time spans, sets, deletions, and requests that should have \
+been refused. Nothing is changed there.";
+
+const CHECK_HELP: &str = "\
+Each finding has a severity (error, warning, info), a rule whose name stays the same, the section of \
+the standard, a request that shows it, and what to do about it. Exit status 4 if there are errors.
+
+Examples:
+  harvester oai check https://export.example.org/oai
+  harvester oai check https://export.example.org/oai --quick --json";
+
+#[derive(Debug, Args)]
+pub(crate) struct OaiCheckArgs {
+    /// Base URL of the repository
+    #[arg(value_name = "URL", value_parser = values::web_url)]
+    pub(crate) url: Url,
+    /// The most records of a list that are read; the rest is not checked
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) max_records: u64,
+    /// The beginning of each list only, and one sample of everything
+    #[arg(long, conflicts_with = "max_records")]
+    pub(crate) quick: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct AddressArgs {

@@ -42,6 +42,8 @@ pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
+#[cfg(feature = "provider")]
+pub use self::sqlite::CatalogueRepository;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     Query, RunRecord, SourceSummary, SqliteCatalogue, StoredError, StoredRecord,

@@ -4,10 +4,11 @@
 use flate2::read::GzDecoder;
 use http::{Method, Request, StatusCode};
 use oai_pmh::parse::Parser;
-use oai_pmh::provider::{MemoryRepository, OutputSwitch, Provider};
+use oai_pmh::provider::{FolderRepository, MemoryRepository, OutputSwitch, Provider};
 use oai_pmh::xml::Mode;
 use oai_pmh::{
-    Datestamp, DeletedRecord, Granularity, Header, Identify, MetadataFormat, Page, Record,
+    Branding, Container, Datestamp, DeletedRecord, Description, Granularity, Header, Identify,
+    MetadataFormat, OaiIdentifier, Page, Record, RightsManifest,
 };
 
 const KEY: &[u8] = b"a key of sixteen bytes or more";
@@ -258,4 +259,64 @@ async fn methods_forms_and_compression_are_those_of_http() {
     assert_eq!(status(ask(Method::PUT, "", "", "", "").await), StatusCode::METHOD_NOT_ALLOWED);
     let json = ask(Method::POST, "", "", "application/json", "{}").await;
     assert_eq!(status(json), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn descriptions_are_read_as_they_were_written() {
+    let mut branding = Branding::default();
+    branding.icon = Some("http://x.org/i.png?a&b".to_owned());
+    branding.title = Some("<Ž>".to_owned());
+    branding.renderings = vec![("urn:m".to_owned(), "http://x.org/m.xsl".to_owned())];
+    let mut rights = RightsManifest::default();
+    rights.applies_to = Some("http://www.openarchives.org/OAI/2.0/entity#metadata".to_owned());
+    rights.references = vec!["http://x.org/cc0".to_owned()];
+    let containers = [
+        Container::OaiIdentifier(OaiIdentifier::new("x.org", "oai:x.org:1")),
+        Container::Friends(vec!["http://y.org/oai?a&b".to_owned()]),
+        Container::Branding(branding),
+        Container::Rights(rights),
+    ];
+    let mut identify = identify();
+    for container in containers.clone() {
+        identify.descriptions.push(Description::try_from(container).unwrap());
+    }
+    let xml = Provider::new(repository(identify), KEY).unwrap();
+    let xml = xml.answer("verb=Identify").await.unwrap();
+    let read = Parser::new().mode(Mode::Strict).identify(xml.into_bytes(), None).unwrap().body;
+    let read: Vec<_> = read.descriptions.into_iter().map(|it| it.container).collect();
+    assert_eq!(read, containers);
+    assert!(Description::try_from(Container::Other).is_err());
+}
+
+#[tokio::test]
+async fn a_folder_is_a_repository_that_notices_what_happens_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("a/b ž")).unwrap();
+    for name in ["1.xml", "a/2.xml", "a/b ž/3.xml", "a/.hidden.xml", "a/notes.txt"] {
+        std::fs::write(path(name), DC).unwrap();
+    }
+    std::fs::write(path("broken.xml"), "<a>").unwrap();
+    let formats = [MetadataFormat::oai_dc()];
+    let (repository, found) = FolderRepository::open(folder.path(), identify(), formats).unwrap();
+    assert_eq!((found.changed, found.refused.len()), (3, 1));
+    let repository = std::sync::Arc::new(repository);
+    let provider = Provider::new(std::sync::Arc::clone(&repository), KEY).unwrap();
+    let xml = provider.answer("verb=ListSets").await.unwrap();
+    assert!(xml.contains("<setSpec>a:b~20~C5~BE</setSpec>"));
+    let get = "verb=GetRecord&metadataPrefix=oai_dc&identifier=oai:x.org:a/b%2520%25C5%25BE/3";
+    assert!(codes(&provider, get).await.is_empty());
+
+    std::fs::remove_file(path("1.xml")).unwrap();
+    std::fs::write(path("a/2.xml"), DC.replace("<a/>", "<a>new</a>")).unwrap();
+    let noticed = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let found = repository.refresh(noticed).unwrap();
+    assert_eq!((found.changed, found.deleted), (1, 1));
+    let from = Datestamp::second(noticed);
+    let list = format!("verb=ListRecords&metadataPrefix=oai_dc&from={from}");
+    let changed = page(&provider.answer(&list).await.unwrap()).items;
+    let changed: Vec<_> = changed.into_iter().map(|it| it.unwrap().header).collect();
+    assert_eq!(changed[0].identifier, "oai:x.org:1");
+    assert_eq!(changed[1].identifier, "oai:x.org:a/2");
+    assert_eq!((changed[0].is_deleted, changed[1].is_deleted), (true, false));
 }
