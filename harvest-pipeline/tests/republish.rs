@@ -24,7 +24,7 @@ impl Transport for Direct {
     async fn send(&self, request: Request) -> resync_core::Result<Response> {
         let asked = http::Request::get(request.url.as_str()).body([]).unwrap();
         let (head, body) = self.0.handle(&asked).await.into_parts();
-        let body = Body::Whole(Payload::Memory(body.into()));
+        let body = Body::Whole(Payload::Memory(body));
         Ok(Response::new(head.status, head.headers, request.url, body))
     }
 }
