@@ -254,6 +254,14 @@ fn eml_children_in_a_namespace_are_read_all_the_same() {
 }
 
 #[test]
+fn an_eml_party_that_refers_to_nobody_is_left_out_and_reported() {
+    let parsed = parse("eml", &EML.replace("<contact><references>anna", "<contact><references>x"));
+    let Parsed { record, issues, .. } = parsed.unwrap();
+    assert_eq!((record.contributors.len(), issues.len()), (1, 1));
+    assert!(issues[0].message.starts_with("parties left out: 1"), "{issues:?}");
+}
+
+#[test]
 fn datacite_is_read_by_itself_and_in_its_wrapper() {
     let work = read("oai_datacite", DATACITE);
     assert_eq!(work.identifier("DOI"), Some("10.5555/DATA.1"));
@@ -374,7 +382,9 @@ fn what_one_record_can_make_of_others_is_bounded() {
     let xml = format!(
         "<eml:eml xmlns:eml=\"https://eml.ecoinformatics.org/eml-2.2.0\">{dataset}</eml:eml>"
     );
-    let work = read("eml", &xml);
+    let parsed = parse("eml", &xml).unwrap();
+    assert_eq!(parsed.issues[0].level, IssueLevel::FieldError);
+    let work = parsed.record;
     assert!((10..200).contains(&work.contributors.len()), "{}", work.contributors.len());
 
     let readings = "<dc:title xml:lang=\"ja-Kana\">x</dc:title>".repeat(90_000);

@@ -21,18 +21,23 @@ pub(super) const SHAPE: Shape =
 struct Parties<'t> {
     by_id: HashMap<&'t str, Node<'t>>,
     left: Cell<usize>,
+    /// How many could not be copied.
+    lost: Cell<usize>,
 }
 
 impl<'t> Parties<'t> {
     fn of(resource: Node<'t>) -> Self {
         let ids = resource.inside().filter_map(|node| Some((node.attribute("id")?, node)));
-        Self { by_id: ids.collect(), left: Cell::new(1 << 20) }
+        Self { by_id: ids.collect(), left: Cell::new(1 << 20), lost: Cell::new(0) }
     }
 
     fn get(&self, id: &str) -> Option<Node<'t>> {
-        let known = self.by_id.get(id).copied().filter(|_| self.left.get() > 0)?;
-        self.left.set(self.left.get().saturating_sub(known.weight()));
-        (self.left.get() > 0).then_some(known)
+        let known = self.by_id.get(id).copied().filter(|_| self.left.get() > 0);
+        let weight = known.map_or(0, Node::weight);
+        self.left.set(self.left.get().saturating_sub(weight));
+        let found = known.filter(|_| self.left.get() > 0);
+        self.lost.set(self.lost.get() + usize::from(found.is_none()));
+        found
     }
 }
 
@@ -53,7 +58,16 @@ pub(super) fn read(tree: &mut Tree<'_>, _: &Asked) -> Result<Parsed<Bibliographi
             "the EML document describes no dataset, citation, software or protocol",
         ));
     };
-    let mut work = resource_of(resource);
+    let parties = Parties::of(resource);
+    let mut work = resource_of(resource, &parties);
+    if parties.lost.get() > 0 {
+        let message = format!(
+            "parties left out: {}; what they refer to is not there, or is too much",
+            parties.lost.get()
+        );
+        let path = format!("eml/{}", resource.local());
+        issues.push(Issue::new(IssueLevel::FieldError, path, message));
+    }
     let package = root
         .attribute("packageId")
         .map(|id| Identifier { scheme: root.attribute_string("system"), value: id.to_owned() });
@@ -65,9 +79,8 @@ pub(super) fn read(tree: &mut Tree<'_>, _: &Asked) -> Result<Parsed<Bibliographi
     Ok(Parsed { record: work, issues })
 }
 
-fn resource_of(resource: Node<'_>) -> Bibliographic {
-    let parties = Parties::of(resource);
-    let people = |name| resource.all(name).filter_map(|node| party(node, &parties));
+fn resource_of(resource: Node<'_>, parties: &Parties<'_>) -> Bibliographic {
+    let people = |name| resource.all(name).filter_map(|node| party(node, parties));
     let alternatives = resource.texts("shortName").into_iter();
     let titles = resource.texts("title").into_iter().map(Title::new);
     let contacts = people("contact").map(|mut agent| {
@@ -116,8 +129,10 @@ fn resource_of(resource: Node<'_>) -> Bibliographic {
 
 /// A party, or the one it refers to.
 fn party(node: Node<'_>, parties: &Parties<'_>) -> Option<Agent> {
-    let referred = node.string("references");
-    let known = referred.and_then(|id| parties.get(&id)).unwrap_or(node);
+    let known = match node.string("references") {
+        Some(id) => parties.get(&id)?,
+        None => node,
+    };
     let person = known.first("individualName");
     let family = person.map(|name| name.texts("surName")).unwrap_or_default();
     let given = person.map(|name| name.texts("givenName")).unwrap_or_default();
