@@ -1,14 +1,14 @@
 //! Records as a type of your own: a parser is one method, and can stand on one that is there.
 //!
-//! `cargo run --example own_parser -- https://export.example.org/oai` writes `works.jsonl`.
+//! `cargo run --example own_parser -- https://export.example.org/oai` fills `works.sqlite`.
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::error::Error;
 
 use harvest_pipeline::parsers::{ByFormat, DateKind};
-use harvest_pipeline::sinks::JsonLines;
 use harvest_pipeline::{
     Issue, IssueLevel, Item, OaiPmhSource, Parsed, Parser, Payload, Pipeline, RecordError,
+    SqliteCatalogue,
 };
 use oai_pmh::{Client, Selection};
 use serde::Serialize;
@@ -39,7 +39,6 @@ impl Parser for Works {
         let title = read.record.title().unwrap_or("untitled").to_owned();
         let names = read.record.creators.iter().filter_map(|agent| agent.names.first());
         let authors = names.map(|name| name.value.clone()).collect();
-
         let mut parsed = Parsed::new(Work { year, title, authors });
         parsed.issues = read.issues;
         if year.is_none() {
@@ -53,8 +52,9 @@ impl Parser for Works {
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("usage: own_parser URL")?;
     let source = OaiPmhSource::new(Client::new(&url)?, Selection::prefix("oai_dc"));
-    let sink = JsonLines::create("works.jsonl").await?;
+    let sink = SqliteCatalogue::open("works.sqlite").await?;
     let summary = Pipeline::new(source).parse(Works(ByFormat::new())).run(&sink).await?;
+    sink.close().await?;
     println!("{}: {}", summary.state, summary.counters);
     Ok(())
 }
