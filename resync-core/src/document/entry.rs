@@ -125,34 +125,34 @@ impl<'a> Entry<'a> {
         links
     }
 
-    /// The same bytes elsewhere (§7.2, mirrored content), the best first.
+    /// The same bytes elsewhere (§14, mirrored content), the best first.
     #[must_use]
     pub fn duplicates(&self) -> Vec<&Link<'a>> {
         self.links(rel::DUPLICATE)
     }
 
-    /// Representations of the resource, where its address can mean several (§7.2, alternate
+    /// Representations of the resource, where its address can mean several (§14, alternate
     /// representations), the best first.
     #[must_use]
     pub fn alternates(&self) -> Vec<&Link<'a>> {
         self.links(rel::ALTERNATE)
     }
 
-    /// The differences between the versions before and after the change (§12, patching content),
+    /// The differences between the versions before and after the change (§14, patching content),
     /// each in a format of its own, the best first.
     #[must_use]
     pub fn patches(&self) -> Vec<&Link<'a>> {
         self.links(rel::PATCH)
     }
 
-    /// The version of the resource that the entry speaks of, at an address of its own (§7.2, prior
+    /// The version of the resource that the entry speaks of, at an address of its own (§14, prior
     /// versions).
     #[must_use]
     pub fn memento(&self) -> Option<&Link<'a>> {
         self.links(rel::MEMENTO).first().copied()
     }
 
-    /// Metadata that describe the resource (§7.2, linking to metadata), the best first.
+    /// Metadata that describe the resource (§14, linking to metadata), the best first.
     #[must_use]
     pub fn described_by(&self) -> Vec<&Link<'a>> {
         self.links(rel::DESCRIBED_BY)

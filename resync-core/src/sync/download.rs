@@ -38,7 +38,7 @@ impl Wanted {
     }
 }
 
-/// Where else an entry says that the bytes are: the same elsewhere (§7.2), or the version that it
+/// Where else an entry says that the bytes are: the same elsewhere (§14), or the version that it
 /// speaks of. They are taken for those of the resource only if a digest proves it.
 pub(super) fn mirrors(entry: &Entry<'_>) -> Vec<String> {
     if entry.md.hash.digests().next().is_none() {
@@ -112,8 +112,8 @@ impl Downloads {
         })?;
         self.authority.check(&url).map_err(|error| forbidden(&error))?;
         // Digests and lengths are those of the bytes as they are sent.
-        let mut request =
-            Request::get(url).header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut request = authorized(Request::get(url), &self.authority)
+            .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(known) = &wanted.known {
             request = known.ask(request);
         }
@@ -223,6 +223,12 @@ pub(super) fn algorithms(hashes: &Hashes<'_>) -> Vec<Algorithm> {
     algorithms.sort_unstable();
     algorithms.dedup();
     algorithms
+}
+
+/// A request that follows no redirect to where the source has no authority.
+pub(super) fn authorized(request: Request, authority: &Authority) -> Request {
+    let authority = authority.clone();
+    request.redirect_if(move |url| authority.check(url).map_err(|error| forbidden(&error)))
 }
 
 pub(super) fn forbidden(cause: &super::Forbidden) -> Error {

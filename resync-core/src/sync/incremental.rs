@@ -44,6 +44,8 @@ struct Incremental {
     until: Option<Datetime>,
     /// Whether something could not be had that will not wait: the lists are read again.
     must_repeat: bool,
+    /// Whether changes wait that an earlier run could not apply.
+    was_incomplete: bool,
 }
 
 /// What a document of the history was found to be.
@@ -66,7 +68,16 @@ impl Incremental {
         let since = run.meta("since")?.as_deref().and_then(Datetime::read).or(run.options.from);
         let is_dump = run.capability == Capability::ChangeDump;
         let (cursors, packages) = (Vec::new(), Vec::new());
-        Ok(Self { run, is_dump, since, cursors, packages, until: None, must_repeat: false })
+        Ok(Self {
+            run,
+            is_dump,
+            since,
+            cursors,
+            packages,
+            until: None,
+            must_repeat: false,
+            was_incomplete: false,
+        })
     }
 
     async fn run(mut self) -> Result<Report> {
@@ -89,6 +100,7 @@ impl Incremental {
         // What a run before had read but not applied is read again: its cursors were not kept.
         let store = &self.run.workers.store;
         let waiting = store.write(|group: &mut state::Group<'_>| group.begin_changes()).await?;
+        self.was_incomplete = waiting > 0;
         if waiting > 0 {
             let plural = if waiting == 1 { "" } else { "s" };
             self.run.told.notice(format!(
@@ -328,7 +340,10 @@ impl Incremental {
         }
         store.flush().await?;
         let mut report = self.run.told.take();
-        report.complete_until = until.filter(|_| report.failed == 0);
+        report.complete_until = match report.failed {
+            0 => until,
+            _ => self.since.filter(|_| !self.was_incomplete),
+        };
         Ok(report)
     }
 }

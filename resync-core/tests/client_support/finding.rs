@@ -283,3 +283,20 @@ async fn the_hub_of_a_source_is_found_where_its_documents_name_it() {
     let expected = pair("https://other.example/", source.text("/topic.xml"));
     assert_eq!(channel(&source, "/named.xml").await, expected);
 }
+
+#[tokio::test]
+async fn no_redirect_is_followed_to_where_nobody_may_go() {
+    let (source, other) = (Source::start().await, Source::start().await);
+    other.put("/x.xml", list("resourcelist", "", &["/a"])).await;
+    let to = ResponseTemplate::new(302).insert_header("location", other.text("/x.xml"));
+    source.answer("/x.xml", to).await;
+    let home = source.url("/").origin();
+    let client = client().permit(move |url| match url.origin() == home {
+        true => Ok(()),
+        false => Err(format!("{url} is elsewhere")),
+    });
+    let error = client.open(&source.url("/x.xml")).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Forbidden { .. }), "{error}");
+    assert!(error.to_string().contains(&other.text("/x.xml is elsewhere")), "{error}");
+    assert_eq!(other.asked("/x.xml").await, 0);
+}
