@@ -7,6 +7,7 @@
 
 mod args;
 mod database;
+mod demo;
 mod findings;
 mod harvest;
 mod json;
