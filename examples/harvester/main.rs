@@ -18,6 +18,7 @@ mod progress;
 mod records;
 mod report;
 mod resync;
+mod serve;
 
 use std::process::ExitCode;
 
