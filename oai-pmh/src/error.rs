@@ -255,6 +255,13 @@ impl StdError for Error {
     }
 }
 
+impl OaiError {
+    #[cfg(feature = "provider")]
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
 impl ErrorCode {
     /// The code that is written so; what the protocol does not know becomes `Other`.
     #[must_use]

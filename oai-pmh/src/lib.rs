@@ -3,6 +3,8 @@
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
 
 pub mod parse;
+#[cfg(feature = "provider")]
+pub mod provider;
 
 mod datestamp;
 mod description;

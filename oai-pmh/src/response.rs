@@ -1,4 +1,4 @@
-use resync_core::xml::{Issues, RawXml};
+use resync_core::xml::{Issues, ParseError, RawXml};
 
 use crate::{Datestamp, Description, Granularity, OaiError, RecordError};
 
@@ -92,6 +92,29 @@ pub struct Identify {
     pub descriptions: Vec<Description>,
 }
 
+impl Identify {
+    /// A repository that remembers deletions for ever and tells time to the second; all else is in
+    /// fields that may be set.
+    #[must_use]
+    pub fn new(
+        repository_name: impl Into<String>,
+        base_url: impl Into<String>,
+        admin_email: impl Into<String>,
+    ) -> Self {
+        Self {
+            repository_name: repository_name.into(),
+            base_url: base_url.into(),
+            protocol_version: "2.0".to_owned(),
+            admin_emails: vec![admin_email.into()],
+            earliest_datestamp: None,
+            deleted_record: DeletedRecord::Persistent,
+            granularity: Granularity::Second,
+            compressions: Vec::new(),
+            descriptions: Vec::new(),
+        }
+    }
+}
+
 /// What becomes of deleted records (§2.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // the protocol knows these three and no others
@@ -130,6 +153,28 @@ pub struct MetadataFormat {
     pub namespace: String,
 }
 
+impl MetadataFormat {
+    /// A format.
+    #[must_use]
+    pub fn new(
+        prefix: impl Into<String>,
+        schema: impl Into<String>,
+        namespace: impl Into<String>,
+    ) -> Self {
+        Self { prefix: prefix.into(), schema: schema.into(), namespace: namespace.into() }
+    }
+
+    /// Dublin Core, which every repository has (§4.4).
+    #[must_use]
+    pub fn oai_dc() -> Self {
+        Self::new(
+            "oai_dc",
+            "http://www.openarchives.org/OAI/2.0/oai_dc.xsd",
+            "http://www.openarchives.org/OAI/2.0/oai_dc/",
+        )
+    }
+}
+
 /// A set (§4.6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -140,6 +185,14 @@ pub struct Set {
     pub name: String,
     /// Further descriptions.
     pub descriptions: Vec<Description>,
+}
+
+impl Set {
+    /// A set without descriptions.
+    #[must_use]
+    pub fn new(spec: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { spec: spec.into(), name: name.into(), descriptions: Vec::new() }
+    }
 }
 
 /// A record's header (§2.5).
@@ -156,6 +209,26 @@ pub struct Header {
     pub is_deleted: bool,
 }
 
+impl Header {
+    /// The header of a record that is there, in no sets.
+    #[must_use]
+    pub fn new(identifier: impl Into<String>, datestamp: impl Into<Datestamp>) -> Self {
+        Self {
+            identifier: identifier.into(),
+            datestamp: Some(datestamp.into()),
+            sets: Vec::new(),
+            is_deleted: false,
+        }
+    }
+
+    /// In these sets.
+    #[must_use]
+    pub fn sets(mut self, sets: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.sets = sets.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
 /// A record (§2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -166,4 +239,39 @@ pub struct Record {
     pub metadata: Option<RawXml>,
     /// What is said about the metadata: the one element inside each `about`.
     pub abouts: Vec<RawXml>,
+}
+
+impl Record {
+    /// A record with its metadata, an XML document.
+    ///
+    /// ```
+    /// use oai_pmh::{Datestamp, Header, Record};
+    ///
+    /// let stamp: Datestamp = "2024-01-31".parse()?;
+    /// let record = Record::new(Header::new("oai:x.org:1", stamp), "<dc xmlns='urn:dc'/>")?;
+    /// assert!(!record.header.is_deleted);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the metadata is not well-formed.
+    pub fn new(header: Header, metadata: &str) -> Result<Self, ParseError> {
+        Ok(Self { header, metadata: Some(RawXml::document(metadata)?), abouts: Vec::new() })
+    }
+
+    /// A record that is deleted; its datestamp says since when.
+    #[must_use]
+    pub fn deleted(header: Header) -> Self {
+        let header = Header { is_deleted: true, ..header };
+        Self { header, metadata: None, abouts: Vec::new() }
+    }
+
+    /// With a statement about its metadata, an XML document; may be used several times.
+    ///
+    /// # Errors
+    /// When it is not well-formed.
+    pub fn about(mut self, about: &str) -> Result<Self, ParseError> {
+        self.abouts.push(RawXml::document(about)?);
+        Ok(self)
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chars::Repairs;
 use super::repair::repair;
-use super::{Bindings, Issues, Mode};
+use super::{Bindings, Cursor, Issues, Mode, ParseError, ParseErrorKind};
 
 /// A piece of a document, as it was sent.
 ///
@@ -28,6 +28,31 @@ impl RawXml {
         used: u64,
     ) -> Self {
         Self { text, range, outer, used }
+    }
+
+    /// A document of one's own: its root element, without what stands before and behind it.
+    ///
+    /// ```
+    /// # use resync_core::xml::RawXml;
+    /// let raw = RawXml::document("<?xml version='1.0'?>\n<a xmlns='urn:a'><b/></a>\n")?;
+    /// assert_eq!(raw.as_str(), "<a xmlns='urn:a'><b/></a>");
+    /// assert!(RawXml::document("<a><b></a>").is_err());
+    /// # Ok::<_, resync_core::xml::ParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not well-formed; nothing is repaired.
+    pub fn document(xml: &str) -> Result<Self, ParseError> {
+        let mut cursor = Cursor::new(xml).mode(Mode::Strict);
+        let Some(root) = cursor.next_child()? else {
+            return Err(cursor.error(ParseErrorKind::Syntax, "there is no element"));
+        };
+        let raw = cursor.raw(&root)?;
+        cursor.finish()?;
+        // Taken whole, an element is not looked into: once more, step by step.
+        let mut inside = Cursor::new(xml).mode(Mode::Strict);
+        while inside.next_child()?.is_some() || inside.depth() > 0 {}
+        Ok(raw)
     }
 
     /// The piece as it stands in the document. Prefixes may be bound outside of it.
