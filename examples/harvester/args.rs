@@ -9,7 +9,9 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
-pub(crate) use self::resync::{CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand};
+pub(crate) use self::resync::{
+    CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
+};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\

@@ -19,6 +19,7 @@ mod records;
 mod report;
 mod resync;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs, Protocol};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
+use crate::signals::stop_on_signals;
 use crate::{database, network, output};
 
 pub(crate) async fn run(
@@ -101,39 +102,6 @@ fn sources(
 fn exists(db: &str) -> bool {
     let path = db.trim_start_matches("sqlite:");
     Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
-}
-
-/// A token that is cancelled by Ctrl-C, or by being asked to terminate. The second time the process
-/// ends at once.
-fn stop_on_signals(console: &Console) -> CancellationToken {
-    let token = CancellationToken::new();
-    let (stop, console) = (token.clone(), console.clone());
-    tokio::spawn(async move {
-        // Without signals to listen to, the process just ends, which loses nothing either.
-        if signal().await.is_ok() {
-            console.notice("stopping; again, to stop at once");
-            stop.cancel();
-            if signal().await.is_ok() {
-                std::process::exit(1);
-            }
-        }
-    });
-    token
-}
-
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 struct Harvest<'a> {

@@ -4,6 +4,7 @@ mod check;
 mod explore;
 mod mirror;
 mod publish;
+mod serve;
 
 use resync_core::sync::Authority;
 use url::Url;
@@ -31,6 +32,7 @@ pub(crate) async fn run(
         ResyncCommand::Explore(it) => explore::run(&it, args, console).await,
         ResyncCommand::Check(it) => check::run(&it, args, console).await,
         ResyncCommand::Publish(it) => publish::run(&it, args, console).await,
+        ResyncCommand::Serve(it) => serve::run(&it, args, console).await,
     }
 }
 
