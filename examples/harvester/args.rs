@@ -60,6 +60,8 @@ pub(crate) enum Command {
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),
+    /// Try it out: repositories on this machine, harvested into demo.db
+    Demo(DemoArgs),
     /// Print what the database holds
     #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
     Records(RecordsArgs),
@@ -290,6 +292,23 @@ pub(crate) enum RecordsFormat {
     Jsonl,
     Csv,
     Xml,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Only serve the repositories, and keep them changing until Ctrl-C
+    #[arg(long)]
+    pub(crate) serve_only: bool,
+    /// How many records each of them has
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=9_000_000))]
+    pub(crate) records: u64,
+    /// Another world for another number
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Listen at this port and those behind it, not at any that are free
+    #[arg(long, value_name = "BASE")]
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Debug, Args)]

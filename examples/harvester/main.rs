@@ -46,6 +46,7 @@ fn main() -> ExitCode {
                 Command::Oai(command) => oai::run(command, &global, &console).await,
                 Command::Harvest(args) => harvest::run(&args, &global, &console).await,
                 Command::Resync(command) => resync::run(command, &global, &console).await,
+                Command::Demo(args) => demo::run(&args, &global, &console).await,
                 Command::Records(args) => records::run(&args, &global).await,
             }
         }),

@@ -9,7 +9,7 @@ use cap_std::fs::Dir;
 use resync_core::publish::{Folder, Resource};
 
 use super::documents::is_document;
-pub(crate) use super::exchange::Representation;
+pub(crate) use super::exchange::{Content, Representation};
 
 /// Resources in the order of their addresses.
 pub(crate) type Resources = Box<dyn Iterator<Item = io::Result<Resource>> + Send>;
