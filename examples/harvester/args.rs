@@ -1,6 +1,7 @@
 //! The command line.
 
 mod network;
+mod provide;
 mod resync;
 mod values;
 
@@ -9,6 +10,7 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
+pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
@@ -89,6 +91,9 @@ pub(crate) enum OaiCommand {
     Records(ListArgs),
     /// One record, as a line of JSON
     Get(GetArgs),
+    /// Serve a database as a repository, for others to harvest
+    #[command(after_help = provide::HELP, long_about = provide::LONG)]
+    Serve(ProvideArgs),
 }
 
 const LIST_LONG: &str = "\

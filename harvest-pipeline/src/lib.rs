@@ -25,6 +25,8 @@ pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
+#[cfg(feature = "provider")]
+pub use self::sqlite::CatalogueRepository;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{
     Query, RunRecord, SourceSummary, SqliteCatalogue, StoredError, StoredRecord,

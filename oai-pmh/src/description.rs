@@ -51,6 +51,19 @@ pub struct OaiIdentifier {
     pub sample_identifier: String,
 }
 
+impl OaiIdentifier {
+    /// Identifiers such as `oai:example.org:1`, of the repository `example.org`.
+    #[must_use]
+    pub fn new(repository: impl Into<String>, sample: impl Into<String>) -> Self {
+        Self {
+            scheme: "oai".to_owned(),
+            repository_identifier: repository.into(),
+            delimiter: ":".to_owned(),
+            sample_identifier: sample.into(),
+        }
+    }
+}
+
 /// How to show where records come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -2,6 +2,7 @@
 
 mod describe;
 mod lists;
+mod serve;
 
 use oai_pmh::{Client, Reply, Set};
 
@@ -25,6 +26,7 @@ pub(crate) async fn run(
             lists::identifiers(&client(&list.address)?, &list, console).await
         }
         OaiCommand::Records(list) => lists::records(&client(&list.address)?, &list, console).await,
+        OaiCommand::Serve(serve) => serve::run(&serve, args, console).await,
         OaiCommand::Get(get) => record(&client(&get.address)?, &get, console).await,
     }
 }

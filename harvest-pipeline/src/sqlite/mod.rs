@@ -7,6 +7,8 @@ mod payloads;
 mod plan;
 mod prepare;
 mod read;
+#[cfg(feature = "provider")]
+mod repository;
 mod schema;
 mod sink;
 mod statement;
@@ -27,6 +29,8 @@ use tokio::sync::Mutex;
 use self::codec::Dictionaries;
 use self::dictionary::Trainer;
 pub use self::read::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
+#[cfg(feature = "provider")]
+pub use self::repository::CatalogueRepository;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 

@@ -18,14 +18,23 @@ use crate::sinks::Line;
 /// not keep SQLite from tidying up its log.
 pub(super) const PAGE_ROWS: usize = 128;
 
+/// The columns of a record, and what it is joined with; conditions come behind.
 macro_rules! select_records {
     () => {
         "SELECT r.identifier, r.datestamp, r.sets, r.deleted, r.format, r.about, r.first_run,
-            r.last_run, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
+            r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
          FROM records r
          JOIN pages g ON g.id = r.page
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
-         WHERE r.source = ?1 AND NOT (?3 AND r.deleted) AND r.identifier "
+         "
+    };
+}
+#[cfg(feature = "provider")]
+pub(super) use select_records;
+
+macro_rules! of_source {
+    () => {
+        "WHERE r.source = ?1 AND NOT (?3 AND r.deleted) AND r.identifier "
     };
 }
 
@@ -245,12 +254,66 @@ impl SqliteCatalogue {
             .map_err(|error| self.unreadable(error))
     }
 
-    fn unreadable(&self, error: sqlx::Error) -> RunError {
+    pub(super) fn unreadable(&self, error: sqlx::Error) -> RunError {
         failed(&format!("read {}", self.0.file.display()), error)
     }
 }
 
 impl SqliteCatalogue {
+    /// The records in rows of `select_records!`.
+    pub(super) async fn decode(
+        &self,
+        rows: &[SqliteRow],
+        source: &SourceId,
+    ) -> Result<Vec<StoredRecord>, RunError> {
+        let dictionaries = self.dictionaries(rows).await?;
+        let mut decoder = Decoder::new(&dictionaries);
+        rows.iter().map(|row| self.record(row, source, &mut decoder)).collect()
+    }
+
+    /// The dictionaries that are needed for these rows.
+    async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
+        let unreadable = |error| self.unreadable(error);
+        let mut needed = Dictionaries::new();
+        for row in rows {
+            let codec: Option<i64> = row.try_get("codec").map_err(unreadable)?;
+            let Some(id) = codec.filter(|codec| *codec > codec::ZSTD) else { continue };
+            if needed.contains_key(&id) {
+                continue;
+            }
+            if let Some(dictionary) = self.dictionary(id).await.map_err(unreadable)? {
+                needed.insert(id, dictionary);
+            }
+        }
+        Ok(needed)
+    }
+
+    fn record(
+        &self,
+        row: &SqliteRow,
+        source: &SourceId,
+        decoder: &mut Decoder<'_>,
+    ) -> Result<StoredRecord, RunError> {
+        let record = stored_record(row, source.clone());
+        let mut record = record.map_err(|error| self.unreadable(error))?;
+        let content = content(row).map_err(|error| self.unreadable(error))?;
+        if let Some((codec, size, body)) = content {
+            let metadata = decoder
+                .decode(codec, body, size)
+                .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
+            record.metadata = Some(metadata.map_err(|error| {
+                let message = format!(
+                    "the metadata of {} of {source} in {} is damaged: {error}; harvest the source \
+                     again from the beginning",
+                    record.identifier,
+                    self.0.file.display()
+                );
+                RunError::new(Stage::Sink, message).with_source(error)
+            })?);
+        }
+        Ok(record)
+    }
+
     /// A dictionary, by its row. Few and small, they are kept once they were read.
     async fn dictionary(&self, id: i64) -> sqlx::Result<Option<Arc<DecoderDictionary<'static>>>> {
         let cached = || self.0.dictionaries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -313,8 +376,10 @@ impl Listing<'_> {
     async fn read(&self, id: i64, source: &SourceId) -> Result<VecDeque<StoredRecord>, RunError> {
         let query = match self.after {
             // Even the empty string is an identifier.
-            None => concat!(select_records!(), ">= '' AND ?2 IS NULL", order_records!()),
-            Some(_) => concat!(select_records!(), "> ?2", order_records!()),
+            None => {
+                concat!(select_records!(), of_source!(), ">= '' AND ?2 IS NULL", order_records!())
+            }
+            Some(_) => concat!(select_records!(), of_source!(), "> ?2", order_records!()),
         };
         let rows = sqlx::query(query)
             .bind(id)
@@ -324,52 +389,8 @@ impl Listing<'_> {
             .fetch_all(&self.catalogue.0.readers)
             .await
             .map_err(|error| self.catalogue.unreadable(error))?;
-        let dictionaries = self.dictionaries(&rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
-        rows.iter().map(|row| self.record(row, source, &mut decoder)).collect()
-    }
-
-    /// The dictionaries that are needed for these rows.
-    async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
-        let unreadable = |error| self.catalogue.unreadable(error);
-        let mut needed = Dictionaries::new();
-        for row in rows {
-            let codec: Option<i64> = row.try_get("codec").map_err(unreadable)?;
-            let Some(id) = codec.filter(|codec| *codec > codec::ZSTD) else { continue };
-            if needed.contains_key(&id) {
-                continue;
-            }
-            if let Some(dictionary) = self.catalogue.dictionary(id).await.map_err(unreadable)? {
-                needed.insert(id, dictionary);
-            }
-        }
-        Ok(needed)
-    }
-
-    fn record(
-        &self,
-        row: &SqliteRow,
-        source: &SourceId,
-        decoder: &mut Decoder<'_>,
-    ) -> Result<StoredRecord, RunError> {
-        let record = stored_record(row, source.clone());
-        let mut record = record.map_err(|error| self.catalogue.unreadable(error))?;
-        let content = content(row).map_err(|error| self.catalogue.unreadable(error))?;
-        if let Some((codec, size, body)) = content {
-            let metadata = decoder
-                .decode(codec, body, size)
-                .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
-            record.metadata = Some(metadata.map_err(|error| {
-                let message = format!(
-                    "the metadata of {} of {source} in {} is damaged: {error}; harvest the source \
-                     again from the beginning",
-                    record.identifier,
-                    self.catalogue.0.file.display()
-                );
-                RunError::new(Stage::Sink, message).with_source(error)
-            })?);
-        }
-        Ok(record)
+        let records = self.catalogue.decode(&rows, source).await?;
+        Ok(records.into())
     }
 }
 

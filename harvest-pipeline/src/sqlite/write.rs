@@ -138,6 +138,8 @@ async fn put_records<R: Sync>(
     }
     let (placed, dictionary) = payloads::place(conn, run.source, contents).await?;
     let rows = versions.into_iter().zip(placed).collect();
+    // Not when it was received: whoever lists what changed must not have been here in between.
+    let changed = Utc::now().timestamp();
     PUT_RECORDS
         .execute(conn, rows, |values, ((item, version), payload)| {
             values.add(run.source);
@@ -152,6 +154,7 @@ async fn put_records<R: Sync>(
             values.add(page);
             values.add(run.run);
             values.add(run.run);
+            values.add(changed);
         })
         .await?;
     Ok(dictionary)

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use url::Url;
+
 use super::xml;
 use crate::{Datestamp, ErrorCode, Granularity, OaiError, Request, Selection, Verb, Window};
 
@@ -274,21 +276,26 @@ pub(super) fn is_set_spec(text: &str) -> bool {
     text.split(':').all(is_prefix)
 }
 
-/// Whether XML Schema takes it for a URI: hardly anything is none. Blanks are, and percent signs
-/// that encode nothing.
+/// Whether XML Schema takes it for a URI: hardly anything is none. Blanks are, percent signs that
+/// encode nothing, and hosts that cannot be.
 pub(super) fn is_uri(text: &str) -> bool {
-    let has_scheme = |first: &str| {
+    let is_scheme = |first: &str| {
         first.starts_with(|c: char| c.is_ascii_alphabetic())
             && first.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
     };
-    let path = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let first = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match first.split_once(':') {
+        Some((scheme, _)) => (Some(scheme), &text[scheme.len() + 1..]),
+        None => (None, text),
+    };
     let percents_encode = text.match_indices('%').all(|(at, _)| {
         let digits = text.as_bytes().get(at + 1..at + 3);
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });
     !text.is_empty()
         && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-        && path.split_once(':').is_none_or(|(scheme, _)| has_scheme(scheme))
+        && scheme.is_none_or(is_scheme)
         && percents_encode
         && text.matches('#').count() < 2
+        && (!rest.starts_with("//") || Url::parse(&format!("http:{rest}")).is_ok())
 }

@@ -24,6 +24,8 @@
 
 mod answer;
 mod arguments;
+mod containers;
+mod folder;
 mod http;
 mod lists;
 mod memory;
@@ -38,6 +40,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use self::folder::{FolderRepository, Refreshed};
 pub use self::memory::{MemoryRepository, Touch};
 pub use self::repository::{Failure, Key, Repository, is_selected};
 pub use self::switch::{OutputSwitch, Pause};

@@ -46,6 +46,15 @@ impl Writer {
         writer
     }
 
+    /// Begins a document of its own.
+    pub(super) fn fragment() -> Self {
+        Self(String::new())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// How many bytes have been written.
     pub(super) fn len(&self) -> usize {
         self.0.len()
@@ -58,6 +67,18 @@ impl Writer {
 
     pub(super) fn open(&mut self, name: &str) {
         self.0.extend(["<", name, ">\n"]);
+    }
+
+    pub(super) fn tag(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.0.extend(["<", name]);
+        attributes.iter().for_each(|(name, value)| self.attribute(name, value));
+        self.0.push('>');
+    }
+
+    /// The root element of a document in a namespace.
+    pub(super) fn root(&mut self, name: &str, namespace: &str, more: Option<(&str, &str)>) {
+        let declared: Vec<_> = [("xmlns", namespace)].into_iter().chain(more).collect();
+        self.tag(name, &declared);
     }
 
     pub(super) fn close(&mut self, name: &str) {
@@ -175,7 +196,7 @@ impl Writer {
         self.shown("datestamp", stamp.at(granularity));
     }
 
-    fn element(&mut self, name: &str, value: &str) {
+    pub(super) fn element(&mut self, name: &str, value: &str) {
         self.0.extend(["<", name, ">"]);
         self.escaped(value);
         self.0.extend(["</", name, ">"]);
@@ -194,7 +215,7 @@ impl Writer {
 
     /// White space, too, which would be changed in attributes (§3.3.3 of XML) and, at line ends, in
     /// text (§2.11). What XML forbids becomes U+FFFD.
-    fn escaped(&mut self, value: &str) {
+    pub(super) fn escaped(&mut self, value: &str) {
         let mut done = 0;
         for (at, c) in value.char_indices() {
             let escape = match c {
@@ -236,11 +257,8 @@ fn declares_default_namespace(xml: &[u8]) -> bool {
     let mut quote = None;
     for (at, byte) in xml.iter().enumerate() {
         match (quote, byte) {
-            (Some(open), _) => {
-                if open == byte {
-                    quote = None;
-                }
-            }
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'>') => return false,
             (None, b'x') if xml[..at].last().is_some_and(u8::is_ascii_whitespace) => {

@@ -3,6 +3,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
 use super::chars::Repairs;
 use super::repair::repair;
 use super::{Bindings, Cursor, Issues, Mode, ParseError, ParseErrorKind};
@@ -37,6 +40,7 @@ impl RawXml {
     /// let raw = RawXml::document("<?xml version='1.0'?>\n<a xmlns='urn:a'><b/></a>\n")?;
     /// assert_eq!(raw.as_str(), "<a xmlns='urn:a'><b/></a>");
     /// assert!(RawXml::document("<a><b></a>").is_err());
+    /// assert!(RawXml::document("<a>one <b c='' c=''/> two</a>").is_err());
     /// # Ok::<_, resync_core::xml::ParseError>(())
     /// ```
     ///
@@ -49,9 +53,7 @@ impl RawXml {
         };
         let raw = cursor.raw(&root)?;
         cursor.finish()?;
-        // Taken whole, an element is not looked into: once more, step by step.
-        let mut inside = Cursor::new(xml).mode(Mode::Strict);
-        while inside.next_child()?.is_some() || inside.depth() > 0 {}
+        check_attributes(raw.as_str())?;
         Ok(raw)
     }
 
@@ -108,6 +110,27 @@ impl RawXml {
         }
         whole.push_str(&xml[name_end..]);
         Cow::Owned(whole)
+    }
+}
+
+/// Taken whole, an element is not looked into: here is what then goes unnoticed.
+fn check_attributes(xml: &str) -> Result<(), ParseError> {
+    let mut reader = Reader::from_str(xml);
+    loop {
+        let at = reader.buffer_position();
+        let wrong = |error: &dyn fmt::Display| {
+            ParseError::new(ParseErrorKind::Syntax, at, error.to_string())
+        };
+        match reader.read_event().map_err(|error| wrong(&error))? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                let mut attributes = tag.attributes();
+                if let Some(error) = attributes.find_map(Result::err) {
+                    return Err(wrong(&error));
+                }
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
     }
 }
 
