@@ -91,7 +91,10 @@ pub(crate) enum OaiCommand {
     Records(ListArgs),
     /// One record, as a line of JSON
     Get(GetArgs),
-    /// Serve a database as a repository, for others to harvest
+    /// Check whether a repository is as the standard has it; exit status 4 if not
+    #[command(after_help = CHECK_HELP, long_about = CHECK_LONG)]
+    Check(OaiCheckArgs),
+    /// Serve a database or a folder of XML files as a repository, for others to harvest
     #[command(after_help = provide::HELP, long_about = provide::LONG)]
     Serve(ProvideArgs),
 }
@@ -108,6 +111,33 @@ Examples:
   harvester oai records https://export.example.org/oai > records.jsonl
   harvester oai records https://export.example.org/oai --set maps --from 2024-01-01 | head -1
   harvester oai identifiers https://export.example.org/oai | jq -r .identifier";
+
+const CHECK_LONG: &str = "\
+Asks a repository everything that harvesters rely on, one request at a time, and reports what is not \
+as the standard (OAI-PMH 2.0) has it: answers that do not fit the schema, lists that break off or \
+leave records out, resumption tokens, time spans, sets, deletions, and requests that should have \
+been refused. Nothing is changed there.";
+
+const CHECK_HELP: &str = "\
+Each finding has a severity (error, warning, info), a rule whose name stays the same, the section of \
+the standard, a request that shows it, and what to do about it. Exit status 4 if there are errors.
+
+Examples:
+  harvester oai check https://export.example.org/oai
+  harvester oai check https://export.example.org/oai --quick --json";
+
+#[derive(Debug, Args)]
+pub(crate) struct OaiCheckArgs {
+    /// Base URL of the repository
+    #[arg(value_name = "URL", value_parser = values::web_url)]
+    pub(crate) url: Url,
+    /// The most records of a list that are read; the rest is not checked
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) max_records: u64,
+    /// The beginning of each list only, and one sample of everything
+    #[arg(long, conflicts_with = "max_records")]
+    pub(crate) quick: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct AddressArgs {
@@ -149,9 +179,12 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Metadata format; `harvester oai formats URL` lists them
-    #[arg(long, value_name = "P", default_value = "oai_dc")]
-    pub(crate) format: String,
+    /// Metadata format; `harvester oai formats URL` lists them, and oai_dc is taken if none is named
+    ///
+    /// Sources that are not asked over OAI-PMH have records in any format; of these, only those in
+    /// this format.
+    #[arg(long, value_name = "P")]
+    pub(crate) format: Option<String>,
     /// Only records in this set, or in one below it; `harvester oai sets URL` lists them
     #[arg(long, value_name = "S")]
     pub(crate) set: Option<String>,
@@ -167,6 +200,11 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
+    /// The format that a repository is asked for.
+    pub(crate) fn oai_format(&self) -> &str {
+        self.format.as_deref().unwrap_or("oai_dc")
+    }
+
     /// The selection.
     ///
     /// # Errors
@@ -175,7 +213,7 @@ impl SelectionArgs {
         let window = Window::new(self.from.clone(), self.until.clone()).map_err(|error| {
             Failure::usage(format!("--until {} is before --from {}", error.until, error.from))
         })?;
-        let selection = Selection::prefix(&self.format).window(window);
+        let selection = Selection::prefix(self.oai_format()).window(window);
         Ok(match &self.set {
             Some(set) => selection.set(set),
             None => selection,
@@ -185,21 +223,28 @@ impl SelectionArgs {
 
 const HARVEST_LONG: &str = "\
 Brings a repository's records into the database, page by page, each page with the place to go on \
-from. Whatever happens (a power cut, a server that goes away, Ctrl-C), the same command goes on \
+from. The repository may speak OAI-PMH or ResourceSync, or be a harvest list (an XML list of \
+documents, as Metacat's harvester reads them); what it is, is found out, unless --protocol says it. Whatever happens (a power cut, a server that goes away, Ctrl-C), the same command goes on \
 where the last one stopped; after a complete run it asks only for what has changed since.
 
-Deleted records stay in the database as tombstones.";
+Deleted records stay in the database as tombstones. Of ResourceSync sources, the metadata that is \
+XML is taken.";
 
 const HARVEST_EXAMPLES: &str = "\
 Examples:
   harvester harvest https://export.example.org/oai
   harvester harvest https://export.example.org/oai --set maps --format marc21 --db sqlite:maps.db
   harvester harvest https://export.example.org/oai --slice month       for fragile repositories
+  harvester harvest https://data.example.org/ --protocol resourcesync
+  harvester harvest https://site.example.org/harvestList.xml
   harvester harvest https://export.example.org/oai --to jsonl:all.jsonl";
 
 #[derive(Debug, Args)]
 pub(crate) struct HarvestArgs {
-    /// Base URL of the repository; several are harvested at the same time
+    /// Address of the repository; several are harvested at the same time
+    ///
+    /// The base URL over OAI-PMH, any document or the site of a ResourceSync source, or the harvest
+    /// list itself.
     #[arg(value_name = "URL", required = true, value_parser = values::base_url)]
     pub(crate) urls: Vec<Url>,
     /// How the repository is asked; auto finds out

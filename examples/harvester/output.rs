@@ -71,6 +71,12 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A text of somebody else's on one line, without what would move a terminal's cursor.
+pub(crate) fn one_line(text: &str) -> String {
+    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -115,5 +121,10 @@ mod tests {
         let written = (0..10).take_while(|_| output.write(vec![b'x'; 60])).count();
         assert!((2..=4).contains(&written), "{written}");
         assert_eq!(output.finish().unwrap_err().text(), None);
+    }
+
+    #[test]
+    fn foreign_texts_cannot_move_the_cursor() {
+        assert_eq!(one_line("a\r\nb\u{1b}[2Jc"), "a b [2Jc");
     }
 }

@@ -456,3 +456,64 @@ fn what_cannot_be_understood_is_a_usage_error() {
     }
     assert_eq!(fs::read_dir(source.site()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_check_compares_some_resources_with_what_the_list_says() {
+    let source = Source::published();
+    let before = source.run(&["check", &source.url(), "--json"]);
+    let summary = before.lines().pop().unwrap();
+    assert_eq!((before.status, &summary["resources"]), (0, &json!(3)), "{}", before.stdout);
+    let none = source.run(&["check", &source.url(), "--json", "--sample", "0"]);
+    assert_eq!(none.lines().pop().unwrap()["resources"], 0);
+
+    // As long as before, and of the same time: only its digest tells.
+    let (name, text) = FILES[0];
+    let path = source.site().join(name);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, "x".repeat(text.len())).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    for (name, _) in &FILES[1..] {
+        source.remove(name);
+    }
+    let all = ["check", &*source.url(), "--sample", "100"];
+    let ran = source.run(&all);
+    assert_eq!(ran.status, 4, "{}", ran.stdout);
+    let missing = FILES.len() - 1;
+    assert_eq!(ran.stdout.matches("error   resource-missing (§10) ").count(), missing);
+    assert_eq!(ran.stdout.matches("error   resource-differs (§7.2) ").count(), 1, "{}", ran.stdout);
+    // What to do is told once.
+    let to_do = ran.stdout.find("\nTo do:\n").unwrap();
+    assert_eq!(ran.stdout[to_do..].matches("resource-missing").count(), 1);
+    let ran = source.run(&[&all[..], &["--json"]].concat());
+    let lines = ran.lines();
+    let found = lines.iter().find(|it| it["code"] == "resource-differs").unwrap();
+    assert_eq!(found["url"], source.server.url(name));
+    assert!(found["fix"].is_string());
+}
+
+#[test]
+fn the_check_compares_documents_with_each_other() {
+    let source = Source::published();
+    let rewrite = |name: &str, from: &str, to: &str| {
+        let path = source.site().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+    };
+    let part = fs::read_to_string(source.site().join("changelist-00001.xml")).unwrap();
+    let from = part.split("from=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    // The part of the index says that it begins later than the index says.
+    rewrite("changelist-00001.xml", &format!("from=\"{from}\""), "from=\"2999-01-01T00:00:00Z\"");
+    let ran = source.run(&["check", &source.url()]);
+    assert_eq!(
+        ran.stdout.matches("warning part-times (§12) from is 2999-").count(),
+        1,
+        "{}",
+        ran.stdout
+    );
+    // And the index, too: then the changes after the Resource List are lost.
+    rewrite("changelist.xml", &format!("from=\"{from}\""), "from=\"2999-01-01T00:00:00Z\"");
+    let ran = source.run(&["check", &source.url()]);
+    assert_eq!(ran.stdout.matches("warning changes-late (§12) ").count(), 1, "{}", ran.stdout);
+    assert!(!ran.stdout.contains("part-times"), "{}", ran.stdout);
+}

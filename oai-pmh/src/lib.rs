@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings), allow(dead_code))))]
 
+#[cfg(feature = "client")]
+pub mod check;
 pub mod parse;
 #[cfg(feature = "provider")]
 pub mod provider;

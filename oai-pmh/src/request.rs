@@ -187,7 +187,7 @@ impl Request {
     /// The URL of the request. The base URL's own query is kept.
     #[must_use]
     pub fn url(&self, base: &Url) -> Url {
-        Self::append(base, &self.query())
+        append(base, &self.query())
     }
 
     /// The same, with the resumption token encoded only where a URL cannot do without.
@@ -201,22 +201,24 @@ impl Request {
                 c => encode(c.encode_utf8(&mut [0; 4]), &mut query),
             }
         }
-        Self::append(base, &query)
-    }
-
-    fn append(base: &Url, query: &str) -> Url {
-        let mut url = base.clone();
-        let query = match base.query().filter(|query| !query.is_empty()) {
-            Some(own) => format!("{}&{query}", own.trim_end_matches('&')),
-            None => query.to_owned(),
-        };
-        url.set_query(Some(&query));
-        url.set_fragment(None);
-        url
+        append(base, &query)
     }
 }
 
-fn encode(value: &str, query: &mut String) {
+/// The base URL with these arguments behind its own.
+pub(crate) fn append(base: &Url, query: &str) -> Url {
+    let mut url = base.clone();
+    let query = match base.query().filter(|query| !query.is_empty()) {
+        Some(own) => format!("{}&{query}", own.trim_end_matches('&')),
+        None => query.to_owned(),
+    };
+    url.set_query(Some(&query));
+    url.set_fragment(None);
+    url
+}
+
+/// Appends a value, percent-encoded.
+pub(crate) fn encode(value: &str, query: &mut String) {
     use fmt::Write;
     for byte in value.bytes() {
         match byte {

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Io,
     /// It was not done, because it would do harm or leave something out. Final.
     Refused,
+    /// The history of a source does not reach back to the copy: a baseline is needed. Final.
+    Gap,
 }
 
 impl Error {
@@ -141,7 +143,8 @@ impl Error {
             | ErrorKind::Redirect
             | ErrorKind::Request
             | ErrorKind::Io
-            | ErrorKind::Refused => false,
+            | ErrorKind::Refused
+            | ErrorKind::Gap => false,
         }
     }
 }

@@ -51,6 +51,16 @@ async fn the_first_baseline_copies_everything() {
 }
 
 #[tokio::test]
+async fn whether_there_is_a_copy_is_told_without_touching_the_folder() {
+    let source = three();
+    let copy = Copy::of(&source, "/list.xml");
+    assert!(!copy.mirror().has_copy().unwrap());
+    assert!(!copy.folder().exists());
+    copy.baseline().await;
+    assert!(copy.mirror().has_copy().unwrap());
+}
+
+#[tokio::test]
 async fn a_source_that_has_not_changed_is_asked_for_its_lists_only() {
     let source = three();
     let copy = Copy::of(&source, "/list.xml");
@@ -627,7 +637,9 @@ async fn a_history_with_a_gap_needs_a_baseline() {
         "/changes.xml",
         changes("from=\"2024-01-02T00:00:00Z\"", &[change("/a.txt", "deleted", 3, None)]),
     );
-    let error = copy.try_follow("/changes.xml").await.unwrap_err().to_string();
+    let error = copy.try_follow("/changes.xml").await.unwrap_err();
+    assert_eq!(error.kind(), resync_core::ErrorKind::Gap);
+    let error = error.to_string();
     assert!(error.contains("a baseline is needed"), "{error}");
     assert!(error.contains("2024-01-02"), "{error}");
     assert_eq!(copy.files().len(), 3);

@@ -152,6 +152,23 @@ fn only_what_was_asked_for_is_verified() {
 }
 
 #[test]
+fn a_random_secret_signs_and_is_another_each_time() {
+    let secret = || {
+        let subscription = signed().random_secret();
+        assert!(subscription.is_signed());
+        let resync_core::transport::Method::PostForm(form) =
+            subscription.subscribe_request().method
+        else {
+            panic!()
+        };
+        let form: Vec<_> = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+        value(&form, "hub.secret").unwrap()
+    };
+    let (one, other) = (secret(), secret());
+    assert_eq!((one.len(), one == other), (32, false));
+}
+
+#[test]
 fn the_hub_decides_on_the_lease() {
     let wanted = 864_000;
     for (lease, seconds) in [

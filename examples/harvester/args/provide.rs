@@ -8,11 +8,14 @@ use url::Url;
 use super::values;
 
 pub(super) const LONG: &str = "\
-Serves a database as an OAI-PMH repository: what was harvested, for others to harvest.
+Serves a database or a folder as an OAI-PMH repository, for others to harvest.
 
-Each source of the database is served in the format that it was harvested in. Datestamps are the \
-times at which records came into the database, so that others get what arrives late; where a record \
-is from is told in its provenance. Serving goes on while the database is harvested into.";
+Each source of a database is served in the format that it was harvested in. Datestamps are the times \
+at which records came into the database, so that others get what arrives late; where a record is from \
+is told in its provenance. Serving goes on while the database is harvested into.
+
+In a folder, each XML file is a record: theses/a.xml is oai:HOST:theses/a, in the set theses. What is \
+new, changed or gone is noticed within half a minute, and has the datestamp of that time.";
 
 pub(super) const HELP: &str = "\
 Lists are followed with signed tokens. Their key is made when the server starts; to keep lists alive \
@@ -20,17 +23,21 @@ over restarts, put one of 16 characters or more in the environment: HARVESTER_TO
 
 Examples:
   harvester oai serve sqlite:harvest.db
+  harvester oai serve records/ --format marc21
   harvester oai serve sqlite:harvest.db --listen 0.0.0.0:80 --base-url https://example.org/oai \\
       --name 'Example Archive' --admin archive@example.org";
 
 #[derive(Debug, Args)]
 pub(crate) struct ProvideArgs {
-    /// What is served: sqlite:FILE
+    /// What is served: sqlite:FILE, or a folder of XML files
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
     /// Only this source; needed where several were harvested in the same format
     #[arg(long, value_name = "S")]
     pub(crate) source: Option<String>,
+    /// What the format of a folder's files is called
+    #[arg(long, value_name = "P", default_value = "oai_dc")]
+    pub(crate) format: String,
     /// Address and port to listen at; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,

@@ -73,8 +73,9 @@ Examples:
 
 const CHECK_HELP: &str = "\
 Each finding has the line and column, a severity (error, warning, info), a code that stays the same, \
-and the section of the standard. What is led to but cannot be had is an error as well. Exit status \
-4 if there are errors.
+and the section of the standard; what to do about each code is told at the end. What is led to but \
+cannot be had is an error as well, and so is a resource of the sample that is not as its list says. \
+Exit status 4 if there are errors.
 
 Examples:
   harvester resync check https://example.org/
@@ -138,6 +139,9 @@ pub(crate) struct CheckArgs {
     /// Only this document, not those it leads to
     #[arg(long)]
     pub(crate) only: bool,
+    /// How many resources of each list are fetched and compared with what the list says
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) sample: usize,
     /// Follow addresses of this origin on the local network, too; may be given several times
     #[arg(long, value_name = "URL", value_parser = values::web_url)]
     pub(crate) allow_origin: Vec<Url>,

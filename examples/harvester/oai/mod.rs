@@ -1,5 +1,6 @@
 //! `harvester oai …`: asks a repository and prints what it answers.
 
+mod check;
 mod describe;
 mod lists;
 mod serve;
@@ -26,6 +27,7 @@ pub(crate) async fn run(
             lists::identifiers(&client(&list.address)?, &list, console).await
         }
         OaiCommand::Records(list) => lists::records(&client(&list.address)?, &list, console).await,
+        OaiCommand::Check(it) => check::run(&it, args, console).await,
         OaiCommand::Serve(serve) => serve::run(&serve, args, console).await,
         OaiCommand::Get(get) => record(&client(&get.address)?, &get, console).await,
     }

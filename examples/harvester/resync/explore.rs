@@ -10,8 +10,9 @@ use resync_core::xml::Mode;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{LARGEST, anywhere, one_line, size, word};
+use super::{LARGEST, anywhere, size, word};
 use crate::args::{ExploreArgs, GlobalArgs};
+use crate::output::one_line;
 use crate::progress::{Console, count, counted};
 use crate::report::{Failure, Status};
 use crate::{network, output};

@@ -56,12 +56,6 @@ fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{amount:.1} {}", UNITS[unit]) }
 }
 
-/// A text of somebody else's on one line, without what would move a terminal's cursor.
-fn one_line(text: &str) -> String {
-    let parts = text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(" ")
-}
-
 /// An address as a word of a command that can be copied into a shell.
 fn word(url: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/@%+,=".contains(c);
@@ -89,10 +83,5 @@ mod tests {
     fn words_survive_a_shell() {
         assert_eq!(word("https://x.org/a%20b.xml"), "https://x.org/a%20b.xml");
         assert_eq!(word("https://x.org/?a=1&b='$(x)'"), "'https://x.org/?a=1&b=%27$(x)%27'");
-    }
-
-    #[test]
-    fn foreign_texts_cannot_move_the_cursor() {
-        assert_eq!(one_line("a\r\nb\u{1b}[2Jc"), "a b [2Jc");
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the third-party programs of the tests, an OAI-PMH server and the reference implementation
+# Installs the third-party programs of the tests, two OAI-PMH servers and the reference implementation
 # of ResourceSync (resync-sync, resync-build, resync-simulator), into .venv at the root of the
 # repository, or into the folder named as the first argument. Does nothing when they are there
 # already.
@@ -10,7 +10,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv=${1:-$here/../../../.venv}
 python=${PYTHON:-python3}
-requirements=("$here/requirements.txt" "$here/requirements-resync.txt")
+requirements=(
+    "$here/requirements.txt" "$here/requirements-resync.txt" "$here/requirements-oai-repo.txt"
+)
 
 if cat "${requirements[@]}" | cmp -s - "$venv/installed.txt"; then
     exit 0

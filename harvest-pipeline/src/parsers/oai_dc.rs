@@ -97,6 +97,21 @@ pub struct Text {
     pub lang: Option<String>,
 }
 
+impl Text {
+    /// A value whose language is not known.
+    #[must_use]
+    pub fn new(value: impl Into<String>) -> Self {
+        Self { value: value.into(), lang: None }
+    }
+
+    /// Says in which language it is.
+    #[must_use]
+    pub fn in_language(mut self, lang: impl Into<String>) -> Self {
+        self.lang = Some(lang.into());
+        self
+    }
+}
+
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

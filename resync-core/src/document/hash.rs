@@ -55,7 +55,17 @@ pub enum Token<'a> {
 pub struct Tokens<'a>(&'a str);
 
 impl Algorithm {
-    const STANDARD: [Self; 5] = [Self::Sha256, Self::Md5, Self::Sha1, Self::Sha384, Self::Sha512];
+    /// Reads a name that is written as the standard has it.
+    fn standard(name: &str) -> Option<Self> {
+        Some(match name.as_bytes() {
+            b"sha-256" => Self::Sha256,
+            b"md5" => Self::Md5,
+            b"sha-1" => Self::Sha1,
+            b"sha-384" => Self::Sha384,
+            b"sha-512" => Self::Sha512,
+            _ => return None,
+        })
+    }
 
     /// As it is written: `md5`, `sha-1`, `sha-256`.
     #[must_use]
@@ -84,19 +94,16 @@ impl Algorithm {
     /// Reads a name in any of the ways it is written: `sha-256`, `SHA256`.
     #[must_use]
     pub fn read(name: &str) -> Option<Self> {
-        const NAMES: [(&str, Algorithm); 10] = [
-            ("md5", Algorithm::Md5),
-            ("sha-256", Algorithm::Sha256),
-            ("sha-1", Algorithm::Sha1),
-            ("sha-384", Algorithm::Sha384),
-            ("sha-512", Algorithm::Sha512),
-            ("md-5", Algorithm::Md5),
-            ("sha256", Algorithm::Sha256),
-            ("sha1", Algorithm::Sha1),
-            ("sha384", Algorithm::Sha384),
-            ("sha512", Algorithm::Sha512),
-        ];
-        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, it)| *it)
+        Self::standard(name).or_else(|| {
+            Some(match name.to_ascii_lowercase().as_str() {
+                "md5" | "md-5" => Self::Md5,
+                "sha1" | "sha-1" => Self::Sha1,
+                "sha256" | "sha-256" => Self::Sha256,
+                "sha384" | "sha-384" => Self::Sha384,
+                "sha512" | "sha-512" => Self::Sha512,
+                _ => return None,
+            })
+        })
     }
 
     /// Whether a digest proves that nobody changed the content on purpose.
@@ -169,14 +176,18 @@ impl<'a> Hashes<'a> {
     /// Whether each word is a digest, written as the standard has it. Cheaper than to read them.
     #[must_use]
     pub fn is_standard(&self) -> bool {
-        self.0.split_ascii_whitespace().all(|word| {
-            let Some((name, value)) = word.split_once(':') else { return false };
-            let known = Algorithm::STANDARD.iter().find(|known| known.as_str() == name);
-            known.is_some_and(|known| {
-                value.len() == 2 * known.digest_len()
-                    && value.bytes().fold(0, |all, digit| all | HEX[usize::from(digit)]) < 16
-            })
-        })
+        let mut text = &*self.0;
+        while let Some((word, rest)) = first_word(text) {
+            text = rest;
+            let Some((name, value)) = parts(word) else { return false };
+            let is_standard = Algorithm::standard(name).is_some_and(|known| {
+                value.len() == 2 * known.digest_len() && is_hex(value.as_bytes())
+            });
+            if !is_standard {
+                return false;
+            }
+        }
+        true
     }
 
     /// The digests that are understood.
@@ -217,19 +228,29 @@ impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        let text = self.0.trim_ascii_start();
-        if text.is_empty() {
-            return None;
-        }
-        let end = text.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(text.len());
-        let (word, rest) = text.split_at(end);
+        let (word, rest) = first_word(self.0)?;
         self.0 = rest;
         Some(understand(word).unwrap_or(Token::Unknown(word)))
     }
 }
 
+/// The first word, and what follows it.
+fn first_word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_ascii_start();
+    // Most often there is but one, which is found out in vector registers.
+    let is_one = text.bytes().fold(true, |all, b| all & (b > b' '));
+    let end = if is_one { None } else { text.bytes().position(|b| b.is_ascii_whitespace()) };
+    (!text.is_empty()).then(|| text.split_at(end.unwrap_or(text.len())))
+}
+
+/// The name of the algorithm, and the digest.
+fn parts(word: &str) -> Option<(&str, &str)> {
+    let colon = word.bytes().position(|b| b == b':')?;
+    Some((&word[..colon], &word[colon + 1..]))
+}
+
 fn understand(word: &str) -> Option<Token<'_>> {
-    let (name, value) = word.split_once(':')?;
+    let (name, value) = parts(word)?;
     let algorithm = Algorithm::read(name)?;
     let mut bytes = [0; 64];
     let own = &mut bytes[..algorithm.digest_len()];
@@ -242,27 +263,21 @@ fn understand(word: &str) -> Option<Token<'_>> {
     Some(Token::Digest(Digest { algorithm, bytes }, is_hex && name == algorithm.as_str()))
 }
 
-/// Value of each hexadecimal digit, 0xFF of what is none.
-static HEX: [u8; 256] = {
-    let mut table = [0xFF; 256];
-    let mut value = 0;
-    while value < 16 {
-        let digit = b"0123456789abcdef"[value as usize];
-        table[digit as usize] = value;
-        table[digit.to_ascii_uppercase() as usize] = value;
-        value += 1;
-    }
-    table
-};
+/// Whether all are hexadecimal digits. Looks at all of them, so that it is done in vector registers.
+fn is_hex(text: &[u8]) -> bool {
+    text.iter().fold(true, |all, digit| all & digit.is_ascii_hexdigit())
+}
 
 fn from_hex(text: &[u8], bytes: &mut [u8]) -> Option<()> {
-    let mut wrong = 0;
-    for (byte, digits) in bytes.iter_mut().zip(text.as_chunks::<2>().0) {
-        let [high, low] = digits.map(|digit| HEX[usize::from(digit)]);
-        wrong |= high | low;
-        *byte = high << 4 | low & 15;
+    // Letters have this bit, digits have not.
+    let value = |digit: u8| (digit & 15) + 9 * (digit >> 6);
+    if !is_hex(text) {
+        return None;
     }
-    (wrong < 16).then_some(())
+    for (byte, [high, low]) in bytes.iter_mut().zip(text.as_chunks::<2>().0) {
+        *byte = value(*high) << 4 | value(*low);
+    }
+    Some(())
 }
 
 /// Both alphabets, with padding or without. The standard's own example 27 has such digests.

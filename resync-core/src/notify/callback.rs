@@ -8,9 +8,14 @@ use crate::{Error, ErrorKind, Result};
 
 /// A path that nobody guesses, below `base`: another each time.
 pub(super) fn random(base: &Url) -> Result<Url> {
+    below(base, &token())
+}
+
+/// A text that nobody guesses: another each time.
+pub(super) fn token() -> String {
     // Keyed by the operating system's randomness, which no hash table here gives away.
     let state = RandomState::new();
-    below(base, &format!("{:016x}{:016x}", state.hash_one(0_u8), state.hash_one(1_u8)))
+    format!("{:016x}{:016x}", state.hash_one(0_u8), state.hash_one(1_u8))
 }
 
 /// A path that nobody guesses, below `base`: the same for the same key, hub and topic.

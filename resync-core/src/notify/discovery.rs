@@ -20,18 +20,23 @@ pub struct Channel {
 /// `rs:ln` instead.
 #[must_use]
 pub fn discover(headers: &HeaderMap) -> Option<Channel> {
-    let links = links(headers);
-    let with = |rel| {
-        let fits = move |link: &&HeaderLink| link.is_own() && link.has_rel(rel);
-        links.iter().filter(fits).map(|link| link.target.as_str())
-    };
-    let is_secure =
-        |hub: &&str| hub.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
-    let hub = with("hub").find(is_secure).or_else(|| with("hub").next())?;
-    Some(Channel { hub: hub.to_owned(), topic: with("self").next()?.to_owned() })
+    Channel::of(&links(headers))
 }
 
 impl Channel {
+    /// The hub and the topic that these links of a resource name; see [`discover`].
+    #[must_use]
+    pub fn of(links: &[HeaderLink]) -> Option<Self> {
+        let with = |rel| {
+            let fits = move |link: &&HeaderLink| link.is_own() && link.has_rel(rel);
+            links.iter().filter(fits).map(|link| link.target.as_str())
+        };
+        let is_secure =
+            |hub: &&str| hub.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+        let hub = with("hub").find(is_secure).or_else(|| with("hub").next())?;
+        Some(Self { hub: hub.to_owned(), topic: with("self").next()?.to_owned() })
+    }
+
     /// Completes relative addresses; `base` is where the resource was found. Absolute ones stay as
     /// they are, byte for byte, since hubs compare them so.
     #[must_use]

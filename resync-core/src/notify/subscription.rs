@@ -139,6 +139,12 @@ impl Subscription {
         Self::new(topic, hub, callback)
     }
 
+    /// Sets a secret that nobody guesses, another each time; see [`secret`](Self::secret).
+    #[must_use]
+    pub fn random_secret(self) -> Self {
+        Self { secret: Some(callback::token()), ..self }
+    }
+
     /// Sets the secret that deliveries are signed with: text, hard to guess, used nowhere else.
     ///
     /// A hub that is asked over plain http is not told, unless it is on this machine or

@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::download::{Downloads, Wanted};
+use super::copying::{AHEAD, Copying};
+use super::download::Wanted;
 use super::incremental::later;
-use super::list::{self, Opened};
-use super::packages::{Packages, check_guard};
+use super::list::Opened;
+use super::packages::check_guard;
 use super::planner::{LISTS, Planner};
-use super::run::{Run, Told, lock};
+use super::run::{Run, lock};
 use super::state::{self, KnownDocument, Seen};
-use super::store::{Store, StoreOptions};
-use super::workers::Workers;
-use super::{Event, Mirror, Options, Places, Report, Validators};
+use super::{Event, Mirror, Report, Validators};
 use crate::document::{Capability, Datetime};
-use crate::transport::BodyLimits;
 use crate::{Error, ErrorKind, Result};
 
 /// How deep indexes may be nested.
@@ -28,8 +26,6 @@ const TRIES: usize = 3;
 const KEPT: &str = "kept";
 /// Under which name it is kept how many resources could not be had.
 pub(super) const MISSING: &str = "missing";
-/// How much may be planned ahead.
-const AHEAD: usize = 256;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let run = Run::begin(mirror, url, "baseline", |is_empty| {
@@ -39,20 +35,13 @@ pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
             false => [Capability::ResourceList, Capability::ResourceDump],
         }
     });
-    Baseline::begin(run.await?, &mirror.options)?.run().await
+    Baseline::begin(Copying::begin(run.await?, &mirror.options)?)?.run().await
 }
 
 /// A baseline under way.
 struct Baseline {
-    list: Url,
+    run: Copying,
     is_dump: bool,
-    lists: BodyLimits,
-    places: Places,
-    told: Arc<Told>,
-    downloads: Arc<Downloads>,
-    workers: Workers,
-    reader: Arc<Mutex<state::Reader>>,
-    options: Options,
     /// The last row there was when the run began: what is behind it is new.
     last_row: i64,
     is_adopting: bool,
@@ -68,31 +57,18 @@ struct Baseline {
 }
 
 impl Baseline {
-    fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, capability } = run;
-        let is_dump = capability == Capability::ResourceDump;
+    fn begin(run: Copying) -> Result<Self> {
+        let is_dump = run.capability == Capability::ResourceDump;
         if is_dump {
-            told.notice("packages are used: one request for many resources");
+            run.told.notice("packages are used: one request for many resources");
         }
-        let reader = state.reader()?;
-        let last_row = reader.session().last_row()?;
-        let since = reader.session().meta("since")?;
-        let reads_all = options.delete && reader.session().meta(KEPT)?.is_some_and(|it| it != "0");
-        let is_adopting = last_row == 0 && downloads.tree.files().next().is_some();
-        let store_options =
-            StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
-        let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
-        let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
+        let last_row = lock(&run.reader).session().last_row()?;
+        let since = run.meta("since")?;
+        let reads_all = run.options.delete && run.meta(KEPT)?.is_some_and(|it| it != "0");
+        let is_adopting = last_row == 0 && run.downloads.tree.files().next().is_some();
         Ok(Self {
-            list,
+            run,
             is_dump,
-            lists,
-            places,
-            told,
-            downloads,
-            workers,
-            reader: Arc::new(Mutex::new(reader)),
-            options: options.clone(),
             last_row,
             is_adopting,
             seen: Seen::default(),
@@ -106,16 +82,16 @@ impl Baseline {
 
     async fn run(mut self) -> Result<Report> {
         let report = self.all().await;
-        self.workers.end().await;
+        self.run.workers.end().await;
         report
     }
 
     async fn all(&mut self) -> Result<Report> {
-        let mut pending = vec![(self.list.clone(), 0)];
+        let mut pending = vec![(self.run.list.clone(), 0)];
         let mut asked = HashSet::new();
         while let Some((url, depth)) = pending.pop() {
             if !asked.insert(url.clone()) {
-                self.told.notice(format!("listed more than once: {url}"));
+                self.run.told.notice(format!("listed more than once: {url}"));
                 continue;
             }
             if asked.len() > LISTS || depth > DEPTH {
@@ -127,7 +103,7 @@ impl Baseline {
             // The last is taken first.
             pending.extend(parts.into_iter().rev().map(|part| (part, depth + 1)));
         }
-        self.workers.drain().await?;
+        self.run.workers.drain().await?;
         self.delete().await?;
         self.finish().await
     }
@@ -136,7 +112,7 @@ impl Baseline {
     /// index.
     async fn list(&mut self, url: &Url) -> Result<Vec<Url>> {
         let (known, parts) = {
-            let reader = lock(&self.reader);
+            let reader = lock(&self.run.reader);
             let mut session = reader.session();
             (session.document(url.as_str())?, session.meta(&parts_of(url))?)
         };
@@ -144,24 +120,16 @@ impl Baseline {
         let validators = known
             .as_ref()
             .filter(|known| known.completed.is_some())
-            .filter(|_| !self.options.check_files && !self.reads_all)
+            .filter(|_| !self.run.options.check_files && !self.reads_all)
             .map(|known| known.validators.clone())
             .filter(|validators| !validators.is_empty());
         let mut tries = 0;
         loop {
-            let opened = list::open(
-                &self.downloads.transport,
-                url,
-                validators.as_ref(),
-                &self.downloads.authority,
-                &self.lists,
-            );
-            let list = match opened.await? {
+            let list = match self.run.open(url, validators.as_ref()).await? {
                 Opened::List(list) => list,
                 Opened::NotModified => {
-                    self.told.event(&Event::NotModified { url });
                     let known = known.unwrap_or_default();
-                    let mut report = self.told.report();
+                    let mut report = self.run.told.report();
                     report.not_modified += 1;
                     report.listed += known.completed.unwrap_or(0);
                     report.same += known.completed.unwrap_or(0);
@@ -171,30 +139,29 @@ impl Baseline {
                     return Ok(parts.lines().filter_map(|line| line.parse().ok()).collect());
                 }
             };
-            self.told.event(&Event::Document { url });
             let document = self.document(url).await?;
             let validators = list.validators.clone();
             let (sender, receiver) = mpsc::channel(AHEAD);
             let planner = Planner {
                 base: list.url.clone(),
                 document,
-                places: self.places.clone(),
-                told: Arc::clone(&self.told),
-                tree: Arc::clone(&self.downloads.tree),
-                busy: Arc::clone(&self.workers.busy),
-                options: self.options.clone(),
+                places: self.run.places.clone(),
+                told: Arc::clone(&self.run.told),
+                tree: Arc::clone(&self.run.downloads.tree),
+                busy: Arc::clone(&self.run.workers.busy),
+                options: self.run.options.clone(),
                 is_adopting: self.is_adopting,
                 is_dump: self.is_dump,
                 sender,
             };
-            let state = Arc::clone(&self.reader);
+            let state = Arc::clone(&self.run.reader);
             let reading = list.read(move |reader| planner.read(reader, &lock(&state)));
             let (read, worked) =
-                futures_util::future::join(reading, self.workers.work(receiver)).await;
+                futures_util::future::join(reading, self.run.workers.work(receiver)).await;
             worked?;
             match read {
                 Ok(read) => {
-                    self.told.report().documents += 1;
+                    self.run.told.report().documents += 1;
                     self.has_read = true;
                     self.seen.merge(&read.seen);
                     self.packages(read.packages, document).await?;
@@ -207,15 +174,17 @@ impl Baseline {
                     );
                     let lines: Vec<_> = read.parts.iter().map(Url::as_str).collect();
                     let (name, lines) = (parts_of(url), lines.join("\n"));
-                    if !self.options.dry_run && (parts.is_some() || !lines.is_empty()) {
+                    if !self.run.options.dry_run && (parts.is_some() || !lines.is_empty()) {
                         let put = move |group: &mut state::Group<'_>| group.put_meta(&name, &lines);
-                        self.workers.store.write(put).await?;
+                        self.run.workers.store.write(put).await?;
                     }
                     return Ok(read.parts);
                 }
                 Err(error) if error.is_transient() && tries < TRIES => {
                     tries += 1;
-                    self.told.notice(format!("{error}; it is read once more from its beginning"));
+                    self.run
+                        .told
+                        .notice(format!("{error}; it is read once more from its beginning"));
                 }
                 Err(error) => return Err(error),
             }
@@ -224,27 +193,14 @@ impl Baseline {
 
     /// Applies the packages of a dump, one after the other.
     async fn packages(&mut self, packages: Vec<Wanted>, document: i64) -> Result<()> {
-        let applying = Packages {
-            downloads: Arc::clone(&self.downloads),
-            places: self.places.clone(),
-            told: Arc::clone(&self.told),
-            state: Arc::clone(&self.reader),
-            options: self.options.clone(),
-        };
         for package in packages {
-            let (sender, receiver) = mpsc::channel(AHEAD);
             let row = (document >= 0).then_some(document);
-            let failed = self.told.report().failed;
-            let applying = applying.apply(package, row, sender);
-            let (applied, worked) =
-                futures_util::future::join(applying, self.workers.work(receiver)).await;
-            worked?;
-            let applied = applied?;
-            if self.told.report().failed > failed {
+            let failed = self.run.told.report().failed;
+            let applied = self.run.apply(package, row).await?;
+            if self.run.told.report().failed > failed {
                 // What could not be unpacked must be had from the next run, changed or not.
-                lock(&self.workers.failed).insert(document);
+                lock(&self.run.workers.failed).insert(document);
             }
-            self.told.report().listed += applied.entries;
             self.seen.merge(&applied.seen);
         }
         Ok(())
@@ -252,13 +208,13 @@ impl Baseline {
 
     /// The row of a list.
     async fn document(&self, url: &Url) -> Result<i64> {
-        if self.options.dry_run {
-            let known = lock(&self.reader).session().document(url.as_str())?;
+        if self.run.options.dry_run {
+            let known = lock(&self.run.reader).session().document(url.as_str())?;
             return Ok(known.map_or(-1, |known| known.id));
         }
         // Until all that it lists is here, it counts as not read.
         let document = KnownDocument { url: url.to_string(), ..KnownDocument::default() };
-        self.workers.store.write(move |group| group.put_document(&document)).await
+        self.run.workers.store.write(move |group| group.put_document(&document)).await
     }
 
     /// Deletes what no list has any more, or counts it.
@@ -268,7 +224,7 @@ impl Baseline {
         }
         let unchanged = self.documents.iter().filter(|(_, read)| read.is_none());
         let gone = Gone {
-            reader: Arc::clone(&self.reader),
+            reader: Arc::clone(&self.run.reader),
             seen: std::mem::take(&mut self.seen),
             unchanged: unchanged.map(|(id, _)| *id).collect(),
             last_row: self.last_row,
@@ -276,7 +232,7 @@ impl Baseline {
         if let (Some(at), Some(since)) = (self.at, self.since)
             && at.time() < since.time()
         {
-            self.told.notice(format!(
+            self.run.told.notice(format!(
                 "the list is of {at}, and older than the changes that were applied, up to {since}: \
                  nothing is deleted"
             ));
@@ -287,20 +243,21 @@ impl Baseline {
             number += 1;
             true
         })?;
-        if !self.options.delete {
-            self.told.report().kept = number;
+        if !self.run.options.delete {
+            self.run.told.report().kept = number;
             return Ok(());
         }
-        let known = lock(&self.reader).session().count()?;
-        check_guard(&self.options.guard, number, known).map_err(|it| it.with_url(&self.list))?;
+        let known = lock(&self.run.reader).session().count()?;
+        check_guard(&self.run.options.guard, number, known)
+            .map_err(|it| it.with_url(&self.run.list))?;
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         let reading =
             tokio::task::spawn_blocking(move || gone.each(|uri| sender.blocking_send(uri).is_ok()));
         while let Some(uri) = receiver.recv().await {
-            self.told.event(&Event::Deleted { uri: &uri });
-            self.told.report().deleted += 1;
-            if !self.options.dry_run {
-                self.workers.store.forget(uri).await?.await?;
+            self.run.told.event(&Event::Deleted { uri: &uri });
+            self.run.told.report().deleted += 1;
+            if !self.run.options.dry_run {
+                self.run.workers.store.forget(uri).await?.await?;
             }
         }
         reading.await.unwrap_or_else(|cause| {
@@ -310,14 +267,14 @@ impl Baseline {
 
     /// Remembers the lists that are done with.
     async fn finish(&mut self) -> Result<Report> {
-        let totals = self.workers.store.flush().await?;
-        let is_placed = !self.told.not_placed(totals, &self.list);
-        let failed = std::mem::take(&mut *lock(&self.workers.failed));
+        let totals = self.run.workers.store.flush().await?;
+        let is_placed = !self.run.told.not_placed(totals, &self.run.list);
+        let failed = std::mem::take(&mut *lock(&self.run.workers.failed));
         let at = later(self.since, self.at);
         let until = at.map(|at| at.to_string());
-        let Report { kept, failed: missing, .. } = *self.told.report();
+        let Report { kept, failed: missing, .. } = *self.run.told.report();
         let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
-        if !self.options.dry_run {
+        if !self.run.options.dry_run {
             let documents = std::mem::take(&mut self.documents);
             let remember = move |group: &mut state::Group<'_>| {
                 for (id, read) in documents {
@@ -342,10 +299,10 @@ impl Baseline {
                 }
                 Ok(())
             };
-            self.workers.store.write(remember).await?;
+            self.run.workers.store.write(remember).await?;
         }
-        self.workers.store.flush().await?;
-        let mut report = self.told.take();
+        self.run.workers.store.flush().await?;
+        let mut report = self.run.told.take();
         report.complete_until = at;
         Ok(report)
     }

@@ -2,48 +2,40 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use url::Url;
 
 use super::baseline::{DEPTH, MISSING};
 use super::changes::{self, Outcome, gap, has_gap};
-use super::download::{Downloads, Wanted};
-use super::list::{self, Opened, unreadable};
-use super::packages::{Packages, check_guard};
+use super::copying::Copying;
+use super::download::Wanted;
+use super::list::{Opened, unreadable};
+use super::packages::check_guard;
 use super::plan::{self, Step};
 use super::planner::{LISTS, add, address, is_part, package};
 use super::run::{Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
-use super::store::{Store, StoreOptions, Touch};
-use super::workers::{Job, Workers};
-use super::{Event, Mirror, Options, Places, Report};
+use super::store::Touch;
+use super::workers::Job;
+use super::{Event, Mirror, Report};
 use crate::document::{Capability, Change, Datetime, Entry, Hashes, Head, Reader, rel};
-use crate::transport::{BodyLimits, ReadHalf};
+use crate::transport::ReadHalf;
 use crate::{Error, ErrorKind, Result};
 
 /// How many changes become one transaction.
 const GROUP: usize = 256;
-/// How much of a package may be unpacked ahead.
-const AHEAD: usize = 256;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ChangeList, Capability::ChangeDump];
     let run = Run::begin(mirror, url, "incremental", wanted).await?;
-    Incremental::begin(run, &mirror.options)?.run().await
+    Incremental::begin(Copying::begin(run, &mirror.options)?)?.run().await
 }
 
 struct Incremental {
-    list: Url,
+    run: Copying,
     is_dump: bool,
-    lists: BodyLimits,
-    places: Places,
-    told: Arc<Told>,
-    downloads: Arc<Downloads>,
-    workers: Workers,
-    reader: Arc<Mutex<state::Reader>>,
-    options: Options,
     /// Up to when the copy is complete.
     since: Option<Datetime>,
     cursors: Vec<Cursor>,
@@ -61,53 +53,33 @@ enum History {
 }
 
 impl Incremental {
-    fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, capability } = run;
-        let is_dump = capability == Capability::ChangeDump;
-        let reader = state.reader()?;
-        let kept = reader.session().meta("since")?;
-        if let Some(missing) = reader.session().meta(MISSING)?.filter(|missing| missing != "0") {
-            told.notice(format!(
+    fn begin(run: Copying) -> Result<Self> {
+        if let Some(missing) = run.meta(MISSING)?.filter(|missing| missing != "0") {
+            run.told.notice(format!(
                 "the last baseline could not have everything ({missing}); that waits for the next \
                  one, unless it has changed"
             ));
         }
-        let since = kept.as_deref().and_then(Datetime::read).or(options.from);
-        let store_options =
-            StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
-        let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
-        let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
-        Ok(Self {
-            list,
-            is_dump,
-            lists,
-            places,
-            told,
-            downloads,
-            workers,
-            reader: Arc::new(Mutex::new(reader)),
-            options: options.clone(),
-            since,
-            cursors: Vec::new(),
-            packages: Vec::new(),
-            until: None,
-        })
+        let since = run.meta("since")?.as_deref().and_then(Datetime::read).or(run.options.from);
+        let is_dump = run.capability == Capability::ChangeDump;
+        let (cursors, packages) = (Vec::new(), Vec::new());
+        Ok(Self { run, is_dump, since, cursors, packages, until: None })
     }
 
     async fn run(mut self) -> Result<Report> {
         let report = self.all().await;
-        self.workers.end().await;
+        self.run.workers.end().await;
         report
     }
 
     async fn all(&mut self) -> Result<Report> {
         let Some(since) = self.since else {
             let detail = "nothing was copied yet: begin with a baseline, or say from when on";
-            return Err(Error::new(ErrorKind::Request, detail).with_url(&self.list));
+            return Err(Error::new(ErrorKind::Request, detail).with_url(&self.run.list));
         };
         // What a run before had read but not applied is read again: its cursors were not kept.
-        self.workers.store.write(|group: &mut state::Group<'_>| group.clear_changes()).await?;
-        let mut pending = vec![(self.list.clone(), 0)];
+        self.run.workers.store.write(|group: &mut state::Group<'_>| group.clear_changes()).await?;
+        let mut pending = vec![(self.run.list.clone(), 0)];
         let mut asked = HashSet::new();
         let mut is_first = true;
         while let Some((url, depth)) = pending.pop() {
@@ -124,9 +96,9 @@ impl Incremental {
                 Some(History::BeginsLate(head)) => {
                     let archive = head.link(rel::ARCHIVES).and_then(|link| url.join(link).ok());
                     let Some(archive) = archive.filter(|archive| !asked.contains(archive)) else {
-                        return Err(gap(&head, since.timestamp()).with_url(&self.list));
+                        return Err(gap(&head, since.timestamp()).with_url(&self.run.list));
                     };
-                    self.told.notice(format!(
+                    self.run.told.notice(format!(
                         "the changes begin too late; what was before is read from {archive}"
                     ));
                     asked.remove(&url);
@@ -151,7 +123,7 @@ impl Incremental {
         }
         self.apply().await?;
         self.apply_packages().await?;
-        self.workers.drain().await?;
+        self.run.workers.drain().await?;
         self.finish().await
     }
 
@@ -163,23 +135,15 @@ impl Incremental {
         is_first: bool,
         since: Datetime,
     ) -> Result<Option<History>> {
-        let kept = lock(&self.reader).session().cursor(url.as_str())?;
+        let kept = lock(&self.run.reader).session().cursor(url.as_str())?;
         let mut cursor = kept.as_ref().map(read_cursor);
         if cursor.as_ref().is_some_and(|cursor| cursor.is_closed) {
             // §12: what is closed does not change any more.
             return Ok(None);
         }
         loop {
-            let opened = list::open(
-                &self.downloads.transport,
-                url,
-                None,
-                &self.downloads.authority,
-                &self.lists,
-            );
-            let Opened::List(list) = opened.await? else { return Ok(None) };
-            self.told.event(&Event::Document { url });
-            self.told.report().documents += 1;
+            let Opened::List(list) = self.run.open(url, None).await? else { return Ok(None) };
+            self.run.told.report().documents += 1;
             let collector = Collector {
                 base: list.url.clone(),
                 since,
@@ -187,10 +151,10 @@ impl Incremental {
                 must_reach_back: is_first && cursor.is_none(),
                 cursor: cursor.take(),
                 number: i64::try_from(self.cursors.len()).unwrap_or(i64::MAX >> 40),
-                told: Arc::clone(&self.told),
+                told: Arc::clone(&self.run.told),
             };
             let (sender, mut receiver) = mpsc::channel::<Vec<PendingChange>>(4);
-            let store = self.workers.store.clone();
+            let store = self.run.workers.store.clone();
             let keeping = async {
                 while let Some(changes) = receiver.recv().await {
                     let put = move |group: &mut state::Group<'_>| {
@@ -206,14 +170,14 @@ impl Incremental {
             let (history, packages) = read?;
             match &history {
                 History::List(Outcome::Replaced, _) => {
-                    self.told.notice(format!(
+                    self.run.told.notice(format!(
                         "{url} is not the list that was read before: all of it is read"
                     ));
                     continue;
                 }
                 History::List(Outcome::Read { cursor, latest, is_reversed }, head) => {
                     if *is_reversed {
-                        self.told.notice(format!("{url}: the newest change stands first"));
+                        self.run.told.notice(format!("{url}: the newest change stands first"));
                     }
                     self.packages.extend(packages);
                     self.cursors.push(written_cursor(url, cursor, head));
@@ -228,7 +192,7 @@ impl Incremental {
 
     /// Does what the changes say, the last of each resource.
     async fn apply(&mut self) -> Result<()> {
-        let reader = Arc::clone(&self.reader);
+        let reader = Arc::clone(&self.run.reader);
         let (known, deletions) = {
             let reader = lock(&reader);
             let mut deletions = 0;
@@ -240,9 +204,9 @@ impl Incremental {
             let known = reader.session().count()?;
             (known, deletions)
         };
-        if self.options.delete {
-            let checked = check_guard(&self.options.guard, deletions, known);
-            checked.map_err(|error| error.with_url(&self.list))?;
+        if self.run.options.delete {
+            let checked = check_guard(&self.run.options.guard, deletions, known);
+            checked.map_err(|error| error.with_url(&self.run.list))?;
         }
         let mut after = None;
         loop {
@@ -257,38 +221,26 @@ impl Incremental {
 
     /// Applies the packages of a dump, one after the other: what they hold is in order of time.
     async fn apply_packages(&mut self) -> Result<()> {
-        let applying = Packages {
-            downloads: Arc::clone(&self.downloads),
-            places: self.places.clone(),
-            told: Arc::clone(&self.told),
-            state: Arc::clone(&self.reader),
-            options: self.options.clone(),
-        };
         for package in std::mem::take(&mut self.packages) {
-            let (sender, receiver) = mpsc::channel(AHEAD);
-            let applying = applying.apply(package, None, sender);
-            let (applied, worked) =
-                futures_util::future::join(applying, self.workers.work(receiver)).await;
-            worked?;
-            self.told.report().listed += applied?.entries;
+            self.run.apply(package, None).await?;
         }
         Ok(())
     }
 
     async fn change(&mut self, change: PendingChange) -> Result<()> {
-        self.told.report().listed += 1;
-        let known = lock(&self.reader).lookup(&change.uri)?;
+        self.run.told.report().listed += 1;
+        let known = lock(&self.run.reader).lookup(&change.uri)?;
         let PendingChange { uri, listed, .. } = change;
         if change.change == Change::Deleted {
             let Some(known) = known else { return Ok(()) };
-            if !self.options.delete {
-                self.told.report().kept += 1;
+            if !self.run.options.delete {
+                self.run.told.report().kept += 1;
                 return Ok(());
             }
-            self.told.event(&Event::Deleted { uri: &known.uri });
-            self.told.report().deleted += 1;
-            if !self.options.dry_run {
-                self.workers.store.forget(uri).await?.await?;
+            self.run.told.event(&Event::Deleted { uri: &known.uri });
+            self.run.told.report().deleted += 1;
+            if !self.run.options.dry_run {
+                self.run.workers.store.forget(uri).await?.await?;
             }
             return Ok(());
         }
@@ -302,7 +254,7 @@ impl Incremental {
         let step = known.as_ref().map_or(Step::Fetch, |known| plan::decide(&entry, known));
         let document = known.as_ref().and_then(|known| known.document);
         let job = Job {
-            place: self.places.place(&uri),
+            place: self.run.places.place(&uri),
             wanted: Wanted { uri, length: listed.length, hash, ..Wanted::default() },
             document,
             mtime: entry.lastmod.map(|time| time.time().into()),
@@ -311,32 +263,32 @@ impl Incremental {
         };
         match step {
             Step::Same | Step::Note => {
-                self.told.event(&Event::Same { uri: &job.wanted.uri });
-                self.told.report().same += 1;
+                self.run.told.event(&Event::Same { uri: &job.wanted.uri });
+                self.run.told.report().same += 1;
                 let Job { wanted: Wanted { uri, .. }, listed, .. } = job;
-                if step == Step::Note && !self.options.dry_run {
+                if step == Step::Note && !self.run.options.dry_run {
                     let touch = Touch { uri, document, listed, validators: None };
-                    self.workers.store.touch(touch).await?.await?;
+                    self.run.workers.store.touch(touch).await?.await?;
                 }
             }
-            _ if self.options.dry_run => self.told.would_write(&job),
+            _ if self.run.options.dry_run => self.run.told.would_write(&job),
             Step::Ask(validators) => {
                 let mut job = job;
                 job.wanted.known = Some(validators);
-                self.workers.fetch(Box::new(job)).await?;
+                self.run.workers.fetch(Box::new(job)).await?;
             }
-            Step::Fetch => self.workers.fetch(Box::new(job)).await?,
+            Step::Fetch => self.run.workers.fetch(Box::new(job)).await?,
         }
         Ok(())
     }
 
     /// Moves on, if everything could be had; what could not is tried again by the next run.
     async fn finish(&mut self) -> Result<Report> {
-        let mut has_failed = self.told.report().failed > 0;
+        let mut has_failed = self.run.told.report().failed > 0;
         let until = later(self.since, self.until);
-        let store = &self.workers.store;
-        has_failed |= self.told.not_placed(store.flush().await?, &self.list);
-        if !self.options.dry_run && !has_failed {
+        let store = &self.run.workers.store;
+        has_failed |= self.run.told.not_placed(store.flush().await?, &self.run.list);
+        if !self.run.options.dry_run && !has_failed {
             let cursors = std::mem::take(&mut self.cursors);
             let since = until.map(|until| until.to_string());
             let remember = move |group: &mut state::Group<'_>| {
@@ -351,7 +303,7 @@ impl Incremental {
             store.write(remember).await?;
         }
         store.flush().await?;
-        let mut report = self.told.take();
+        let mut report = self.run.told.take();
         report.complete_until = if has_failed { self.since } else { until };
         Ok(report)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::run::search_again;
-use super::{Authority, Options, Report, audit, baseline, incremental};
+use super::{Authority, Options, Report, State, audit, baseline, incremental};
 use crate::Result;
 use crate::client::Client;
 use crate::retry::Retrying;
@@ -56,6 +56,19 @@ impl Mirror {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether there is a copy in the folder that [`incremental`](Self::incremental) can go on
+    /// from; the folder is not touched.
+    ///
+    /// # Errors
+    /// When another run is at work in the folder, or what is known of the copy cannot be read.
+    pub fn has_copy(&self) -> Result<bool> {
+        if !self.folder.join(".resync/state.db").exists() {
+            return Ok(false);
+        }
+        let reader = State::open(&self.folder)?.reader()?;
+        Ok(reader.session().meta("since")?.is_some())
     }
 
     /// Makes the folder hold what the source lists.

@@ -21,13 +21,21 @@ fn find_special(text: &str) -> Option<usize> {
     // Nearly all blocks have nothing of it: found out 32 bytes at a time, in vector registers.
     let (blocks, rest) = bytes.as_chunks::<32>();
     for (n, block) in blocks.iter().enumerate() {
-        if block.iter().fold(0, |any, b| any | u8::from(is_suspect(*b))) != 0
+        if has_suspect(block)
             && let Some(at) = find_in(n * 32..(n + 1) * 32)
         {
             return Some(at);
         }
     }
+    // The rest, in a block that takes in some of the one before.
+    if bytes.last_chunk().is_some_and(|last| !has_suspect(last)) {
+        return None;
+    }
     find_in(bytes.len() - rest.len()..bytes.len())
+}
+
+fn has_suspect(block: &[u8; 32]) -> bool {
+    block.iter().fold(0, |any, b| any | u8::from(is_suspect(*b))) != 0
 }
 
 fn is_suspect(b: u8) -> bool {

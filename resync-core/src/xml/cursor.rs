@@ -432,7 +432,7 @@ impl<'a> Cursor<'a> {
         }
         self.open.push(Open { name: tag.name(), is_empty: tag.is_empty });
         let mut element = Element { tag: *tag, namespace: None, start };
-        if may_declare(tag.attributes()) {
+        if !tag.attributes().is_empty() && may_declare(tag.attributes()) {
             self.declare(&element)?;
         }
         element.namespace = self.scope.resolve(element.prefix());

@@ -44,9 +44,8 @@ impl<R: Read> Windows<R> {
     /// # Errors
     /// When the source cannot be read, or, as a [`ParseError`] inside, not be decoded.
     pub fn advance(&mut self, done: usize, issues: &mut Issues) -> io::Result<()> {
-        let kept = &self.text[done..];
-        let mut bytes = Vec::new();
-        let wanted = self.piece.max(kept.len());
+        let wanted = self.piece.max(self.text.len() - done);
+        let mut bytes = Vec::with_capacity(wanted);
         (&mut self.source).take(wanted as u64).read_to_end(&mut bytes)?;
         self.ended = bytes.len() < wanted;
         let read = self
@@ -54,7 +53,14 @@ impl<R: Read> Windows<R> {
             .decode(&bytes, self.ended, issues)
             .map_err(|error: ParseError| io::Error::new(io::ErrorKind::InvalidData, error))?;
         self.base += done as u64;
-        self.text = Arc::new(if kept.is_empty() { read } else { [kept, &read].concat() });
+        match Arc::get_mut(&mut self.text) {
+            Some(text) => {
+                text.drain(..done);
+                text.push_str(&read);
+            }
+            // Pieces taken from it are still in use.
+            None => self.text = Arc::new([&self.text[done..], &read].concat()),
+        }
         Ok(())
     }
 }

@@ -1,12 +1,16 @@
-//! `harvester oai serve`: a database as a repository.
+//! `harvester oai serve`: a database, or a folder, as a repository.
+
+mod catalogue;
+mod folder;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use chrono::Utc;
-use futures_util::TryStreamExt;
-use harvest_pipeline::{CatalogueRepository, Query, SourceId, SqliteCatalogue};
+use harvest_pipeline::SqliteCatalogue;
 use http::{Request, Response, StatusCode};
-use oai_pmh::provider::{OutputSwitch, Provider, ProviderError};
+use oai_pmh::provider::{OutputSwitch, Provider, ProviderError, Repository};
 use oai_pmh::xml::Cursor;
 use oai_pmh::{Identify, MetadataFormat};
 use serde_json::json;
@@ -25,7 +29,6 @@ pub(super) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let catalogue = SqliteCatalogue::open_existing(database::sqlite(&args.from)?).await?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Failure::new(format!("cannot listen at {}: {error}", args.listen))
             .with_advice("Name another address, such as 127.0.0.1:0 for any port that is free.")
@@ -36,7 +39,15 @@ pub(super) async fn run(
         None => format!("http://{address}/oai"),
     };
     let identify = Identify::new(&args.name, &base_url, &args.admin);
-    let repository = publish(args, catalogue.clone(), identify, console).await?;
+    let mut opened = None;
+    let repository: Arc<dyn Repository> = if args.from.starts_with("sqlite:") {
+        let catalogue = SqliteCatalogue::open_existing(database::sqlite(&args.from)?).await?;
+        let repository = catalogue::publish(args, catalogue.clone(), identify, console).await?;
+        opened = Some(catalogue);
+        Arc::new(repository)
+    } else {
+        folder::publish(args, identify, console).await?
+    };
     let key = match &args.token_key {
         Some(key) => key.as_bytes().to_vec(),
         None => {
@@ -64,7 +75,9 @@ pub(super) async fn run(
     };
     let served = axum::serve(listener, router(provider)).with_graceful_shutdown(stop).await;
     served.map_err(|error| Failure::new(format!("the server has failed: {error}")))?;
-    catalogue.close().await?;
+    if let Some(catalogue) = opened {
+        catalogue.close().await?;
+    }
     Ok(Status::Complete)
 }
 
@@ -83,52 +96,14 @@ async fn answer(provider: Provider, request: Request<Body>) -> Response<Body> {
     provider.handle(&Request::from_parts(head, form)).await.map(Body::from)
 }
 
-/// What the catalogue has, each source in its format.
-async fn publish(
-    args: &ProvideArgs,
-    catalogue: SqliteCatalogue,
-    identify: Identify,
-    console: &Console,
-) -> Result<CatalogueRepository, Failure> {
-    let mut found: Vec<(SourceId, MetadataFormat)> = Vec::new();
-    for summary in catalogue.sources().await? {
-        let source = summary.source;
-        if args.source.as_ref().is_some_and(|wanted| wanted != source.as_str()) {
-            continue;
-        }
-        let Some(format) = format_of(&catalogue, &source).await? else {
-            console.warning(&format!("{source} has no records: it is not served"));
-            continue;
-        };
-        if let Some((other, _)) = found.iter().find(|(_, known)| known.prefix == format.prefix) {
-            let message = format!("{other} and {source} were both harvested as {}", format.prefix);
-            return Err(Failure::usage(format!("{message}: choose one with --source")));
-        }
-        found.push((source, format));
-    }
-    if found.is_empty() {
-        let message = format!("{} has nothing to serve", args.from);
-        return Err(Failure::new(message)
-            .with_advice("`harvester records` prints what is there, and from which sources."));
-    }
-    let repository = CatalogueRepository::new(catalogue, identify);
-    Ok(found.into_iter().fold(repository, |all, (source, format)| all.publish(source, format)))
-}
-
-/// The format of a source's records, as the first of them shows it.
-async fn format_of(
-    catalogue: &SqliteCatalogue,
-    source: &SourceId,
-) -> Result<Option<MetadataFormat>, Failure> {
-    let query = Query::all().of(source.clone()).live_only();
-    let Some(first) = catalogue.records(query).try_next().await? else { return Ok(None) };
-    let (Some(prefix), Some(xml)) = (first.format, first.metadata) else { return Ok(None) };
-    let mut cursor = Cursor::new(&xml);
-    let Ok(Some(root)) = cursor.next_child() else { return Ok(None) };
+/// A format, as a record in it shows it.
+fn format_shown(prefix: &str, xml: &str) -> Option<MetadataFormat> {
+    let mut cursor = Cursor::new(xml);
+    let root = cursor.next_child().ok()??;
     let namespace = root.namespace().unwrap_or_default().to_owned();
     let locations = cursor.attribute(&root, "schemaLocation").ok().flatten().unwrap_or_default();
     let mut words = locations.split_whitespace();
     let schema = words.find(|word| *word == namespace).and_then(|_| words.next());
     let schema = schema.unwrap_or(&namespace).to_owned();
-    Ok(Some(MetadataFormat::new(prefix, schema, namespace)))
+    Some(MetadataFormat::new(prefix, schema, namespace))
 }

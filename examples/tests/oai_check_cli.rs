@@ -1,0 +1,96 @@
+//! `harvester oai check`, run as people and scripts run it.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod common;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response};
+use common::{Ran, Repository, harvester};
+use oai_pmh::provider::{MemoryRepository, Provider};
+use oai_pmh::{Datestamp, Header, Identify, MetadataFormat, Record};
+use serde_json::Value;
+
+fn check(arguments: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    Ran::of(harvester(folder.path()).args(["oai", "check"]).args(arguments))
+}
+
+/// A repository of our own on loopback; gives its address.
+async fn serve() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/oai", listener.local_addr().unwrap());
+    let identify = Identify::new("Tests", &url, "admin@x.example.org");
+    let repository = MemoryRepository::new(identify, [MetadataFormat::oai_dc()]);
+    for n in 0..50 {
+        let stamp: Datestamp = format!("2024-01-01T00:00:{n:02}Z").parse().unwrap();
+        let header = Header::new(format!("oai:x.example.org:{n}"), stamp).sets(["a:b"]);
+        let dc = "<dc xmlns='http://www.openarchives.org/OAI/2.0/oai_dc/'/>";
+        repository.put("oai_dc", Record::new(header, dc).unwrap()).unwrap();
+    }
+    repository.put_set(oai_pmh::Set::new("a", "A"));
+    let provider = Provider::new(repository, b"a key of sixteen bytes or more").unwrap();
+    let provider = provider.page_records(20);
+    let router = axum::Router::new().fallback(move |request| answer(provider.clone(), request));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn answer(provider: Provider, request: Request<Body>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let form = to_bytes(body, 64 << 10).await.unwrap();
+    provider.handle(&Request::from_parts(head, form)).await.map(Body::from)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_as_the_standard_has_it_passes_over_http() {
+    let url = serve().await;
+    let ran = check(&[&url]);
+    assert_eq!((ran.status, &*ran.stderr), (0, ""), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("50 records checked with "), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with(": 0 errors, 0 warnings, 0 infos\n"), "{}", ran.stdout);
+
+    // One page of each list, and no more.
+    let ran = check(&[&url, "--quick", "--json"]);
+    let lines = ran.lines();
+    let (summary, findings) = lines.split_last().unwrap();
+    assert_eq!(
+        (ran.status, &summary["event"], &summary["valid"]),
+        (0, &"summary".into(), &true.into())
+    );
+    assert_eq!(summary["records"], 20);
+    assert!(!findings.is_empty() && findings.iter().all(|it| it["code"] == "sampled"));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_a_request_and_what_to_do() {
+    let server = Repository::of(30, 10).serve();
+    let ran = check(&[&server.url()]);
+    assert_eq!((ran.status, &*ran.stderr), (4, ""), "{}", ran.stdout);
+    let rule = ran.stdout.find("error   schema-location (§3.2, ").unwrap();
+    let told = &ran.stdout[rule..];
+    assert!(told.contains(&format!("\n      {}?verb=Identify\n", server.url())), "{told}");
+    assert!(told.contains("\n    To do: Add xsi:schemaLocation="), "{told}");
+    // The worst comes first, and of each rule a few examples.
+    let at = |what: &str| ran.stdout.find(what).unwrap_or(usize::MAX);
+    assert!(at("error   ") < at("warning "), "{}", ran.stdout);
+    assert!(ran.stdout.matches("xsi:schemaLocation is").count() <= 3, "{}", ran.stdout);
+
+    let server = Repository::of(30, 10).serve();
+    let ran = check(&[&server.url(), "--json"]);
+    let lines = ran.lines();
+    let (summary, findings) = lines.split_last().unwrap();
+    assert_eq!((ran.status, &summary["valid"]), (4, &Value::Bool(false)));
+    for finding in findings {
+        for name in ["url", "severity", "code", "section", "detail", "fix"] {
+            assert!(finding[name].is_string(), "{finding}");
+        }
+    }
+    assert_eq!(server.seen().len(), summary["requests"]);
+}
+
+#[test]
+fn where_nobody_answers_nothing_is_checked() {
+    let ran = check(&["http://127.0.0.1:1/oai", "--retries", "0"]);
+    assert_eq!((ran.status, &*ran.stdout), (1, ""));
+    assert!(ran.stderr.contains("127.0.0.1:1"), "{}", ran.stderr);
+}

@@ -1,0 +1,234 @@
+//! MARCXML as repositories write it, and its old cousin `oai_marc`.
+
+use std::borrow::Cow;
+
+use resync_core::xml::{Cursor, Element, ParseError};
+
+use super::record::MarcRecord;
+use crate::parser::{Issue, IssueLevel, Parsed};
+
+const SLIM: &str = "http://www.loc.gov/MARC21/slim";
+const OAI_MARC: &str = "http://www.openarchives.org/OAI/1.1/oai_marc";
+const LEADER_LENGTH: usize = 24;
+
+/// What was wrong in the record, each kind told once however often it is there.
+#[derive(Default)]
+struct Findings {
+    issues: Vec<Issue>,
+    has_no_indicator: bool,
+    has_strange_tag: bool,
+    has_strange_code: bool,
+    has_empty_tag: bool,
+}
+
+impl MarcRecord {
+    /// Reads a document: a `record` or `oai_marc`, or a `collection` of records, of which the first
+    /// bibliographic one is taken, else the first. `None` if it is something else.
+    ///
+    /// # Errors
+    /// If it is not well-formed.
+    pub fn read(xml: &str) -> Result<Option<Parsed<Self>>, ParseError> {
+        let mut cursor = Cursor::new(xml);
+        let Some(root) = cursor.next_child()? else { return Ok(None) };
+        let mut found = Findings::default();
+        let record = match root.local() {
+            "record" | "oai_marc" => Some(read_record(&mut cursor, &root, &mut found)?),
+            "collection" | "metadata" => read_collection(&mut cursor, &mut found)?,
+            _ => None,
+        };
+        let Some(record) = record else { return Ok(None) };
+        cursor.finish()?;
+        for issue in cursor.issues() {
+            found.warn("record", issue.to_string());
+        }
+        Ok(Some(Parsed { record, issues: found.issues }))
+    }
+}
+
+fn read_collection(
+    cursor: &mut Cursor<'_>,
+    found: &mut Findings,
+) -> Result<Option<MarcRecord>, ParseError> {
+    let mut chosen: Option<(MarcRecord, Findings)> = None;
+    let mut records = 0_usize;
+    while let Some(element) = cursor.next_child()? {
+        if !matches!(element.local(), "record" | "oai_marc") {
+            cursor.skip()?;
+            continue;
+        }
+        records += 1;
+        if chosen.as_ref().is_some_and(|(record, _)| !is_holdings(record)) {
+            cursor.skip()?;
+            continue;
+        }
+        let mut own = Findings::default();
+        let record = read_record(cursor, &element, &mut own)?;
+        if chosen.is_none() || !is_holdings(&record) {
+            chosen = Some((record, own));
+        }
+    }
+    let Some((record, own)) = chosen else { return Ok(None) };
+    *found = own;
+    if records > 1 {
+        found.warn("collection", format!("{records} records where one belongs; one was taken"));
+    }
+    Ok(Some(record))
+}
+
+/// Whether the leader says that this describes holdings (position 06).
+fn is_holdings(record: &MarcRecord) -> bool {
+    matches!(record.leader().chars().nth(6), Some('u' | 'v' | 'x' | 'y'))
+}
+
+fn read_record(
+    cursor: &mut Cursor<'_>,
+    root: &Element<'_>,
+    found: &mut Findings,
+) -> Result<MarcRecord, ParseError> {
+    let is_old = root.local() == "oai_marc";
+    let right = if is_old { OAI_MARC } else { SLIM };
+    if !root.is_in(right) {
+        let is = root.namespace().unwrap_or("no namespace");
+        found.warn("record", format!("<{}> is in {is} instead of {right}", root.name()));
+    }
+    let mut record = MarcRecord::new();
+    while let Some(element) = cursor.next_child()? {
+        match element.local() {
+            "leader" => record.set_leader(control_value(&cursor.text()?)),
+            "controlfield" => {
+                let tag = tag(cursor, &element, "tag")?;
+                let text = cursor.text()?;
+                match &*tag {
+                    "LDR" => record.set_leader(control_value(&text)),
+                    _ if found.accepts(&tag) => record.push_control(&tag, control_value(&text)),
+                    _ => {}
+                }
+            }
+            "fixfield" => {
+                let tag = tag(cursor, &element, "id")?;
+                let text = old_value(&cursor.text()?);
+                match &*tag {
+                    "LDR" => record.set_leader(&text),
+                    _ if found.accepts(&tag) => record.push_control(&tag, &text),
+                    _ => {}
+                }
+            }
+            "datafield" => {
+                read_data(cursor, &element, ["tag", "ind1", "ind2"], &mut record, found)?
+            }
+            "varfield" => read_data(cursor, &element, ["id", "i1", "i2"], &mut record, found)?,
+            other => {
+                found.warn("record", format!("<{other}> is not part of a MARC record"));
+                cursor.skip()?;
+            }
+        }
+    }
+    let length = record.leader().chars().count();
+    if !is_old && length != LEADER_LENGTH {
+        found.warn("leader", format!("it has {length} characters instead of {LEADER_LENGTH}"));
+    }
+    Ok(record)
+}
+
+fn read_data(
+    cursor: &mut Cursor<'_>,
+    element: &Element<'_>,
+    [tag_name, ind1, ind2]: [&str; 3],
+    record: &mut MarcRecord,
+    found: &mut Findings,
+) -> Result<(), ParseError> {
+    let tag = tag(cursor, element, tag_name)?;
+    if !found.accepts(&tag) {
+        return cursor.skip();
+    }
+    let mut indicators = [' '; 2];
+    for (indicator, name) in indicators.iter_mut().zip([ind1, ind2]) {
+        let value = cursor.attribute(element, name)?;
+        match value.as_deref().and_then(|value| value.chars().next()) {
+            Some('^' | '#') => {}
+            Some(c) => *indicator = c,
+            None => found.once(|f| &mut f.has_no_indicator, &tag, "an indicator is missing"),
+        }
+    }
+    record.push_data(&tag, indicators);
+    while let Some(subfield) = cursor.next_child()? {
+        let name =
+            if subfield.attributes().any(|(name, _)| name == "label") { "label" } else { "code" };
+        let code = cursor.attribute(&subfield, name)?.unwrap_or_default();
+        let mut code = code.chars();
+        let (first, rest) = (code.next(), code.next());
+        let text = cursor.trimmed()?;
+        match first.filter(|_| rest.is_none()) {
+            Some(code) => record.push_subfield(code, &without_sort_marks(&text)),
+            None => {
+                let message = "a subfield was left out: its code is not one character";
+                if !std::mem::replace(&mut found.has_strange_code, true) {
+                    found.issues.push(Issue::new(IssueLevel::FieldError, &*tag, message));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tag<'e>(
+    cursor: &mut Cursor<'_>,
+    element: &Element<'e>,
+    name: &str,
+) -> Result<Cow<'e, str>, ParseError> {
+    let tag = cursor.attribute(element, name)?.unwrap_or_default();
+    // `oai_marc` has 1 for 001.
+    let short = tag.len() < 3 && !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
+    Ok(if short { Cow::Owned(format!("{tag:0>3}")) } else { tag })
+}
+
+/// White space is part of the value, that of an indented document is not.
+fn control_value(text: &str) -> &str {
+    text.trim_matches(['\n', '\t'])
+}
+
+/// `oai_marc` quotes values and writes `^` for a blank.
+fn old_value(text: &str) -> String {
+    let text = text.trim_ascii();
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    bare.replace('^', " ")
+}
+
+/// Leaves out the marks around what sorting passes over, which are control characters.
+fn without_sort_marks(text: &str) -> Cow<'_, str> {
+    const MARKS: [char; 4] = ['\u{88}', '\u{89}', '\u{98}', '\u{9C}'];
+    if text.is_ascii() || !text.contains(MARKS) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(MARKS, ""))
+}
+
+impl Findings {
+    fn warn(&mut self, path: &str, message: impl Into<String>) {
+        const MOST: usize = 100;
+        if self.issues.len() < MOST {
+            self.issues.push(Issue::new(IssueLevel::Warning, path, message));
+        }
+    }
+
+    fn once(&mut self, flag: impl Fn(&mut Self) -> &mut bool, path: &str, message: &str) {
+        if !std::mem::replace(flag(self), true) {
+            self.warn(path, message);
+        }
+    }
+
+    /// Whether a field with this tag is kept: all are that have one.
+    fn accepts(&mut self, tag: &str) -> bool {
+        if tag.is_empty() {
+            if !std::mem::replace(&mut self.has_empty_tag, true) {
+                let message = "a field without a tag was left out";
+                self.issues.push(Issue::new(IssueLevel::FieldError, "record", message));
+            }
+            return false;
+        }
+        if tag.len() != 3 || !tag.bytes().all(|b| b.is_ascii_digit()) {
+            self.once(|f| &mut f.has_strange_tag, tag, "MARC 21 has no such tag; it was kept");
+        }
+        true
+    }
+}
