@@ -248,9 +248,12 @@ const ON_ONE_PAGE: &[(Rule, Fault)] = &[
     (Rule::DatestampGranularity, |it| if it.asks("List") { it.replace("T12:00:00Z</datestamp>", ".5Z</datestamp>"); it.replace(".5Z</datestamp>", "T12:00:00.5Z</datestamp>") }),
 ];
 
+/// The query as it is understood.
+type Understood = fn(&str) -> String;
+
 /// Faults of understanding: another question is answered than was asked.
 #[rustfmt::skip]
-const MISUNDERSTOOD: &[(Rule, fn(&str) -> String)] = &[
+const MISUNDERSTOOD: &[(Rule, Understood)] = &[
     (Rule::ArgumentRepeated, |query| query.replacen("&metadataPrefix=oai_dc&metadataPrefix=oai_dc", "&metadataPrefix=oai_dc", 1)),
     (Rule::ArgumentUnknown, |query| query.replace("&junk=1", "")),
     (Rule::BadVerb, |query| query.replace("verb=Identify&verb=Identify", "verb=Identify")),

@@ -73,7 +73,7 @@ impl CatalogueRepository {
         let mut records = Vec::with_capacity(stored.len());
         for (row, stored) in rows.iter().zip(stored) {
             let changed: i64 = row.try_get("changed")?;
-            records.push(published(stored, stamp(changed), &shelf.format));
+            records.push(published(&stored, stamp(changed), &shelf.format));
         }
         Ok(records)
     }
@@ -219,7 +219,7 @@ fn stamp(seconds: i64) -> Datestamp {
     Datestamp::second(DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH))
 }
 
-fn published(stored: StoredRecord, changed: Datestamp, format: &MetadataFormat) -> Record {
+fn published(stored: &StoredRecord, changed: Datestamp, format: &MetadataFormat) -> Record {
     let header = Header::new(&stored.identifier, changed).sets(&stored.sets);
     let Some(metadata) = stored.metadata.as_deref().filter(|_| !stored.deleted) else {
         return Record::deleted(header);
@@ -230,7 +230,7 @@ fn published(stored: StoredRecord, changed: Datestamp, format: &MetadataFormat) 
     let (origins, abouts): (Vec<_>, Vec<_>) =
         stored.abouts.iter().filter_map(|about| element(about)).partition(is_provenance);
     record.abouts = abouts;
-    match provenance(&stored, format, origins.first()) {
+    match provenance(stored, format, origins.first()) {
         Some(told) => record.abouts.extend(element(&told)),
         // Better what the source said than nothing.
         None => record.abouts.extend(origins),

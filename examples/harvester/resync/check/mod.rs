@@ -222,13 +222,13 @@ impl Check {
         let md = &report.head.md;
         match (report.head.capability(), &md.at, &md.from) {
             (Some(Capability::ResourceList), Some(at), _) => {
-                let known = self.snapshots.entry(up).or_insert_with(|| at.clone());
+                let known = self.snapshots.entry(up).or_insert_with(|| *at);
                 if at.time() < known.time() {
-                    *known = at.clone();
+                    *known = *at;
                 }
             }
             (Some(Capability::ChangeList), _, Some(from)) => {
-                let new = || (from.clone(), url.clone());
+                let new = || (*from, url.clone());
                 let known = self.changes.entry(up).or_insert_with(new);
                 if from.time() < known.0.time() {
                     *known = new();
