@@ -8,6 +8,7 @@
 mod args;
 mod conformance;
 mod database;
+mod demo;
 mod findings;
 mod harvest;
 mod json;
@@ -18,6 +19,8 @@ mod progress;
 mod records;
 mod report;
 mod resync;
+mod serve;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
                 Command::Oai(command) => oai::run(command, &global, &console).await,
                 Command::Harvest(args) => harvest::run(&args, &global, &console).await,
                 Command::Resync(command) => resync::run(*command, &global, &console).await,
+                Command::Demo(args) => demo::run(&args, &global, &console).await,
                 Command::Records(args) => records::run(&args, &global).await,
             }
         }),

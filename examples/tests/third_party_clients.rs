@@ -24,8 +24,8 @@ async fn a_repository_that_tells_days_is_harvested_completely_by_others() {
     let url = serve(days).await;
     let (span, [first, last]) = SPAN;
     for client in clients() {
-        client.must_find(&url, &[], expected(0..=RECORDS - 1));
-        client.must_find(&url, &span, expected(first..=last));
+        client.must_find(&url, &[], &expected(0..=RECORDS - 1));
+        client.must_find(&url, &span, &expected(first..=last));
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_database_is_harvested_completely_by_others() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let served = Serving::start(folder.path(), "sqlite:harvest.db", PAGE);
     for client in clients {
-        client.must_find(&served.url, &[], expected(0..=RECORDS - 1));
+        client.must_find(&served.url, &[], &expected(0..=RECORDS - 1));
     }
 }
 
@@ -139,7 +139,7 @@ fn clients() -> Vec<Client> {
 
 impl Client {
     /// Harvests what is there, or what is of a time span; each record must come once.
-    fn must_find(&self, url: &str, span: &[&str], expected: BTreeMap<String, String>) {
+    fn must_find(&self, url: &str, span: &[&str], expected: &BTreeMap<String, String>) {
         let ran = Command::new(&self.program)
             .args(&self.arguments)
             .arg(url)
@@ -157,6 +157,6 @@ impl Client {
         let found: BTreeMap<String, String> =
             lines.map(|(identifier, title)| (identifier.to_owned(), title.to_owned())).collect();
         assert_eq!(ran.stdout.lines().count(), expected.len(), "{name}, {}", ran.stderr);
-        assert_eq!(found, expected, "{name}");
+        assert_eq!(&found, expected, "{name}");
     }
 }

@@ -41,6 +41,9 @@ pub(crate) enum ResyncCommand {
     /// Write the lists and dumps of a folder of one's own
     #[command(after_help = PUBLISH_HELP, long_about = PUBLISH_LONG)]
     Publish(PublishArgs),
+    /// Serve a folder of one's own as a source, published again when it changes
+    #[command(after_help = SERVE_HELP)]
+    Serve(ServeArgs),
 }
 
 const BASELINE_LONG: &str = "\
@@ -112,6 +115,34 @@ only what changed is written, and the changes are added to the Change List.";
 const PUBLISH_HELP: &str = "\
 Example:
   harvester resync publish /srv/www/data --base-url https://example.org/data/";
+
+const SERVE_HELP: &str = "\
+The documents are written into the folder, as `harvester resync publish` does. Ctrl-C ends it.
+
+Example:
+  harvester resync serve /srv/www/data --listen 127.0.0.1:8080 --hub";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Where to listen: an address of this machine, and a port (0 for any that is free)
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// The address under which others reach it, if not the one where it listens
+    #[arg(long, value_name = "URL", value_parser = values::web_url)]
+    pub(crate) base_url: Option<Url>,
+    /// Look for changes so often
+    #[arg(long, value_name = "DUR", default_value = "5s", value_parser = values::duration)]
+    pub(crate) every: Duration,
+    /// Offer a Resource Dump and a Change Dump, too
+    #[arg(long)]
+    pub(crate) dump: bool,
+    /// Tell programs on this machine of changes (WebSub)
+    #[arg(long)]
+    pub(crate) hub: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ExploreArgs {

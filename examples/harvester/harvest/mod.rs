@@ -24,6 +24,7 @@ use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
+use crate::signals::stop_on_signals;
 use crate::{database, network, output};
 
 pub(crate) async fn run(
@@ -37,7 +38,7 @@ pub(crate) async fn run(
     let harvest = Harvest { args, global, console, stop };
     match &args.to {
         Destination::Sqlite if args.dry_run => {
-            let file = database::sqlite(&global.db)?;
+            let file = database::sqlite(global.db())?;
             let known = match exists(file) {
                 true => Some(SqliteCatalogue::open_existing(file).await?),
                 false => None,
@@ -45,7 +46,7 @@ pub(crate) async fn run(
             harvest.all_into(sources, &DryRun::new(known)).await
         }
         Destination::Sqlite => {
-            let catalogue = SqliteCatalogue::open(database::sqlite(&global.db)?).await?;
+            let catalogue = SqliteCatalogue::open(database::sqlite(global.db())?).await?;
             let status = harvest.all_into(sources, &catalogue).await;
             catalogue.close().await?;
             status
@@ -64,7 +65,7 @@ fn check(args: &HarvestArgs, global: &GlobalArgs) -> Result<(), Failure> {
         return Err(Failure::usage(message));
     }
     if args.to == Destination::Sqlite {
-        database::sqlite(&global.db)?;
+        database::sqlite(global.db())?;
     }
     if let Some(url) =
         args.urls.iter().enumerate().find_map(|(number, url)| {
@@ -129,39 +130,6 @@ fn only(format: &str) -> impl Filter + use<> {
         }
         _ => Decision::Accept,
     }
-}
-
-/// A token that is cancelled by Ctrl-C, or by being asked to terminate. The second time the process
-/// ends at once.
-fn stop_on_signals(console: &Console) -> CancellationToken {
-    let token = CancellationToken::new();
-    let (stop, console) = (token.clone(), console.clone());
-    tokio::spawn(async move {
-        // Without signals to listen to, the process just ends, which loses nothing either.
-        if signal().await.is_ok() {
-            console.notice("stopping; again, to stop at once");
-            stop.cancel();
-            if signal().await.is_ok() {
-                std::process::exit(1);
-            }
-        }
-    });
-    token
-}
-
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 struct Harvest<'a> {

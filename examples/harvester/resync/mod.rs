@@ -5,6 +5,7 @@ mod explore;
 mod follow;
 mod mirror;
 mod publish;
+mod serve;
 
 use resync_core::sync::Authority;
 use url::Url;
@@ -33,6 +34,7 @@ pub(crate) async fn run(
         ResyncCommand::Explore(it) => explore::run(&it, args, console).await,
         ResyncCommand::Check(it) => check::run(&it, args, console).await,
         ResyncCommand::Publish(it) => publish::run(&it, args, console).await,
+        ResyncCommand::Serve(it) => serve::run(&it, args, console).await,
     }
 }
 
