@@ -11,7 +11,9 @@ use url::Url;
 
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;
-pub(crate) use self::resync::{CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand};
+pub(crate) use self::resync::{
+    CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand,
+};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -56,7 +58,7 @@ pub(crate) enum Command {
     Oai(OaiCommand),
     /// Copy, follow, check or publish resources over ResourceSync
     #[command(subcommand, long_about = resync::LONG)]
-    Resync(ResyncCommand),
+    Resync(Box<ResyncCommand>),
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),
@@ -175,9 +177,12 @@ pub(crate) struct ListArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Metadata format; `harvester oai formats URL` lists them
-    #[arg(long, value_name = "P", default_value = "oai_dc")]
-    pub(crate) format: String,
+    /// Metadata format; `harvester oai formats URL` lists them, and oai_dc is taken if none is named
+    ///
+    /// Sources that are not asked over OAI-PMH have records in any format; of these, only those in
+    /// this format.
+    #[arg(long, value_name = "P")]
+    pub(crate) format: Option<String>,
     /// Only records in this set, or in one below it; `harvester oai sets URL` lists them
     #[arg(long, value_name = "S")]
     pub(crate) set: Option<String>,
@@ -193,6 +198,11 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
+    /// The format that a repository is asked for.
+    pub(crate) fn oai_format(&self) -> &str {
+        self.format.as_deref().unwrap_or("oai_dc")
+    }
+
     /// The selection.
     ///
     /// # Errors
@@ -201,7 +211,7 @@ impl SelectionArgs {
         let window = Window::new(self.from.clone(), self.until.clone()).map_err(|error| {
             Failure::usage(format!("--until {} is before --from {}", error.until, error.from))
         })?;
-        let selection = Selection::prefix(&self.format).window(window);
+        let selection = Selection::prefix(self.oai_format()).window(window);
         Ok(match &self.set {
             Some(set) => selection.set(set),
             None => selection,
@@ -211,21 +221,28 @@ impl SelectionArgs {
 
 const HARVEST_LONG: &str = "\
 Brings a repository's records into the database, page by page, each page with the place to go on \
-from. Whatever happens (a power cut, a server that goes away, Ctrl-C), the same command goes on \
+from. The repository may speak OAI-PMH or ResourceSync, or be a harvest list (an XML list of \
+documents, as Metacat's harvester reads them); what it is, is found out, unless --protocol says it. Whatever happens (a power cut, a server that goes away, Ctrl-C), the same command goes on \
 where the last one stopped; after a complete run it asks only for what has changed since.
 
-Deleted records stay in the database as tombstones.";
+Deleted records stay in the database as tombstones. Of ResourceSync sources, the metadata that is \
+XML is taken.";
 
 const HARVEST_EXAMPLES: &str = "\
 Examples:
   harvester harvest https://export.example.org/oai
   harvester harvest https://export.example.org/oai --set maps --format marc21 --db sqlite:maps.db
   harvester harvest https://export.example.org/oai --slice month       for fragile repositories
+  harvester harvest https://data.example.org/ --protocol resourcesync
+  harvester harvest https://site.example.org/harvestList.xml
   harvester harvest https://export.example.org/oai --to jsonl:all.jsonl";
 
 #[derive(Debug, Args)]
 pub(crate) struct HarvestArgs {
-    /// Base URL of the repository; several are harvested at the same time
+    /// Address of the repository; several are harvested at the same time
+    ///
+    /// The base URL over OAI-PMH, any document or the site of a ResourceSync source, or the harvest
+    /// list itself.
     #[arg(value_name = "URL", required = true, value_parser = values::base_url)]
     pub(crate) urls: Vec<Url>,
     /// How the repository is asked; auto finds out

@@ -103,8 +103,15 @@ impl From<client::Error> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        let cause = error.source().and_then(|cause| cause.downcast_ref::<oai_pmh::Error>());
-        match cause {
+        let cause = error.source();
+        if let Some(cause) = cause.and_then(|cause| cause.downcast_ref::<client::Error>()) {
+            return Self::new(error.to_string()).with_advice(source_advice(cause));
+        }
+        if let Some(cause) = cause.and_then(|cause| cause.downcast_ref::<resync_core::Error>()) {
+            let advice = exchange_advice(cause.kind(), cause.url());
+            return Self::new(error.to_string()).with_advice(advice);
+        }
+        match cause.and_then(|cause| cause.downcast_ref::<oai_pmh::Error>()) {
             // The run's message is that of its cause.
             Some(cause) => Self::new(with_cause(cause)).with_advice(advice(cause)),
             None => {

@@ -165,8 +165,10 @@ fn what_cannot_be_understood_is_a_usage_error() {
         with(&records, "--header nonsense"),
         with(&records, "--quiet -v"),
         with(&harvest, "--protocol gopher"),
-        with(&harvest, "--protocol resourcesync"),
-        with(&harvest, "--protocol harvest-list"),
+        with(&harvest, "--protocol resourcesync --until 2024-01-31"),
+        with(&harvest, "--protocol resourcesync --slice month"),
+        with(&harvest, "--protocol harvest-list --set maps"),
+        with(&harvest, "--protocol harvest-list --from 2024-01-31"),
         with(&harvest, "--slice year"),
         with(&harvest, "--parallel 2"),
         with(&harvest, "--to csv:x"),
@@ -179,8 +181,8 @@ fn what_cannot_be_understood_is_a_usage_error() {
         assert_eq!((ran.status, &*ran.stdout), (2, ""), "{args:?}: {}", ran.stderr);
         assert!(!ran.stderr.is_empty(), "{args:?}");
     }
-    let ran = run(&["harvest", "http://127.0.0.1:1/", "--protocol", "resourcesync"]);
-    assert!(ran.stderr.contains("not built yet: it comes with"), "{}", ran.stderr);
+    let ran = run(&["harvest", "http://127.0.0.1:1/", "--protocol", "harvest-list", "--set", "x"]);
+    assert!(ran.stderr.contains("--set means nothing to the protocol harvest-list"));
 }
 
 #[test]

@@ -62,6 +62,9 @@ pub struct Item {
     /// When the source last changed the record, in UTC, as the source wrote it: `2024-01-31` or
     /// `2024-01-31T12:00:00Z`.
     pub datestamp: Option<String>,
+    /// By what the source tells one version of the record from another, if not by its datestamp: a
+    /// revision number, a digest.
+    pub version: Option<String>,
     /// The sets the record belongs to.
     pub sets: Vec<String>,
     /// What happened to the record.
@@ -83,14 +86,29 @@ impl Item {
         Self::new(identifier.into(), Change::Delete)
     }
 
+    /// A record that exists, without its metadata: it is as the sink holds it, or nobody asked for
+    /// more than the list (see [`Change::Listed`]).
+    #[must_use]
+    pub fn listed(identifier: impl Into<String>) -> Self {
+        Self::new(identifier.into(), Change::Listed)
+    }
+
     fn new(identifier: String, change: Change) -> Self {
-        Self { identifier, datestamp: None, sets: Vec::new(), change, abouts: Vec::new() }
+        let (datestamp, version) = (None, None);
+        Self { identifier, datestamp, version, sets: Vec::new(), change, abouts: Vec::new() }
     }
 
     /// Sets the datestamp (see [`Item::datestamp`]).
     #[must_use]
     pub fn with_datestamp(mut self, datestamp: impl Into<String>) -> Self {
         self.datestamp = Some(datestamp.into());
+        self
+    }
+
+    /// Sets the version (see [`Item::version`]).
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
         self
     }
 
@@ -108,24 +126,27 @@ impl Item {
         self
     }
 
-    /// The metadata, unless the record is deleted.
+    /// The metadata, if it came.
     #[must_use]
     pub fn payload(&self) -> Option<&Payload> {
         match &self.change {
             Change::Put(payload) => Some(payload),
-            Change::Delete => None,
+            Change::Delete | Change::Listed => None,
         }
     }
 }
 
 /// What happened to a record at its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // a record is there or it is not
+#[allow(clippy::exhaustive_enums)] // a record is there or it is not, and has come or has not
 pub enum Change {
     /// It was created or changed; this is its metadata now.
     Put(Payload),
     /// It was deleted.
     Delete,
+    /// It is there, and its metadata was not fetched: the sink holds this version already, or the
+    /// list is only compared.
+    Listed,
 }
 
 /// The metadata of a record: one standalone XML document.

@@ -9,8 +9,8 @@ use crate::parser::Fields;
 
 /// Decides what happens to a record, from the record itself, its fields, and what is known of it.
 ///
-/// Filters are asked in order until one does not accept. Records that the source reports as
-/// deleted are not filtered: what was stored once must be able to go.
+/// Filters are asked in order until one does not accept. Records that came without metadata are not
+/// filtered: what was stored once must be able to go, and what is as it was needs no decision.
 ///
 /// Closures are filters; they may return `bool`, [`Decision`], or a `Result` of either:
 /// ```
@@ -92,13 +92,22 @@ pub struct Known {
     pub live: bool,
     /// The datestamp of the stored version.
     pub datestamp: Option<String>,
+    /// What else tells the stored version from others (see [`Item::version`]).
+    pub version: Option<String>,
 }
 
 impl Known {
     /// A stored record.
     #[must_use]
     pub fn new(live: bool, datestamp: Option<String>) -> Self {
-        Self { live, datestamp }
+        Self { live, datestamp, version: None }
+    }
+
+    /// Sets the version.
+    #[must_use]
+    pub fn with_version(mut self, version: Option<String>) -> Self {
+        self.version = version;
+        self
     }
 }
 

@@ -3,12 +3,21 @@
 
 mod batch;
 mod checkpoint;
+#[cfg(feature = "document-list")]
+mod document_list;
 mod error;
+#[cfg(any(feature = "document-list", feature = "resync"))]
+mod fetch;
 mod filter;
 pub mod filters;
+pub mod harvest_list;
+mod holdings;
 mod parser;
 pub mod parsers;
 mod pipeline;
+mod registry;
+#[cfg(feature = "resync")]
+mod resync;
 mod run;
 mod sink;
 pub mod sinks;
@@ -16,13 +25,20 @@ mod source;
 pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub mod two_step;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 pub use self::checkpoint::{Checkpoint, CheckpointError};
+#[cfg(feature = "document-list")]
+pub use self::document_list::DocumentListSource;
 pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
+pub use self::holdings::Holdings;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
+pub use self::registry::{Kind, KindError, Registry};
+#[cfg(feature = "resync")]
+pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::oai_pmh::xml::Mode;
 use ::oai_pmh::{
-    Client, Error, Harvest, Position, Record, Request, Selection, Slice, Step, Verdict, Window,
+    Client, Datestamp, Error, Harvest, Position, Record, Request, Selection, Slice, Step, Verdict,
+    Window,
 };
 use chrono::TimeDelta;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use resync_core::transport::without_credentials;
+use resync_core::transport::{Transport, without_credentials};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
+use crate::registry::Kind;
 use crate::source::Source;
 
 /// The records of an OAI-PMH repository, in one format.
@@ -102,13 +107,12 @@ impl OaiPmhSource {
         self
     }
 
-    /// From when on the next run will ask, by this checkpoint; `None` when for everything.
-    ///
-    /// # Errors
-    /// When the checkpoint is not one of this source.
-    pub fn next_from(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunError> {
-        let state: State = checkpoint.state(Self::SCHEMA)?;
-        Ok(state.complete.and_then(|it| it.next_from(self.overlap)).map(|from| from.to_string()))
+    /// Sources of this kind, by their options; its name is `oai-pmh`.
+    #[must_use]
+    pub fn kind() -> Kind {
+        Kind::new("oai-pmh", "OAI-PMH", |options: Options, transport| {
+            options.source(transport).map(|source| Box::new(source) as Box<dyn Source>)
+        })
     }
 
     async fn begin(&self, from: Option<Checkpoint>) -> Result<Batches<'_>, RunError> {
@@ -150,6 +154,71 @@ impl OaiPmhSource {
     }
 }
 
+/// The options of an OAI-PMH repository.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// Base URL of the repository.
+    url: Url,
+    /// Metadata format.
+    #[serde(default = "oai_dc")]
+    format: String,
+    /// Only records in this set, or in one below it.
+    set: Option<String>,
+    /// Only records of this time or later, such as 2024-01-31.
+    from: Option<String>,
+    /// Only records of this time or earlier.
+    until: Option<String>,
+    /// Ask for one month or day after the other.
+    slice: Option<Unit>,
+    /// So many of them at the same time.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    parallel: u8,
+    /// Repair nothing: an answer that is not as the standard demands is an error.
+    #[serde(default)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Unit {
+    Month,
+    Day,
+}
+
+fn oai_dc() -> String {
+    "oai_dc".to_owned()
+}
+
+fn one() -> u8 {
+    1
+}
+
+impl Options {
+    fn source(self, transport: Arc<dyn Transport>) -> Result<OaiPmhSource, String> {
+        let time = |text: Option<String>| -> Result<Option<Datestamp>, String> {
+            let time = text.map(|text| text.parse().map_err(|error| format!("{text}: {error}")));
+            time.transpose()
+        };
+        let window = Window::new(time(self.from)?, time(self.until)?);
+        let mut selection =
+            Selection::prefix(&self.format).window(window.map_err(|error| error.to_string())?);
+        if let Some(set) = &self.set {
+            selection = selection.set(set);
+        }
+        let mode = if self.strict { Mode::Strict } else { Mode::Tolerant };
+        let client = Client::with_transport(self.url, transport).mode(mode);
+        let source = OaiPmhSource::new(client, selection);
+        let slice = match self.slice {
+            Some(Unit::Month) => Slice::Month,
+            Some(Unit::Day) => Slice::Day,
+            None => return Ok(source),
+        };
+        Ok(source.slices(slice, self.parallel.clamp(1, 16).into()))
+    }
+}
+
 impl Source for OaiPmhSource {
     fn id(&self) -> SourceId {
         self.id.clone()
@@ -163,6 +232,11 @@ impl Source for OaiPmhSource {
             })
             .flatten()
             .boxed()
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let state: State = checkpoint.state(Self::SCHEMA).ok()?;
+        state.complete?.next_from(self.overlap).map(|from| from.to_string())
     }
 }
 

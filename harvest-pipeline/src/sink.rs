@@ -159,7 +159,7 @@ pub enum Entry<R> {
         /// The record as the source delivered it.
         item: Item,
     },
-    /// Only note that it was seen: a filter found that it did not change.
+    /// Only note that it was seen: it did not change, by what the source or a filter knows.
     #[non_exhaustive]
     Unchanged {
         /// The record as the source delivered it.

@@ -7,6 +7,7 @@ use futures_util::stream::BoxStream;
 use crate::batch::{Batch, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
+use crate::holdings::Holdings;
 
 /// A list of records that is fetched piece by piece.
 ///
@@ -23,6 +24,24 @@ pub trait Source: Debug + Send + Sync {
     /// since"; that is how a second run becomes incremental. A checkpoint that the source does not
     /// understand yields an error as the only element.
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>>;
+
+    /// The batches, from a source that can leave out what the sink holds already. This is what a
+    /// [`Pipeline`](crate::Pipeline) asks for; left out, it is [`batches`](Self::batches).
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        drop(held);
+        self.batches(from)
+    }
+
+    /// From when on the next run will ask, by this checkpoint; `None` if for everything, or if the
+    /// source does not go by time.
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        let _ = checkpoint;
+        None
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -33,6 +52,18 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
         (**self).batches(from)
     }
+
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        (**self).batches_beyond(from, held)
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        (**self).next_from(checkpoint)
+    }
 }
 
 impl<S: Source + ?Sized> Source for std::sync::Arc<S> {
@@ -42,5 +73,17 @@ impl<S: Source + ?Sized> Source for std::sync::Arc<S> {
 
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
         (**self).batches(from)
+    }
+
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        (**self).batches_beyond(from, held)
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        (**self).next_from(checkpoint)
     }
 }

@@ -184,13 +184,24 @@ pub fn verify(
 /// When it cannot be read.
 #[allow(clippy::needless_pass_by_value)] // its position is of no more use
 pub fn of_file(
-    mut file: File,
+    file: File,
+    algorithms: impl IntoIterator<Item = Algorithm>,
+) -> io::Result<Measured> {
+    of_reader(file, algorithms)
+}
+
+/// Measures what comes from a reader, to its end.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of_reader(
+    mut source: impl Read,
     algorithms: impl IntoIterator<Item = Algorithm>,
 ) -> io::Result<Measured> {
     let mut fixity = Fixity::new(algorithms);
     let mut buffer = vec![0; READ];
     loop {
-        match file.read(&mut buffer) {
+        match source.read(&mut buffer) {
             Ok(0) => return Ok(fixity.finish()),
             Ok(length) => fixity.update(&buffer[..length]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

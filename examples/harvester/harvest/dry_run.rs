@@ -9,7 +9,7 @@ use harvest_pipeline::{
 };
 use serde::Serialize;
 
-/// Compares with a catalogue, if there is one, by datestamps.
+/// Compares with a catalogue, if there is one, by datestamps and versions.
 #[derive(Debug)]
 pub(super) struct DryRun {
     known: Option<SqliteCatalogue>,
@@ -49,7 +49,11 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for DryRun {
             let stored = entry.item().and_then(|item| known.get(&item.identifier));
             match entry {
                 Entry::Put { item, .. } => match stored {
-                    Some(stored) if stored.live && stored.datestamp == item.datestamp => {
+                    Some(stored)
+                        if stored.live
+                            && stored.datestamp == item.datestamp
+                            && stored.version == item.version =>
+                    {
                         Outcome::Unchanged
                     }
                     Some(stored) if stored.live => Outcome::Updated,

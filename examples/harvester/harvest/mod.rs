@@ -1,6 +1,7 @@
 //! `harvester harvest`: brings repositories into the database, or into files.
 
 mod dry_run;
+mod protocol;
 mod summary;
 mod watch;
 
@@ -11,15 +12,16 @@ use futures_util::future::join_all;
 use harvest_pipeline::parsers::{DublinCore, DublinCoreRecord, Raw, RawRecord};
 use harvest_pipeline::sinks::{JsonLines, XmlFiles};
 use harvest_pipeline::{
-    OaiPmhSource, ParseStage, Parser, Pipeline, Resume, RunError, Sink, Source, SqliteCatalogue,
-    Summary,
+    Candidate, Decision, Filter, ParseStage, Parser, Pipeline, Registry, Resume, RunError, Sink,
+    Source, SqliteCatalogue, Summary,
 };
 use tokio_util::sync::CancellationToken;
 
 use self::dry_run::DryRun;
+use self::protocol::Spoken;
 use self::summary::Ended;
 use self::watch::{Watch, Watched};
-use crate::args::{Destination, GlobalArgs, HarvestArgs, Protocol};
+use crate::args::{Destination, GlobalArgs, HarvestArgs};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::{database, network, output};
@@ -29,8 +31,8 @@ pub(crate) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    check(args)?;
-    let sources = sources(args, global, console)?;
+    check(args, global)?;
+    let sources = sources(args, global, console).await?;
     let stop = stop_on_signals(console);
     let harvest = Harvest { args, global, console, stop };
     match &args.to {
@@ -56,43 +58,58 @@ pub(crate) async fn run(
 }
 
 /// Refuses what cannot be done, before anything is asked.
-fn check(args: &HarvestArgs) -> Result<(), Failure> {
-    let later = match args.protocol {
-        Protocol::Auto | Protocol::OaiPmh => None,
-        Protocol::ResourceSync => Some(("resourcesync", "the ResourceSync client")),
-        Protocol::HarvestList => Some(("harvest-list", "harvest list sources")),
-    };
-    if let Some((name, what)) = later {
-        return Err(Failure::usage(format!(
-            "--protocol {name} is not built yet: it comes with {what}; use oai-pmh"
-        )));
-    }
+fn check(args: &HarvestArgs, global: &GlobalArgs) -> Result<(), Failure> {
     if args.dry_run && args.to != Destination::Sqlite {
         let message = "--dry-run compares with the database; it cannot be combined with --to";
         return Err(Failure::usage(message));
     }
-    Ok(())
+    if args.to == Destination::Sqlite {
+        database::sqlite(&global.db)?;
+    }
+    if let Some(url) =
+        args.urls.iter().enumerate().find_map(|(number, url)| {
+            args.urls[..number].contains(url).then(|| network::shown(url))
+        })
+    {
+        return Err(Failure::usage(format!("{url} is there twice")));
+    }
+    args.selection.selection()?;
+    match args.protocol.spoken() {
+        Some(spoken) => protocol::check(spoken, args),
+        None => Ok(()),
+    }
 }
 
-fn sources(
+/// A source, and how it is spoken to.
+#[derive(Clone, Debug)]
+struct Asked {
+    source: Arc<dyn Source>,
+    spoken: Spoken,
+}
+
+async fn sources(
     args: &HarvestArgs,
     global: &GlobalArgs,
     console: &Console,
-) -> Result<Vec<OaiPmhSource>, Failure> {
-    let selection = args.selection.selection()?;
-    let mut sources: Vec<OaiPmhSource> = Vec::new();
+) -> Result<Vec<Asked>, Failure> {
+    let registry = Registry::standard();
+    let mut sources: Vec<Asked> = Vec::new();
     for url in &args.urls {
-        let client = network::client(url, global, console)?;
-        let source = OaiPmhSource::new(client, selection.clone());
-        let source = match args.slice {
-            Some(unit) => source.slices(unit.into(), args.parallel.into()),
-            None => source,
+        let spoken = match args.protocol.spoken() {
+            Some(spoken) => spoken,
+            None => protocol::find_out(url, global, console).await?,
         };
-        if sources.iter().any(|other| other.id() == source.id()) {
+        protocol::check(spoken, args)?;
+        let transport = network::transport(url, &global.network, console)?;
+        let options = spoken.options(url, args, global.strict);
+        let source = registry
+            .create(spoken.kind(), options, Arc::new(transport))
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        if sources.iter().any(|other| other.source.id() == source.id()) {
             let url = network::shown(url);
             return Err(Failure::usage(format!("{url} is there twice")));
         }
-        sources.push(source);
+        sources.push(Asked { source: source.into(), spoken });
     }
     Ok(sources)
 }
@@ -101,6 +118,17 @@ fn sources(
 fn exists(db: &str) -> bool {
     let path = db.trim_start_matches("sqlite:");
     Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
+}
+
+/// Takes records in this format only.
+fn only(format: &str) -> impl Filter + use<> {
+    let wanted = format.to_owned();
+    move |candidate: &Candidate<'_>| match candidate.item().payload() {
+        Some(payload) if *payload.format != *wanted => {
+            Decision::Reject(format!("its format is {}, not {wanted}", payload.format))
+        }
+        _ => Decision::Accept,
+    }
 }
 
 /// A token that is cancelled by Ctrl-C, or by being asked to terminate. The second time the process
@@ -147,15 +175,23 @@ impl Harvest<'_> {
     /// Harvests all sources, at the same time, and says how it went.
     async fn all_into<K: Sink<RawRecord> + Sink<DublinCoreRecord>>(
         &self,
-        sources: Vec<OaiPmhSource>,
+        sources: Vec<Asked>,
         sink: &K,
     ) -> Result<Status, Failure> {
         let progress = self.console.progress("harvest", false);
         let watch = Arc::new(Watch::new(progress, sources.len()));
-        let runs = sources.into_iter().enumerate().map(async |(number, source)| {
+        let runs = sources.into_iter().enumerate().map(async |(number, asked)| {
             let findings = Arc::new(Mutex::new(Watched::new(self.console)));
-            let pipeline = Pipeline::new(source.clone());
-            let ran = if self.args.selection.format == DublinCore.format() {
+            let pipeline = Pipeline::new(Arc::clone(&asked.source));
+            let format = match asked.spoken {
+                Spoken::OaiPmh => Some(self.args.selection.oai_format()),
+                Spoken::ResourceSync | Spoken::HarvestList => self.args.selection.format.as_deref(),
+            };
+            let pipeline = match format {
+                Some(format) => pipeline.filter(only(format)),
+                None => pipeline,
+            };
+            let ran = if format == Some(DublinCore.format()) {
                 self.one(pipeline.parse(DublinCore), sink, number, &watch, &findings).await
             } else {
                 self.one(pipeline.parse(Raw), sink, number, &watch, &findings).await
@@ -164,7 +200,7 @@ impl Harvest<'_> {
                 &mut *findings.lock().unwrap_or_else(PoisonError::into_inner),
                 Watched::new(self.console),
             );
-            Ended::new(source, ran, found)
+            Ended::new(asked, ran, found)
         });
         let ended = join_all(runs).await;
         watch.finish();

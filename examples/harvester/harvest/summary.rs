@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
-use harvest_pipeline::{OaiPmhSource, RunError, RunState, Source, Summary};
+use harvest_pipeline::{RunError, RunState, Summary};
 use oai_pmh::ErrorKind;
 use serde_json::json;
 
 use super::watch::Watched;
+use super::{Asked, Spoken};
 use crate::args::{Destination, HarvestArgs};
 use crate::progress::{count, counted, rate, took};
 use crate::report::{Failure, Status};
@@ -14,7 +15,7 @@ use crate::report::{Failure, Status};
 /// A harvest that has ended in one way or another.
 #[derive(Debug)]
 pub(super) struct Ended {
-    source: OaiPmhSource,
+    asked: Asked,
     ran: Result<Summary, RunError>,
     pub(super) found: Watched,
 }
@@ -43,12 +44,8 @@ impl Verdict {
 }
 
 impl Ended {
-    pub(super) fn new(
-        source: OaiPmhSource,
-        ran: Result<Summary, RunError>,
-        found: Watched,
-    ) -> Self {
-        Self { source, ran, found }
+    pub(super) fn new(asked: Asked, ran: Result<Summary, RunError>, found: Watched) -> Self {
+        Self { asked, ran, found }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -97,7 +94,7 @@ impl Ended {
     /// From when on the next run will ask, if it will not ask for everything.
     fn next_from(&self) -> Option<String> {
         let checkpoint = self.summary()?.checkpoint.as_ref()?;
-        self.source.next_from(checkpoint).ok().flatten()
+        self.asked.source.next_from(checkpoint)
     }
 
     pub(super) fn text(&self, args: &HarvestArgs) -> String {
@@ -118,7 +115,7 @@ impl Ended {
                 rate(records, summary.elapsed),
             ),
         };
-        let mut text = format!("{}\n  {}: {amount}\n", self.source.id(), verdict.name());
+        let mut text = format!("{}\n  {}: {amount}\n", self.asked.source.id(), verdict.name());
         let would = if args.dry_run { "would be " } else { "" };
         let outcomes: Vec<_> = outcomes(summary)
             .map(|(number, what)| format!("{} {would}{what}", count(number)))
@@ -131,6 +128,9 @@ impl Ended {
             (_, Destination::JsonLines(_)) => "next run: everything anew".to_owned(),
             (Verdict::Complete | Verdict::Suspicious, _) => match self.next_from() {
                 Some(from) => format!("next run: what has changed, from={from}"),
+                None if self.asked.spoken == Spoken::HarvestList => {
+                    "next run: documents that are new, or of a newer revision".to_owned()
+                }
                 None => "next run: everything".to_owned(),
             },
             _ => "next run: goes on from here".to_owned(),
@@ -144,7 +144,7 @@ impl Ended {
         let counters = summary.map(|summary| summary.counters).unwrap_or_default();
         let seconds = summary.map_or(0.0, |summary| summary.elapsed.as_secs_f64());
         let object = json!({
-            "source": self.source.id().as_str(),
+            "source": self.asked.source.id().as_str(),
             "verdict": self.verdict().name(),
             "reasons": self.found.suspicions,
             "error": self.ran.as_ref().err().map(ToString::to_string),

@@ -24,6 +24,7 @@ use crate::batch::{Batch, Item, Notice, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
 use crate::filter::{Filter, Known};
+use crate::holdings::{Holdings, Question};
 use crate::parser::Parser;
 use crate::run::{Counters, Listed, Progress, Run, RunState, Summary};
 use crate::sink::{Entry, ParsedBatch, Sink, Written};
@@ -104,9 +105,11 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
         let room = self.settings.prefetch + self.settings.concurrency.get();
         let (fetched_in, fetched) = mpsc::channel(room);
         let (in_work_in, in_work) = mpsc::channel(room);
+        let (questions_in, questions) = mpsc::channel(1);
         let pump = Pump(tokio::spawn(pump(
             Arc::clone(&self.source),
             from,
+            Holdings::asking(questions_in),
             Arc::new(Semaphore::new(room)),
             self.settings.cancel.clone(),
             fetched_in,
@@ -114,12 +117,14 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
 
         let mut feed = pin!(self.feed(&run.source, fetched, in_work_in));
         let mut write = pin!(self.write(run, in_work, tally));
-        let mut fed = None;
-        // The loop owns both futures until `write` is through: a commit is never dropped.
+        let mut answer = pin!(self.answer(&run.source, questions));
+        let (mut fed, mut is_answered) = (None, false);
+        // The loop owns the futures until `write` is through: a commit is never dropped.
         let written = loop {
             select! {
                 biased;
                 written = &mut write => break written,
+                () = &mut answer, if !is_answered => is_answered = true,
                 result = &mut feed, if fed.is_none() => fed = Some(result),
             }
         };
@@ -130,6 +135,15 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
                 fed.unwrap_or(Ok(()))?;
                 pump.end().await
             }
+        }
+    }
+
+    /// Answers what the source asks about the sink.
+    async fn answer(&self, source: &SourceId, mut questions: mpsc::Receiver<Question>) {
+        while let Some(Question { identifiers, answer }) = questions.recv().await {
+            let identifiers: Vec<&str> = identifiers.iter().map(String::as_str).collect();
+            // Whoever asked may be gone.
+            let _ = answer.send(self.sink.known(source, &identifiers).await);
         }
     }
 
@@ -324,11 +338,12 @@ impl Drop for Pump {
 async fn pump(
     source: Arc<dyn Source>,
     from: Option<Checkpoint>,
+    held: Holdings,
     room: Arc<Semaphore>,
     cancel: CancellationToken,
     fetched: mpsc::Sender<Fetched>,
 ) -> Result<End, RunError> {
-    let mut batches = source.batches(from);
+    let mut batches = source.batches_beyond(from, held);
     loop {
         let permit = select! {
             biased;

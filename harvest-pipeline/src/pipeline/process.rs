@@ -47,7 +47,11 @@ fn process_item<P: Parser>(
     known: &HashMap<String, Known>,
     notices: &mut Vec<Notice>,
 ) -> Entry<P::Record> {
-    let Change::Put(payload) = &item.change else { return Entry::Delete { item } };
+    let payload = match &item.change {
+        Change::Put(payload) => payload,
+        Change::Delete => return Entry::Delete { item },
+        Change::Listed => return Entry::Unchanged { item },
+    };
 
     let extract = || guarded(&item, Stage::Parse, || parser.fields(&item, payload));
     let candidate = Candidate::new(&item, known.get(&item.identifier), &extract);

@@ -137,6 +137,9 @@ fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version,
     part(item.datestamp.as_deref().map(str::as_bytes));
     part(sets.as_deref().map(str::as_bytes));
     part(about.as_deref().map(str::as_bytes));
+    if let Some(version) = &item.version {
+        part(Some(version.as_bytes()));
+    }
     if let Some((payload, content)) = &content {
         part(Some(payload.format.as_bytes()));
         part(Some(&content.hash));

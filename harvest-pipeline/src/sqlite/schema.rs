@@ -9,8 +9,11 @@ const APPLICATION_ID: i32 = 0x4872_7650;
 
 /// Each brings a file from the version that is its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_catalogue.sql"), include_str!("migrations/0003_changed.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_catalogue.sql"),
+    include_str!("migrations/0002_version.sql"),
+    include_str!("migrations/0003_changed.sql"),
+];
 
 /// Upgrades the file, or refuses it without changing anything.
 pub(super) async fn migrate(conn: &mut SqliteConnection, file: &str) -> Result<(), RunError> {

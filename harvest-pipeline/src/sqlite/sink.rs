@@ -133,7 +133,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
         source: &SourceId,
         identifiers: &[&str],
     ) -> Result<HashMap<String, Known>, RunError> {
-        let query = "SELECT r.identifier, r.deleted, r.datestamp
+        let query = "SELECT r.identifier, r.deleted, r.datestamp, r.version
                      FROM json_each(?) e
                      CROSS JOIN sources s ON s.name = ?
                      CROSS JOIN records r ON r.source = s.id AND r.identifier = e.value";
@@ -146,7 +146,8 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             .map_err(&cannot)?;
         let known = rows.iter().map(|row| {
             let deleted: bool = row.try_get(1)?;
-            Ok((row.try_get(0)?, Known::new(!deleted, row.try_get(2)?)))
+            let known = Known::new(!deleted, row.try_get(2)?).with_version(row.try_get(3)?);
+            Ok((row.try_get(0)?, known))
         });
         known.collect::<sqlx::Result<_>>().map_err(cannot)
     }

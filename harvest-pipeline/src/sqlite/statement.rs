@@ -24,13 +24,13 @@ pub(super) static INSERT_PAYLOADS: LazyLock<Rows> = LazyLock::new(|| {
 /// New versions of records.
 pub(super) static PUT_RECORDS: LazyLock<Rows> = LazyLock::new(|| {
     Rows::new(
-        "INSERT INTO records (source, identifier, deleted, datestamp, sets, about, format, digest,
-            payload, page, first_run, last_run, changed)",
-        13,
+        "INSERT INTO records (source, identifier, deleted, datestamp, version, sets, about, format,
+            digest, payload, page, first_run, last_run, changed)",
+        14,
         "ON CONFLICT DO UPDATE SET page = excluded.page, last_run = excluded.last_run,
-            deleted = excluded.deleted, datestamp = excluded.datestamp, sets = excluded.sets,
-            about = excluded.about, format = excluded.format, digest = excluded.digest,
-            payload = excluded.payload, changed = excluded.changed",
+            deleted = excluded.deleted, datestamp = excluded.datestamp, version = excluded.version,
+            sets = excluded.sets, about = excluded.about, format = excluded.format,
+            digest = excluded.digest, payload = excluded.payload, changed = excluded.changed",
     )
 });
 

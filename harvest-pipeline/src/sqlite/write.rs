@@ -146,6 +146,7 @@ async fn put_records<R: Sync>(
             values.add(&*item.identifier);
             values.add(payload.deleted);
             values.add(item.datestamp.as_deref());
+            values.add(item.version.as_deref());
             values.add(version.sets);
             values.add(version.about);
             values.add(item.payload().map(|payload| &*payload.format));

@@ -11,28 +11,36 @@ use crate::{Error, ErrorKind, Result};
 /// A time would not do: several changes may have the same, and up to 1.0 they may have none. So it
 /// is the number of entries, and the last of them to see that they are still the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cursor {
+#[allow(clippy::exhaustive_structs)] // to be kept, and made again
+pub struct Cursor {
     /// The list's `from`: where it is another, this is another list.
-    pub(super) from: Option<i64>,
-    pub(super) consumed: u64,
+    pub from: Option<i64>,
+    /// How many entries were read.
+    pub consumed: u64,
     /// The last entry: address, time of change in seconds, and what happened.
-    pub(super) last: Option<(String, Option<i64>, String)>,
+    pub last: Option<(String, Option<i64>, String)>,
     /// The list is closed and does not change any more.
-    pub(super) is_closed: bool,
+    pub is_closed: bool,
 }
 
 /// A change, and its rank: of two changes of one resource the one with the higher rank is the
 /// later.
-pub(super) struct Ranked<'e> {
-    pub(super) entry: Entry<'e>,
-    pub(super) rank: (i64, i64),
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Ranked<'e> {
+    /// The change.
+    pub entry: Entry<'e>,
+    /// Its rank within the list.
+    pub rank: (i64, i64),
 }
 
 /// What the reading of a list came to.
 #[derive(Debug)]
-pub(super) enum Outcome {
+#[allow(clippy::exhaustive_enums)] // it is that list or another
+pub enum Outcome {
     /// All of it was read.
     Read {
+        /// How far it was read.
         cursor: Cursor,
         /// When the latest of the changes was, in seconds.
         latest: Option<i64>,
@@ -46,7 +54,8 @@ pub(super) enum Outcome {
 /// Whether changes may be missing between what is known and where a list begins.
 ///
 /// A list that does not say where it begins is taken to go back far enough.
-pub(super) fn has_gap(head: &Head, since: Option<i64>) -> bool {
+#[must_use]
+pub fn has_gap(head: &Head, since: Option<i64>) -> bool {
     match (head.md.from, since) {
         (Some(from), Some(since)) => from.timestamp() > since,
         _ => false,
@@ -58,7 +67,7 @@ pub(super) fn has_gap(head: &Head, since: Option<i64>) -> bool {
 ///
 /// # Errors
 /// When the list cannot be read, and what `take` gives.
-pub(super) fn read<R: Read>(
+pub fn read<R: Read>(
     mut reader: Reader<R>,
     cursor: Option<&Cursor>,
     since: Option<i64>,

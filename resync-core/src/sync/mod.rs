@@ -14,7 +14,7 @@
 mod audit;
 mod authority;
 mod baseline;
-mod changes;
+pub mod changes;
 mod copying;
 mod download;
 mod incremental;

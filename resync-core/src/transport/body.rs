@@ -192,7 +192,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the file cannot be rewound.
-    pub fn reader(&self) -> io::Result<impl Read + Send + 'static> {
+    pub fn reader(&self) -> io::Result<impl Read + Seek + Send + 'static> {
         let mut file = self.file.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
         Ok(file)

@@ -1,0 +1,180 @@
+//! Kinds of sources by name: what a form, a command line or an API needs to make one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use resync_core::transport::Transport;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::source::Source;
+
+/// A kind of source: its name, what its options are, and how one is made from them.
+///
+/// The options are a struct that is declared once: its fields are what can be set, their comments
+/// what people are told about it.
+///
+/// ```
+/// use harvest_pipeline::{Item, Kind, Payload, Registry, sources};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Options {
+///     /// How many records there are.
+///     records: usize,
+/// }
+///
+/// let numbers = Kind::new("numbers", "Numbers, for trying things out", |options: Options, _| {
+///     let items = (0..options.records).map(|n| Item::put(n.to_string(), Payload::new("n", "<n/>")));
+///     Ok(Box::new(sources::items("numbers", items.collect::<Vec<_>>())))
+/// });
+/// let registry = Registry::standard().with(numbers);
+/// # let transport = std::sync::Arc::new(Offline);
+/// let source = registry.create("numbers", serde_json::json!({ "records": 3 }), transport.clone())?;
+/// assert_eq!(source.id().as_str(), "numbers");
+///
+/// let error = registry.create("numbers", serde_json::json!({}), transport).unwrap_err();
+/// assert_eq!(error.to_string(), "numbers: missing field `records`");
+/// # #[derive(Debug)] struct Offline;
+/// # #[async_trait::async_trait]
+/// # impl resync_core::transport::Transport for Offline {
+/// #     async fn send(&self, request: resync_core::transport::Request)
+/// #     -> resync_core::Result<resync_core::transport::Response> {
+/// #         Err(resync_core::Error::new(resync_core::ErrorKind::Connect, "offline"))
+/// #     }
+/// # }
+/// # Ok::<(), harvest_pipeline::KindError>(())
+/// ```
+#[derive(Clone)]
+pub struct Kind {
+    name: Arc<str>,
+    title: Arc<str>,
+    schema: Schema,
+    make: Make,
+}
+
+type Make = Arc<dyn Fn(Value, Arc<dyn Transport>) -> Result<Box<dyn Source>, String> + Send + Sync>;
+
+impl Kind {
+    /// A kind of this name, with a title for people; `make` makes a source from its options, and from
+    /// the way to the network. What it says when it cannot is shown to whoever set the options.
+    pub fn new<O, F>(name: &str, title: &str, make: F) -> Self
+    where
+        O: DeserializeOwned + JsonSchema,
+        F: Fn(O, Arc<dyn Transport>) -> Result<Box<dyn Source>, String> + Send + Sync + 'static,
+    {
+        let make = move |options, transport| {
+            let options: O = serde_json::from_value(options).map_err(|error| error.to_string())?;
+            make(options, transport)
+        };
+        Self {
+            name: name.into(),
+            title: title.into(),
+            schema: schema_for!(O),
+            make: Arc::new(make),
+        }
+    }
+
+    /// The name it is kept under.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What people call it.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Its options, as a JSON Schema.
+    #[must_use]
+    pub fn schema(&self) -> &Value {
+        self.schema.as_value()
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kind").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The kinds of sources that there are.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    kinds: Vec<Kind>,
+}
+
+impl Registry {
+    /// No kinds.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The kinds that come with this crate.
+    #[must_use]
+    pub fn standard() -> Self {
+        let registry = Self::empty();
+        #[cfg(feature = "oai-pmh")]
+        let registry = registry.with(crate::OaiPmhSource::kind());
+        #[cfg(feature = "resync")]
+        let registry = registry.with(crate::ResyncSource::kind());
+        #[cfg(feature = "document-list")]
+        let registry = registry.with(crate::DocumentListSource::kind());
+        registry
+    }
+
+    /// Adds a kind, in place of the one that had its name.
+    #[must_use]
+    pub fn with(mut self, kind: Kind) -> Self {
+        self.kinds.retain(|other| other.name != kind.name);
+        self.kinds.push(kind);
+        self
+    }
+
+    /// All kinds, in the order they were added.
+    #[must_use]
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
+    }
+
+    /// Makes a source of the named kind.
+    ///
+    /// # Errors
+    /// If there is no such kind, or the options are not its.
+    pub fn create(
+        &self,
+        kind: &str,
+        options: Value,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Box<dyn Source>, KindError> {
+        let error = |what| KindError { kind: kind.to_owned(), what };
+        let Some(found) = self.kinds.iter().find(|it| it.name() == kind) else {
+            let names: Vec<_> = self.kinds.iter().map(Kind::name).collect();
+            return Err(error(format!(
+                "there is no such kind of source, only {}",
+                names.join(", ")
+            )));
+        };
+        (found.make)(options, transport).map_err(error)
+    }
+}
+
+/// A source cannot be made from its options.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {what}")]
+pub struct KindError {
+    kind: String,
+    what: String,
+}
+
+impl KindError {
+    /// The kind that was named.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+}

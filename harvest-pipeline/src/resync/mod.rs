@@ -1,0 +1,350 @@
+//! A ResourceSync source of metadata.
+
+mod changes;
+mod package;
+mod reading;
+mod resource;
+mod within;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use resync_core::client::Client;
+use resync_core::document::Datetime;
+use resync_core::sync::Authority;
+use resync_core::transport::{Transport, without_credentials};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use self::reading::Reading;
+use self::resource::Resource;
+use self::within::Within;
+use crate::batch::{Batch, Item, Origin, SourceId};
+use crate::checkpoint::Checkpoint;
+use crate::error::{RecordError, RunError, Stage};
+use crate::holdings::Holdings;
+use crate::registry::Kind;
+use crate::source::Source;
+use crate::two_step::{self, Page, TwoStep};
+
+/// How many resources that could not be had are remembered. More are an outage, and no exception.
+const MISSED: usize = 1000;
+
+/// The metadata that a ResourceSync source lists, over HTTP.
+///
+/// A record is named by its URI; its datestamp is the time of its change, else its `lastmod`, and its
+/// [version](Item::version) what the list says of its content. What comes must have the length and
+/// the digests that the list gives.
+///
+/// The first run reads the Resource List. Later ones read what changed since, from the Change List if
+/// the source has one; of several changes of a resource the last one counts. Deletions come from
+/// Change Lists only: what a Resource List does not name (any more) stays. A version that the sink
+/// holds is not fetched, so a run that was broken off begins again and is soon where it was. What
+/// could not be had is tried again by the next run.
+///
+/// Payloads are XML. Entries are taken that link to their format (`profile`) or to what they
+/// describe (`describes`), whose media type is XML, or that have none and a name ending in `.xml`,
+/// `.rdf`, `.eml` or without any ending. Others are left out, and a notice says how many. The format
+/// of a record is told by its root element. Resource Dumps and Change Dumps are read where there are
+/// no lists, or one is what the address leads to.
+#[derive(Clone, Debug)]
+pub struct ResyncSource {
+    id: SourceId,
+    url: Url,
+    client: Client,
+    transport: Arc<dyn Transport>,
+    authority: Authority,
+    mode: ResyncMode,
+    set: Option<String>,
+    from: Option<Datetime>,
+    concurrency: NonZeroUsize,
+    max_resource: u64,
+    max_changes: usize,
+}
+
+/// What a run of a [`ResyncSource`] does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ResyncMode {
+    /// Incremental where that is possible; a baseline the first time, where the source offers no
+    /// list of changes, or where that begins too late.
+    #[default]
+    Auto,
+    /// Everything, by the Resource List or Resource Dump.
+    Baseline,
+    /// What has changed, by the Change List or Change Dump.
+    Incremental,
+    /// Everything that a Resource List or Change List names, and nothing is fetched: for sinks that
+    /// compare.
+    Audit,
+}
+
+/// What a checkpoint of this source says.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct State {
+    /// Up to when everything is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// How far each Change List was read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    lists: BTreeMap<String, Place>,
+    /// What could not be had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missed: Vec<Resource>,
+}
+
+/// How far a Change List was read; see [`resync_core::sync::changes::Cursor`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Place {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<i64>,
+    consumed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<(String, Option<i64>, String)>,
+    is_closed: bool,
+}
+
+impl ResyncSource {
+    /// The form its checkpoints are written in.
+    const SCHEMA: u32 = 1;
+
+    /// The metadata of the source at this address, which may be that of any of its documents, or of
+    /// its site. The transport should be a [`Retrying`](resync_core::retry::Retrying) one. The
+    /// source is named after the address.
+    #[must_use]
+    pub fn new(url: Url, transport: impl Transport) -> Self {
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        Self {
+            id: SourceId::new(without_credentials(&url).to_string()),
+            client: Client::new(Arc::clone(&transport)),
+            authority: Authority::of(&url),
+            url,
+            transport,
+            mode: ResyncMode::Auto,
+            set: None,
+            from: None,
+            concurrency: NonZeroUsize::MIN.saturating_add(3),
+            max_resource: 16 << 20,
+            max_changes: 1_000_000,
+        }
+    }
+
+    /// Names the source.
+    #[must_use]
+    pub fn named(mut self, id: impl Into<SourceId>) -> Self {
+        self.id = id.into();
+        self
+    }
+
+    /// What a run does.
+    #[must_use]
+    pub fn mode(mut self, mode: ResyncMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Which set, where the source has several: its number from 1, or its address.
+    #[must_use]
+    pub fn set(mut self, set: impl Into<String>) -> Self {
+        self.set = Some(set.into());
+        self
+    }
+
+    /// From when on changes are read, if nothing was harvested before.
+    #[must_use]
+    pub fn from(mut self, from: Datetime) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Which addresses the source may name; those at its own host unless said otherwise.
+    #[must_use]
+    pub fn authority(mut self, authority: Authority) -> Self {
+        self.authority = authority;
+        self
+    }
+
+    /// How many resources are fetched at the same time. 4 unless said otherwise.
+    #[must_use]
+    pub fn concurrency(mut self, resources: NonZeroUsize) -> Self {
+        self.concurrency = resources;
+        self
+    }
+
+    /// The most bytes of a resource, 16 MiB unless said otherwise, and the most resources that may
+    /// have changed in one run, a million unless said otherwise.
+    #[must_use]
+    pub fn limits(mut self, resource: u64, changes: usize) -> Self {
+        self.max_resource = resource;
+        self.max_changes = changes;
+        self
+    }
+
+    /// Sources of this kind, by their options; its name is `resync`.
+    #[must_use]
+    pub fn kind() -> Kind {
+        Kind::new("resync", "ResourceSync", |options: Options, transport| {
+            let mut source = Self::new(options.url, transport).mode(options.mode);
+            source.set = options.set;
+            if let Some(from) = options.from {
+                let time = Datetime::read(&from).ok_or(format!("from: {from:?} is no time"))?;
+                source = source.from(time);
+            }
+            Ok(Box::new(source))
+        })
+    }
+
+    async fn begin(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> Result<Running<'_>, RunError> {
+        let state: State = match from {
+            Some(checkpoint) => checkpoint.state(Self::SCHEMA)?,
+            None => State::default(),
+        };
+        let reading = Reading::begin(self, &state).await?;
+        let within = Within::new(&self.transport, &self.authority);
+        Ok(Running {
+            source: self,
+            within,
+            held,
+            state,
+            reading,
+            missed: Vec::new(),
+            is_over: false,
+        })
+    }
+}
+
+/// The options of a ResourceSync source.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    /// Address of the source: of its site, or of any of its documents.
+    url: Url,
+    /// What a run does.
+    #[serde(default)]
+    mode: ResyncMode,
+    /// Which set, where the source has several: its number, or the address of its capability list.
+    set: Option<String>,
+    /// From when on changes are read if nothing was harvested before, such as 2024-01-31.
+    from: Option<String>,
+}
+
+impl Source for ResyncSource {
+    fn id(&self) -> SourceId {
+        self.id.clone()
+    }
+
+    fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        self.batches_beyond(from, Holdings::unknown())
+    }
+
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        two_step::batches(self.begin(from, held), self.concurrency).boxed()
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        checkpoint.state::<State>(Self::SCHEMA).ok()?.since
+    }
+}
+
+/// A resource, and what it is if that came in a package.
+struct Reference {
+    resource: Resource,
+    unpacked: Option<Mutex<Option<Result<Item, RecordError>>>>,
+}
+
+impl From<Resource> for Reference {
+    fn from(resource: Resource) -> Self {
+        Self { resource, unpacked: None }
+    }
+}
+
+struct Running<'a> {
+    source: &'a ResyncSource,
+    within: Within,
+    held: Holdings,
+    /// Before this run: it stands until the run has come to its end.
+    state: State,
+    reading: Reading,
+    missed: Vec<Resource>,
+    is_over: bool,
+}
+
+#[async_trait]
+impl TwoStep for Running<'_> {
+    type Reference = Reference;
+
+    async fn list(&mut self) -> Result<Option<Page<Reference>>, RunError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let mut references = self.reading.next().await?.unwrap_or_else(|| {
+            self.is_over = true;
+            Vec::new()
+        });
+        let uris = references.iter().map(|reference| reference.resource.uri.clone()).collect();
+        let known = self.held.known(uris).await?;
+        for Reference { resource, .. } in &mut references {
+            let version = resource.version();
+            let stored = known.get(&resource.uri).filter(|known| known.live);
+            resource.is_held =
+                version.is_some() && stored.is_some_and(|known| known.version == version);
+        }
+        let mut page = Page::new(references);
+        page.origin = Origin::new(self.reading.url().clone(), None);
+        page.notices = self.reading.take_notices(self.is_over);
+        Ok(Some(page))
+    }
+
+    async fn get(&self, reference: &Reference) -> Result<Item, RecordError> {
+        let (source, resource) = (self.source, &reference.resource);
+        if resource.is_held || resource.is_deleted || source.mode == ResyncMode::Audit {
+            return Ok(resource.listed());
+        }
+        if let Some(unpacked) = &reference.unpacked
+            && let Some(item) = unpacked.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            return item;
+        }
+        resource.get(&self.within, source.max_resource).await
+    }
+
+    fn checkpoint(&mut self, _: usize, failed: Vec<Reference>) -> Result<Checkpoint, RunError> {
+        self.missed.extend(failed.into_iter().map(|reference| reference.resource));
+        if self.missed.len() > MISSED {
+            let message = format!(
+                "more than {MISSED} resources could not be had; the source seems to be out of order, \
+                 and the next run begins where this one began"
+            );
+            let error = RunError::new(Stage::Source, message).with_transient(true);
+            return Err(error.with_url(without_credentials(&self.source.url)));
+        }
+        if self.is_over && self.source.mode != ResyncMode::Audit {
+            self.state = State {
+                since: self.reading.until().map(|until| resource::written(&until)),
+                lists: self.reading.take_places(),
+                missed: std::mem::take(&mut self.missed),
+            };
+        }
+        Ok(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?)
+    }
+}
+
+fn failed(error: resync_core::client::Error) -> RunError {
+    RunError::new(Stage::Source, error.to_string())
+        .with_transient(error.is_transient())
+        .with_source(error)
+}
