@@ -87,7 +87,7 @@ fn identifier(n: usize) -> String {
 /// What a record is called, unless it is deleted.
 fn title(n: usize) -> Option<String> {
     let titles = ["Příliš žluťoučký kůň", "光の屈折と𠮷野", "Maps & <legends>"];
-    (n % 9 != 4).then(|| format!("{} {n}", titles[n % 3]))
+    (n % 10 != 4).then(|| format!("{} {n}", titles[n % 3]))
 }
 
 /// A client, and the command that runs it.
