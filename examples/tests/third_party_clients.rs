@@ -106,9 +106,13 @@ fn clients() -> Vec<Client> {
     let modules = venv.join("npm/node_modules");
     let python = venv.join("bin/python");
     let has_python = venv.join("installed.txt").exists();
-    let has_npm = venv.join("npm/installed.json").exists();
-    let perl = Command::new("perl").args(["-MHTTP::OAI", "-e1"]).stderr(Stdio::null()).status();
-    let has_perl = perl.is_ok_and(|status| status.success());
+    let runs = |program: &str, arguments: [&str; 2]| {
+        let mut command = Command::new(program);
+        command.args(arguments).env("NODE_PATH", &modules).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    let has_npm = runs("node", ["-e", "require('oai-pmh')"]);
+    let has_perl = runs("perl", ["-MHTTP::OAI", "-e1"]);
     let all = [
         ("sickle", has_python, python.as_path(), "harvest.py"),
         ("scythe", has_python, python.as_path(), "harvest.py"),
