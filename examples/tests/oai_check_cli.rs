@@ -57,7 +57,7 @@ async fn a_repository_as_the_standard_has_it_passes_over_http() {
 fn nothing_is_wrong_with_what_we_serve_ourselves() {
     let work = tempfile::tempdir().unwrap();
     let passes = |from: &str| {
-        let served = Serving::start(work.path(), from, 7);
+        let served = Serving::start(work.path(), &[from, "--page", "7"]);
         let ran = check(&[&served.url]);
         assert_eq!((ran.status, &*ran.stderr), (0, ""), "{}", ran.stdout);
         assert!(ran.stdout.ends_with(": 0 errors, 0 warnings, 0 infos\n"), "{}", ran.stdout);

@@ -34,12 +34,12 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Serves a database or a folder within `folder`.
-    pub(crate) fn start(folder: &Path, from: &str, page: usize) -> Self {
-        let page = page.to_string();
+    /// Serves a database or a folder within `folder`, the first of the arguments.
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = harvester(folder)
-            .args(["oai", "serve", from, "--listen", "127.0.0.1:0", "--page", &page, "--json"])
+            .args(["oai", "serve", "--listen", "127.0.0.1:0", "--json"])
             .args(["--admin", "librarian@x.example.org"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

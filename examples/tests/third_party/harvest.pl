@@ -1,4 +1,4 @@
-# Harvests oai_dc completely with HTTP::OAI: harvest.pl URL [FROM UNTIL]
+# Harvests oai_dc completely with HTTP::OAI: harvest.pl URL [from=DAY] [until=DAY] [set=SPEC]
 #
 # Prints a line for each record: its identifier, a tab, and its title, or nothing if it is deleted.
 use strict;
@@ -7,8 +7,8 @@ use warnings;
 use HTTP::OAI;
 
 binmode STDOUT, ':encoding(UTF-8)';
-my ($url, $from, $until) = @ARGV;
-my %selection = (defined $from ? (from => $from) : (), defined $until ? (until => $until) : ());
+my $url = shift;
+my %selection = map { split /=/, $_, 2 } @ARGV;
 # Not with `next`, which gives out the last page only.
 my $answer = HTTP::OAI::Harvester->new(baseURL => $url)->ListRecords(
     metadataPrefix => 'oai_dc',

@@ -10,8 +10,6 @@ from datetime import datetime
 def sickle(url, selection):
     from sickle import Sickle
 
-    if "from_" in selection:
-        selection["from"] = selection.pop("from_")
     for record in Sickle(url).ListRecords(metadataPrefix="oai_dc", **selection):
         yield record.header.identifier, [] if record.deleted else record.metadata["title"]
 
@@ -19,6 +17,8 @@ def sickle(url, selection):
 def scythe(url, selection):
     from oaipmh_scythe import Scythe
 
+    names = {"from": "from_", "set": "set_"}
+    selection = {names.get(name, name): value for name, value in selection.items()}
     with Scythe(url) as client:
         for record in client.list_records(metadata_prefix="oai_dc", **selection):
             yield record.header.identifier, [] if record.deleted else record.metadata["title"]
@@ -32,7 +32,10 @@ def oaipmh(url, selection):
     registry.registerReader("oai_dc", oai_dc_reader)
     client = Client(url, registry)
     client.updateGranularity()
-    selection = {name: datetime.fromisoformat(day) for name, day in selection.items()}
+    for name in selection.keys() & {"from", "until"}:
+        selection[name] = datetime.fromisoformat(selection[name])
+    if "from" in selection:
+        selection["from_"] = selection.pop("from")
     for header, metadata, _ in client.listRecords(metadataPrefix="oai_dc", **selection):
         yield header.identifier(), [] if header.isDeleted() else metadata.getField("title")
 
@@ -44,11 +47,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("url")
-    parser.add_argument("from_", metavar="FROM", nargs="?", help="a day")
-    parser.add_argument("until", metavar="UNTIL", nargs="?", help="a day")
+    parser.add_argument("selection", nargs="*", help="from=DAY, until=DAY, set=SPEC")
     options = parser.parse_args()
-    selection = {"from_": options.from_, "until": options.until}
-    selection = {name: day for name, day in selection.items() if day is not None}
+    selection = dict(word.split("=", 1) for word in options.selection)
     for identifier, titles in CLIENTS[options.client](options.url, selection):
         print(identifier, *titles or [""], sep="\t")
 

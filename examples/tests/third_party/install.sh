@@ -4,8 +4,8 @@
 # implementation of ResourceSync (resync-sync, resync-build, resync-simulator). Does nothing when
 # they are there already.
 #
-# One client needs npm, and one is a package of Debian's, libhttp-oai-perl: they can be missing,
-# which is told.
+# One client needs npm and a Node.js before version 22, and one is a package of Debian's,
+# libhttp-oai-perl: they can be missing, which is told.
 #
 # Exit status 3: this machine cannot have them (no Python 3.11 or later, or no venv module).
 set -euo pipefail
@@ -42,22 +42,20 @@ install_npm() {
     if cmp -s "$here/package.json" "$folder/installed.json"; then
         return
     fi
-    if ! command -v npm >/dev/null; then
-        echo "SKIPPED: the OAI-PMH client oai-pmh: no npm here" >&2
-        return
-    fi
     rm -rf "$folder"
     mkdir "$folder"
     cp "$here/package.json" "$folder"
-    if ! npm --prefix "$folder" install --silent --no-audit --no-fund --no-package-lock; then
-        echo "SKIPPED: the OAI-PMH client oai-pmh: npm cannot install it (see above)" >&2
-        return
-    fi
+    npm --prefix "$folder" install --silent --no-audit --no-fund --no-package-lock || return 0
     cp "$here/package.json" "$folder/installed.json"
 }
 
 install_python
-install_npm
+if command -v npm >/dev/null; then
+    install_npm
+fi
+if ! NODE_PATH=$venv/npm/node_modules node -e 'require("oai-pmh")' 2>/dev/null; then
+    echo "SKIPPED: the OAI-PMH client oai-pmh: it needs npm, and a Node.js before version 22" >&2
+fi
 if ! perl -MHTTP::OAI -e 1 2>/dev/null; then
     echo "SKIPPED: the OAI-PMH client HTTP::OAI: on Debian, install libhttp-oai-perl" >&2
 fi
