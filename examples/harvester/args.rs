@@ -62,7 +62,8 @@ pub(crate) enum Command {
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),
-    /// Try it out: repositories on this machine, harvested into demo.db
+    /// Try it out: sources of every kind on this machine, harvested
+    #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
     /// Print what the database holds
     #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
@@ -344,12 +345,27 @@ pub(crate) enum RecordsFormat {
     Xml,
 }
 
+const DEMO_LONG: &str = "\
+Starts sources of every kind on this machine, with made-up records in English, Czech and Japanese: \
+four OAI-PMH repositories, one of which fails again and again, a ResourceSync source and a harvest \
+list. Harvests all of them, changes something everywhere, and harvests what has changed.
+
+Nothing else is needed, and nothing leaves this machine. Records go to a new database in the folder \
+for temporary files, unless --db names another.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  harvester demo                                the tour, in seconds
+  harvester demo --records 20000                the same with more of everything
+  harvester demo --serve-only --port 9000       sources to try the other commands with
+  harvester demo --db sqlite:demo.db            into a database of your own";
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Only serve the repositories, and keep them changing until Ctrl-C
+    /// Only serve the sources, and keep them changing until Ctrl-C
     #[arg(long)]
     pub(crate) serve_only: bool,
-    /// How many records each of them has
+    /// How many records each of them has; where they are fetched one by one, 20 000 at most
     #[arg(long, value_name = "N", default_value_t = 300)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=9_000_000))]
     pub(crate) records: u64,
@@ -363,10 +379,10 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArgs {
-    /// The database
-    #[arg(long, global = true, value_name = "URL", default_value = "sqlite:harvest.db")]
+    /// The database [default: sqlite:harvest.db]
+    #[arg(long, global = true, value_name = "URL")]
     #[arg(env = "HARVESTER_DB", hide_env_values = true, help_heading = "Output")]
-    pub(crate) db: String,
+    pub(crate) db: Option<String>,
     /// Print summaries as JSON
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
@@ -381,6 +397,13 @@ pub(crate) struct GlobalArgs {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+}
+
+impl GlobalArgs {
+    /// The database, or the one that is used where none is named.
+    pub(crate) fn db(&self) -> &str {
+        self.db.as_deref().unwrap_or("sqlite:harvest.db")
+    }
 }
 
 #[cfg(test)]

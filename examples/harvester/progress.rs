@@ -3,6 +3,7 @@
 //! All of it goes to standard error. Where that is no terminal, only what is wrong is said.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use resync_core::ErrorKind;
 pub(crate) struct Console {
     /// The bar at the bottom of the screen; a hidden one where there is none.
     bar: Arc<Mutex<ProgressBar>>,
+    retries: Arc<AtomicU64>,
     quiet: bool,
     verbose: u8,
     is_terminal: bool,
@@ -45,7 +47,7 @@ impl Console {
         let is_terminal = io::stderr().is_terminal();
         let is_busy = io::stdout().is_terminal();
         let bar = Arc::new(Mutex::new(ProgressBar::hidden()));
-        Self { bar, quiet, verbose, is_terminal, is_busy }
+        Self { bar, retries: Arc::default(), quiet, verbose, is_terminal, is_busy }
     }
 
     /// Shows a progress bar, where there is somebody to look at it. `prints` tells that the command
@@ -103,6 +105,7 @@ impl Console {
 
     /// Tells of a retry: `HTTP 503, waiting 30 s (try 2 of 6)`; with -v, of which request.
     pub(crate) fn retry(&self, event: &RetryEvent<'_>) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
         let text = event.to_string();
         self.aside(&match event.error.kind() {
             _ if self.is_verbose() => text,
@@ -112,6 +115,11 @@ impl Console {
             }
             _ => text.replace(&format!(": {}", event.url), ""),
         });
+    }
+
+    /// How many retries were told so far.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_verbose(&self) -> bool {

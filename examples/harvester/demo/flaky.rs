@@ -63,3 +63,36 @@ const EXPIRED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
   <error code="badResumptionToken">the token has expired</error>
 </OAI-PMH>
 "#;
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    async fn ask(flaky: &Flaky, query: &str) -> (u16, Option<Vec<u8>>) {
+        let answer = flaky.spoil(query, Response::new(b"0123456789".to_vec()));
+        let status = answer.status().as_u16();
+        (status, to_bytes(answer.into_body(), 1_000).await.ok().map(Into::into))
+    }
+
+    #[tokio::test]
+    async fn each_fault_comes_once_and_what_is_asked_again_is_whole() {
+        let flaky = Flaky::default();
+        let whole = (200, Some(b"0123456789".to_vec()));
+        let mut faults = Vec::new();
+        for _ in 0..20 {
+            assert_eq!(ask(&flaky, "verb=Identify").await, whole);
+            assert_eq!(ask(&flaky, "verb=ListRecords&resumptionToken=1").await, whole);
+            let spoilt = ask(&flaky, "verb=ListRecords&resumptionToken=1").await;
+            if spoilt != whole {
+                faults.push(spoilt);
+            }
+        }
+        let half = (200, Some(b"01234".to_vec()));
+        let expired = (200, Some(EXPIRED.as_bytes().to_vec()));
+        let busy = (503, Some(b"busy\n".to_vec()));
+        assert_eq!(faults, [busy, (200, None), half, expired]);
+        assert_eq!(flaky.faults(), KINDS);
+    }
+}

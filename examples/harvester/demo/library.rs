@@ -69,7 +69,9 @@ impl Library {
     fn header(&self, seed: u64, held: &Held) -> Header {
         let identifier = format!("oai:{}:{:07}", self.namespace, held.number);
         let header = Header::new(identifier, Datestamp::second(held.datestamp));
-        header.sets([Kind::of(seed, held.number).set()])
+        let mut header = header.sets([Kind::of(seed, held.number).set()]);
+        header.is_deleted = held.deleted;
+        header
     }
 
     fn write(&self, seed: u64, held: &Held, format: Format) -> Result<Record, Failure> {
@@ -170,5 +172,79 @@ impl Repository for Library {
 
     async fn earliest_datestamp(&self) -> Result<Option<Datestamp>, Failure> {
         Ok(Some(Datestamp::second(Holdings::earliest())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+
+    const FORMATS: &[Format] =
+        &[Format::DublinCore, Format::Marc, Format::Jpcoar1, Format::Jpcoar2];
+
+    fn library(works: u64) -> Library {
+        Library {
+            name: "Library",
+            namespace: "library.example",
+            base_url: "http://library.example/oai".to_owned(),
+            languages: Languages::All,
+            formats: FORMATS,
+            holdings: Arc::new(RwLock::new(Holdings::new(5, works))),
+        }
+    }
+
+    /// All headers, page by page.
+    async fn paged(library: &Library, selection: &Selection, limit: usize) -> Vec<Header> {
+        let mut all: Vec<Header> = Vec::new();
+        loop {
+            let after = all.last().and_then(Key::of);
+            let page = library.page(selection, after.as_ref(), limit).await.unwrap();
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page.into_iter().map(|record| record.header));
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_of_each_format_and_set_add_up_to_the_whole_list() {
+        let library = library(120);
+        library.holdings.write().unwrap().step(Utc::now());
+        for format in FORMATS {
+            for set in [None, Some("texts"), Some("maps")] {
+                let selection = Selection::prefix(format.prefix());
+                let selection = match set {
+                    Some(set) => selection.set(set),
+                    None => selection,
+                };
+                let whole = library.headers(&selection, None, usize::MAX).await.unwrap();
+                assert!(!whole.is_empty());
+                assert!(set.is_some() || whole.iter().any(|header| header.is_deleted));
+                assert_eq!(library.count(&selection).await.unwrap(), Some(whole.len() as u64));
+                for limit in [1, 7, 50] {
+                    assert_eq!(
+                        paged(&library, &selection, limit).await,
+                        whole,
+                        "{format:?} {set:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_found_by_its_identifier_and_by_no_other() {
+        let library = library(10);
+        let selection = Selection::prefix("oai_dc");
+        for record in library.page(&selection, None, 10).await.unwrap() {
+            let identifier = record.header.identifier.clone();
+            assert_eq!(library.record(&identifier, "oai_dc").await.unwrap(), Some(record));
+            assert_eq!(library.record(&identifier, "mods").await.unwrap(), None);
+        }
+        for identifier in ["oai:library.example:0000010", "oai:library.example:1", "0000001", ""] {
+            assert_eq!(library.record(identifier, "oai_dc").await.unwrap(), None, "{identifier}");
+        }
     }
 }

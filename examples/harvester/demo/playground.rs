@@ -5,49 +5,137 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use chrono::Utc;
 use oai_pmh::provider::Provider;
-use resync_core::publish::{self, Resource};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::files::Files;
 use super::flaky::Flaky;
+use super::harvest::Went;
 use super::library::{Format, Library, Shared};
-use super::world::{Holdings, Languages, Moved, Work, dublin_core};
+use super::station;
+use super::world::{Holdings, Languages};
 use crate::report::Failure;
-use crate::serve::shelf::{Content, Representation, Resources, Shelf};
 use crate::serve::source::Source;
 use crate::serve::{listen, serve};
 
 /// The most bytes of a request's form.
 const FORM: usize = 64 * 1024;
 
-/// A repository that runs.
-#[derive(Clone, Debug)]
+/// Where records are fetched one by one there are so many at most.
+const ONE_BY_ONE: u64 = 20_000;
+
+/// What is spoken at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    OaiPmh,
+    ResourceSync,
+    HarvestList,
+}
+
+/// A source that runs.
+#[derive(Debug)]
 pub(super) struct Site {
     pub(super) name: &'static str,
+    pub(super) protocol: Protocol,
+    /// Where it is harvested.
     pub(super) url: Url,
     /// The format that is worth harvesting.
     pub(super) format: &'static str,
-    pub(super) flaky: Option<Flaky>,
-    pub(super) holdings: Shared,
+    flaky: Option<Flaky>,
+    holdings: Shared,
+}
+
+/// How many records a harvest makes, changes and deletes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) created: u64,
+    pub(super) updated: u64,
+    pub(super) deleted: u64,
 }
 
 /// All servers, until they are told to stop.
 pub(super) struct Playground {
     pub(super) sites: Vec<Site>,
-    pub(super) source: Source,
-    source_holdings: Shared,
+    source: Source,
     stop: CancellationToken,
     servers: Vec<JoinHandle<Result<(), Failure>>>,
 }
 
+impl Protocol {
+    /// What people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::OaiPmh => "OAI-PMH",
+            Self::ResourceSync => "ResourceSync",
+            Self::HarvestList => "harvest list",
+        }
+    }
+
+    /// The kind of source that it is harvested by.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::OaiPmh => "oai-pmh",
+            Self::ResourceSync => "resync",
+            Self::HarvestList => "document-list",
+        }
+    }
+}
+
+impl Changes {
+    /// What a harvest did.
+    pub(super) fn of(went: &Went) -> Self {
+        let counted = &went.counters;
+        Self { created: counted.created, updated: counted.updated, deleted: counted.deleted }
+    }
+}
+
+impl Site {
+    /// The options of its source.
+    pub(super) fn options(&self) -> Value {
+        match self.protocol {
+            Protocol::OaiPmh => json!({"url": self.url, "format": self.format}),
+            Protocol::ResourceSync | Protocol::HarvestList => json!({"url": self.url}),
+        }
+    }
+
+    /// How often it has failed on purpose.
+    pub(super) fn faults(&self) -> u64 {
+        self.flaky.as_ref().map_or(0, Flaky::faults)
+    }
+
+    /// How many records there are.
+    pub(super) fn live(&self) -> u64 {
+        let holdings = self.holdings.read().unwrap_or_else(PoisonError::into_inner);
+        holdings.total() - holdings.deleted()
+    }
+
+    /// How many there were that are gone.
+    pub(super) fn deleted(&self) -> u64 {
+        self.holdings.read().unwrap_or_else(PoisonError::into_inner).deleted()
+    }
+
+    /// Lets time pass; what a harvest will find.
+    fn step(&self) -> Changes {
+        let mut holdings = self.holdings.write().unwrap_or_else(PoisonError::into_inner);
+        let moved = holdings.step(Utc::now());
+        let tells_deletions = self.protocol != Protocol::HarvestList;
+        Changes {
+            created: moved.created.len() as u64,
+            updated: moved.updated.len() as u64,
+            deleted: if tells_deletions { moved.deleted.len() as u64 } else { 0 },
+        }
+    }
+}
+
+/// A repository that is to be.
 struct Plan {
     name: &'static str,
     namespace: &'static str,
@@ -87,6 +175,46 @@ const PLANS: [Plan; 4] = [
     },
 ];
 
+/// Where the next server is, and the seed of its world.
+struct Place {
+    seed: u64,
+    port: Option<u16>,
+}
+
+impl Place {
+    /// Takes this place, and goes on to the next.
+    async fn take(&mut self, records: u64) -> Result<(TcpListener, Url, Shared), Failure> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port.unwrap_or(0)));
+        let listener = listen(address).await?;
+        let base = base_url(listener.local_addr())?;
+        let holdings = Arc::new(RwLock::new(Holdings::new(self.seed, records)));
+        self.seed = self.seed.wrapping_add(1);
+        self.port = self.port.map(|port| port.saturating_add(1));
+        Ok((listener, base, holdings))
+    }
+}
+
+impl Plan {
+    fn open(&self, url: Url, holdings: Shared, records: u64) -> Result<(Site, Router), Failure> {
+        let library = Library {
+            name: self.name,
+            namespace: self.namespace,
+            base_url: url.to_string(),
+            languages: self.languages,
+            formats: self.formats,
+            holdings: Arc::clone(&holdings),
+        };
+        let provider = Provider::new(library, b"a key that nobody needs to keep secret")
+            .map_err(|error| Failure::new(error.to_string()))?
+            .page_records(usize::try_from(records / 12).unwrap_or(500).clamp(10, 500));
+        let flaky = self.is_flaky.then(Flaky::default);
+        let router = Router::new().fallback(answer).with_state((provider, flaky.clone()));
+        let format = self.formats.first().map_or("oai_dc", |format| format.prefix());
+        let (name, protocol) = (self.name, Protocol::OaiPmh);
+        Ok((Site { name, protocol, url, format, flaky, holdings }, router))
+    }
+}
+
 impl Playground {
     /// Starts all servers, at `port` and the ports behind it, or where there is room.
     ///
@@ -100,56 +228,54 @@ impl Playground {
     ) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
         let (mut sites, mut servers) = (Vec::new(), Vec::new());
-        let address = |number: u16| {
-            let port = port.map_or(0, |port| port.saturating_add(number));
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port))
-        };
-        let mut next = 0;
-        for plan in PLANS {
-            let listener = listen(address(next)).await?;
-            let url = local_url(listener.local_addr(), "oai")?;
-            let seed = seed.wrapping_add(u64::from(next));
-            next += 1;
-            let holdings: Shared = Arc::new(RwLock::new(Holdings::new(seed, records)));
-            let library = Library {
-                name: plan.name,
-                namespace: plan.namespace,
-                base_url: url.to_string(),
-                languages: plan.languages,
-                formats: plan.formats,
-                holdings: Arc::clone(&holdings),
-            };
-            let provider = Provider::new(library, b"a key that nobody needs to keep secret")
-                .map_err(|error| Failure::new(error.to_string()))?
-                .page_records(usize::try_from(records / 12).unwrap_or(500).clamp(10, 500));
-            let flaky = plan.is_flaky.then(Flaky::default);
-            let router = Router::new().fallback(answer).with_state((provider, flaky.clone()));
+        let mut run = |site, listener, router| {
+            sites.push(site);
             servers.push(tokio::spawn(serve(listener, router, stop.clone().cancelled_owned())));
-            let format = plan.formats.first().map_or("oai_dc", |format| format.prefix());
-            sites.push(Site { name: plan.name, url, format, flaky, holdings });
+        };
+        let mut place = Place { seed, port };
+        for plan in PLANS {
+            let (listener, base, holdings) = place.take(records).await?;
+            let (site, router) = plan.open(join(&base, "oai")?, holdings, records)?;
+            run(site, listener, router);
         }
-        let listener = listen(address(next)).await?;
-        let base = local_url(listener.local_addr(), "")?;
-        let seed = seed.wrapping_add(u64::from(next));
-        let source_holdings: Shared = Arc::new(RwLock::new(Holdings::new(seed, records)));
-        let shelf = WorldShelf(Arc::clone(&source_holdings));
-        let source = Source::new(Arc::new(shelf), documents, base).hub();
+        let records = records.min(ONE_BY_ONE);
+
+        let (listener, base, holdings) = place.take(records).await?;
+        let shelf = Arc::new(Files(Arc::clone(&holdings)));
+        let source = Source::new(shelf, documents, base).hub();
         source.publish().await.map_err(|error| Failure::new(error.to_string()))?;
-        let router = source.router();
-        servers.push(tokio::spawn(serve(listener, router, stop.clone().cancelled_owned())));
-        Ok(Self { sites, source, source_holdings, stop, servers })
+        let description = source.description();
+        let site = Site {
+            name: "Weald Archive",
+            protocol: Protocol::ResourceSync,
+            url: Url::parse(&description)
+                .map_err(|error| Failure::new(format!("{description}: {error}")))?,
+            format: "oai_dc",
+            flaky: None,
+            holdings,
+        };
+        run(site, listener, source.router());
+
+        let (listener, base, holdings) = place.take(records).await?;
+        let router = station::router(Arc::clone(&holdings), base.clone());
+        let site = Site {
+            name: "Šumava Station",
+            protocol: Protocol::HarvestList,
+            url: join(&base, station::LIST)?,
+            format: "eml",
+            flaky: None,
+            holdings,
+        };
+        run(site, listener, router);
+        Ok(Self { sites, source, stop, servers })
     }
 
     /// Lets time pass everywhere; what happened, site by site.
     ///
     /// # Errors
     /// If the changes cannot be published.
-    pub(super) async fn step(&self) -> Result<Vec<Moved>, Failure> {
-        let step = |holdings: &Shared| {
-            holdings.write().unwrap_or_else(PoisonError::into_inner).step(Utc::now())
-        };
-        let moved = self.sites.iter().map(|site| step(&site.holdings)).collect();
-        step(&self.source_holdings);
+    pub(super) async fn step(&self) -> Result<Vec<Changes>, Failure> {
+        let moved = self.sites.iter().map(Site::step).collect();
         let published = self.source.publish().await;
         published.map_err(|error| Failure::new(error.to_string()))?;
         Ok(moved)
@@ -168,10 +294,14 @@ impl Playground {
     }
 }
 
-fn local_url(address: io::Result<SocketAddr>, path: &str) -> Result<Url, Failure> {
+fn base_url(address: io::Result<SocketAddr>) -> Result<Url, Failure> {
     let address = address.map_err(|error| Failure::new(error.to_string()))?;
-    let url = Url::parse(&format!("http://{address}/{path}"));
+    let url = Url::parse(&format!("http://{address}/"));
     url.map_err(|error| Failure::new(format!("{address}: {error}")))
+}
+
+fn join(base: &Url, path: &str) -> Result<Url, Failure> {
+    base.join(path).map_err(|error| Failure::new(format!("{base}{path}: {error}")))
 }
 
 async fn answer(
@@ -185,49 +315,5 @@ async fn answer(
     match flaky {
         Some(flaky) => flaky.spoil(&query, answer),
         None => answer.map(Into::into),
-    }
-}
-
-/// The works as resources, one file each.
-struct WorldShelf(Shared);
-
-fn resource(seed: u64, number: u64, version: u32) -> Vec<u8> {
-    dublin_core::write(&Work::new(seed, number, version, Languages::All)).into_bytes()
-}
-
-#[async_trait]
-impl Shelf for WorldShelf {
-    fn resources(&self, base: &str) -> io::Result<Resources> {
-        let holdings = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let base = format!("{base}records/");
-        Ok(Box::new((0..holdings.total()).filter_map(move |number| {
-            let held = holdings.get(number).filter(|held| !held.deleted)?;
-            let bytes = resource(holdings.seed(), number, held.version);
-            let uri = format!("{base}{number:07}.xml");
-            let mut resource = Resource::new(uri, publish::Content::Bytes(bytes));
-            resource.modified = Some(held.datestamp.into());
-            resource.media_type = Some("application/xml".to_owned());
-            Some(Ok(resource))
-        })))
-    }
-
-    async fn open(&self, path: &str) -> io::Result<Option<Representation>> {
-        let number = path.strip_prefix("records/").and_then(|it| it.strip_suffix(".xml"));
-        let number = number.filter(|number| number.len() == 7).and_then(|it| it.parse().ok());
-        let holdings = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let held = number.and_then(|number| holdings.get(number)).filter(|held| !held.deleted);
-        let seed = holdings.seed();
-        Ok(held.map(|held| {
-            let bytes = resource(seed, held.number, held.version);
-            let tag =
-                Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            Representation {
-                content: Content::Bytes(bytes),
-                media_type: "application/xml".to_owned(),
-                modified: Some(held.datestamp.into()),
-                tag,
-                may_be_packed: false,
-            }
-        }))
     }
 }

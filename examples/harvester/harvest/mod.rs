@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let harvest = Harvest { args, global, console, stop };
     match &args.to {
         Destination::Sqlite if args.dry_run => {
-            let file = database::sqlite(&global.db)?;
+            let file = database::sqlite(global.db())?;
             let known = match exists(file) {
                 true => Some(SqliteCatalogue::open_existing(file).await?),
                 false => None,
@@ -46,7 +46,7 @@ pub(crate) async fn run(
             harvest.all_into(sources, &DryRun::new(known)).await
         }
         Destination::Sqlite => {
-            let catalogue = SqliteCatalogue::open(database::sqlite(&global.db)?).await?;
+            let catalogue = SqliteCatalogue::open(database::sqlite(global.db())?).await?;
             let status = harvest.all_into(sources, &catalogue).await;
             catalogue.close().await?;
             status
@@ -65,7 +65,7 @@ fn check(args: &HarvestArgs, global: &GlobalArgs) -> Result<(), Failure> {
         return Err(Failure::usage(message));
     }
     if args.to == Destination::Sqlite {
-        database::sqlite(&global.db)?;
+        database::sqlite(global.db())?;
     }
     if let Some(url) =
         args.urls.iter().enumerate().find_map(|(number, url)| {

@@ -25,7 +25,7 @@ struct Format {
 }
 
 pub(crate) async fn run(args: &RecordsArgs, global: &GlobalArgs) -> Result<Status, Failure> {
-    let catalogue = SqliteCatalogue::open_existing(database::sqlite(&global.db)?).await?;
+    let catalogue = SqliteCatalogue::open_existing(database::sqlite(global.db())?).await?;
     let printed = print(args, &catalogue).await;
     catalogue.close().await?;
     printed

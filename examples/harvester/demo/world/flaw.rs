@@ -25,17 +25,6 @@ pub(crate) enum Flaw {
     Order,
 }
 
-/// What a fault leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    /// The record is not taken.
-    Record,
-    /// The record is taken without the field.
-    Field,
-    /// The record is taken as it is.
-    Warning,
-}
-
 impl Flaw {
     /// All of them.
     pub(crate) const ALL: [Self; 9] = [
@@ -55,16 +44,5 @@ impl Flaw {
     pub(crate) fn of(seed: u64, number: u64, version: u32) -> Option<Self> {
         let mut rng = Rng::new(seed, Stream::Flaw, number);
         (rng.one_in(16) && version == 1).then(|| *rng.pick(&Self::ALL))
-    }
-
-    /// What it leads to.
-    pub(crate) fn level(self) -> Level {
-        match self {
-            Self::NoTitle | Self::TwoTitles | Self::ReadingAlone | Self::UnknownType => {
-                Level::Record
-            }
-            Self::DateOfNothing | Self::Classification | Self::TwoAffiliations => Level::Field,
-            Self::PageName | Self::Order => Level::Warning,
-        }
     }
 }

@@ -18,8 +18,8 @@ mod words;
 mod work;
 mod xml;
 
-pub(crate) use self::flaw::{Flaw, Level};
-pub(crate) use self::holdings::{Held, Holdings, Moved, Place, is_in};
+pub(crate) use self::flaw::Flaw;
+pub(crate) use self::holdings::{Held, Holdings, is_in};
 pub(crate) use self::work::{Kind, Languages, Work};
 
 /// SplitMix64: numbers that look random, the same ones for the same seed, stream and number.
