@@ -12,7 +12,7 @@ use url::Url;
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
-    CheckArgs, ExploreArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
+    CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
 use crate::report::Failure;
 
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Oai(OaiCommand),
     /// Copy, follow, check or publish resources over ResourceSync
     #[command(subcommand, long_about = resync::LONG)]
-    Resync(ResyncCommand),
+    Resync(Box<ResyncCommand>),
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),

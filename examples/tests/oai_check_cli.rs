@@ -3,9 +3,9 @@
 
 mod common;
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
-use common::{Ran, Repository, harvester};
+use std::fs;
+
+use common::{Ran, Repository, Serving, harvester};
 use oai_pmh::provider::{MemoryRepository, Provider};
 use oai_pmh::{Datestamp, Header, Identify, MetadataFormat, Record};
 use serde_json::Value;
@@ -16,34 +16,26 @@ fn check(arguments: &[&str]) -> Ran {
 }
 
 /// A repository of our own on loopback; gives its address.
-async fn serve() -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/oai", listener.local_addr().unwrap());
-    let identify = Identify::new("Tests", &url, "admin@x.example.org");
-    let repository = MemoryRepository::new(identify, [MetadataFormat::oai_dc()]);
-    for n in 0..50 {
-        let stamp: Datestamp = format!("2024-01-01T00:00:{n:02}Z").parse().unwrap();
-        let header = Header::new(format!("oai:x.example.org:{n}"), stamp).sets(["a:b"]);
-        let dc = "<dc xmlns='http://www.openarchives.org/OAI/2.0/oai_dc/'/>";
-        repository.put("oai_dc", Record::new(header, dc).unwrap()).unwrap();
-    }
-    repository.put_set(oai_pmh::Set::new("a", "A"));
-    let provider = Provider::new(repository, b"a key of sixteen bytes or more").unwrap();
-    let provider = provider.page_records(20);
-    let router = axum::Router::new().fallback(move |request| answer(provider.clone(), request));
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
-}
-
-async fn answer(provider: Provider, request: Request<Body>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let form = to_bytes(body, 64 << 10).await.unwrap();
-    provider.handle(&Request::from_parts(head, form)).await.map(Body::from)
+async fn serve_fifty() -> String {
+    common::serve(|url| {
+        let identify = Identify::new("Tests", url, "admin@x.example.org");
+        let repository = MemoryRepository::new(identify, [MetadataFormat::oai_dc()]);
+        for n in 0..50 {
+            let stamp: Datestamp = format!("2024-01-01T00:00:{n:02}Z").parse().unwrap();
+            let header = Header::new(format!("oai:x.example.org:{n}"), stamp).sets(["a:b"]);
+            let dc = "<dc xmlns='http://www.openarchives.org/OAI/2.0/oai_dc/'/>";
+            repository.put("oai_dc", Record::new(header, dc).unwrap()).unwrap();
+        }
+        repository.put_set(oai_pmh::Set::new("a", "A"));
+        let provider = Provider::new(repository, b"a key of sixteen bytes or more").unwrap();
+        provider.page_records(20)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_as_the_standard_has_it_passes_over_http() {
-    let url = serve().await;
+    let url = serve_fifty().await;
     let ran = check(&[&url]);
     assert_eq!((ran.status, &*ran.stderr), (0, ""), "{}", ran.stdout);
     assert!(ran.stdout.starts_with("50 records checked with "), "{}", ran.stdout);
@@ -59,6 +51,39 @@ async fn a_repository_as_the_standard_has_it_passes_over_http() {
     );
     assert_eq!(summary["records"], 20);
     assert!(!findings.is_empty() && findings.iter().all(|it| it["code"] == "sampled"));
+}
+
+#[test]
+fn nothing_is_wrong_with_what_we_serve_ourselves() {
+    let work = tempfile::tempdir().unwrap();
+    let passes = |from: &str| {
+        let served = Serving::start(work.path(), from, 7);
+        let ran = check(&[&served.url]);
+        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{}", ran.stdout);
+        assert!(ran.stdout.ends_with(": 0 errors, 0 warnings, 0 infos\n"), "{}", ran.stdout);
+    };
+
+    // A database, which has deleted records as well.
+    let server = Repository::of(60, 20).serve();
+    let harvest = ["harvest", &server.url(), "--db", "sqlite:harvest.db", "--quiet"];
+    assert_eq!(Ran::of(harvester(work.path()).args(harvest)).status, 0);
+    passes("sqlite:harvest.db");
+
+    // A folder.
+    for n in 0..30 {
+        let folder = work.path().join(format!("records/sbírka-{}", n % 3));
+        fs::create_dir_all(&folder).unwrap();
+        let record = format!(
+            "<oai_dc:dc xmlns:oai_dc='http://www.openarchives.org/OAI/2.0/oai_dc/' \
+               xmlns:dc='http://purl.org/dc/elements/1.1/' \
+               xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+               xsi:schemaLocation='http://www.openarchives.org/OAI/2.0/oai_dc/ \
+               http://www.openarchives.org/OAI/2.0/oai_dc.xsd'>\
+               <dc:title>Žluťoučký kůň 光の屈折 {n}</dc:title></oai_dc:dc>"
+        );
+        fs::write(folder.join(format!("{n}.xml")), record).unwrap();
+    }
+    passes("records");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod common;
 #[path = "common/files.rs"]
 mod files;
+#[path = "resync_cli/follow.rs"]
+mod follow;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -516,4 +518,44 @@ fn the_check_compares_documents_with_each_other() {
     let ran = source.run(&["check", &source.url()]);
     assert_eq!(ran.stdout.matches("warning changes-late (§12) ").count(), 1, "{}", ran.stdout);
     assert!(!ran.stdout.contains("part-times"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_check_compares_packages_with_the_copies_of_their_manifests() {
+    let source = Source::published();
+    assert_eq!(source.publish(&["--dump"]).status, 0);
+    let dump = source.site().join("resourcedump.xml");
+    let text = fs::read_to_string(&dump).unwrap();
+    let name = text.split("<loc>").nth(1).unwrap().split("</loc>").next().unwrap();
+    let name = name.strip_prefix(&source.server.url("")).unwrap();
+    let package = fs::File::open(source.site().join(name)).unwrap();
+    let mut package = resync_core::dump::Package::open(package).unwrap();
+    let manifest = resync_core::document::Document::collect(package.manifest().unwrap()).unwrap();
+    let mut entries = String::new();
+    for entry in &manifest.entries {
+        let (loc, md) = (&entry.loc, &entry.md);
+        let (path, length) = (md.path.as_ref().unwrap(), md.length.unwrap());
+        let (hash, kind) = (md.hash.as_str(), md.media_type.as_ref().unwrap());
+        entries += &format!(
+            "<url><loc>{loc}</loc><rs:md path=\"{path}\" length=\"{length}\" hash=\"{hash}\" \
+             type=\"{kind}\"/></url>"
+        );
+    }
+    let at = manifest.head.md.at.as_ref().unwrap();
+    let copy = format!(
+        "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
+         xmlns:rs=\"http://www.openarchives.org/rs/terms/\"><rs:md \
+         capability=\"resourcedump-manifest\" at=\"{at}\"/>{entries}</urlset>"
+    );
+    let link = "<rs:ln rel=\"contents\" href=\"{}\"/></url>";
+    let link = link.replace("{}", &source.server.url("contents.xml"));
+    fs::write(&dump, text.replace("</url>", &link)).unwrap();
+
+    source.write("contents.xml", &copy);
+    let ran = source.run(&["check", &source.url()]);
+    assert!(!ran.stdout.contains("contents-differ"), "{}", ran.stdout);
+    source.write("contents.xml", &copy.replacen("length=\"", "length=\"1", 1));
+    let ran = source.run(&["check", &source.url()]);
+    assert_eq!(ran.status, 4);
+    assert_has(&ran.stdout, &["error   contents-differ (§11) ", "is listed otherwise in the copy"]);
 }

@@ -255,6 +255,26 @@ async fn what_is_no_metadata_or_elsewhere_is_left_out_and_told() {
     assert_eq!(summary.counters.failed, 1);
 }
 
+#[tokio::test]
+async fn a_redirect_that_leads_elsewhere_is_no_answer() {
+    let site = Site::new().await;
+    site.serve(&[A], None).await;
+    let elsewhere = MockServer::start().await;
+    let other = ResponseTemplate::new(200).set_body_raw(A.1, "application/xml");
+    Mock::given(path("/other")).respond_with(other).mount(&elsewhere).await;
+    let moved = ResponseTemplate::new(302)
+        .insert_header("location", format!("{}/other", elsewhere.uri()).as_str());
+    Mock::given(path(B.0)).respond_with(moved).mount(&site.server).await;
+    let head = format!("capability='resourcelist' at='{AT}'");
+    let entries = site.entry((B.0, A.1, B.2), "");
+    site.put("/moved.xml", site.list(&head, &entries)).await;
+
+    let summary = site.run_with(site.source("moved"), Resume::Afresh).await.unwrap();
+    assert_eq!(summary.counters, counters(0, 0, 0, 0, 1));
+    let failure = summary.failures.first()[0].to_string();
+    assert!(failure.contains(&elsewhere.uri()), "{failure}");
+}
+
 fn zip(members: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, body) in members {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oai_pmh::check::{Checker, Report, Rule, Severity};
 use oai_pmh::provider::{MemoryRepository, Provider};
+use oai_pmh::retry::{Backoff, Retrying};
 use oai_pmh::transport::{Answer, Method, Payload, Request, Response, Transport};
 use oai_pmh::{Datestamp, DeletedRecord, Granularity, Header, Identify, MetadataFormat, Record};
 
@@ -52,6 +54,7 @@ struct Exchange {
     is_post: bool,
     status: StatusCode,
     kind: &'static str,
+    coding: Option<&'static str>,
     body: String,
 }
 
@@ -83,19 +86,27 @@ impl Exchange {
         self.body = body;
     }
 
+    /// Answers with an error, whatever there was.
+    fn refuse(&mut self, code: &str) {
+        let verb = self.query.split(['=', '&']).nth(1).unwrap().to_owned();
+        self.cut(&format!("<{verb}>"), &format!("</{verb}>"));
+        self.replace("</OAI-PMH>", &format!("<error code=\"{code}\">no</error></OAI-PMH>"));
+    }
+
     fn is_resumed(&self) -> bool {
         self.asks("resumptionToken=")
     }
 }
 
 type Fault = fn(&mut Exchange);
+type Ask = fn(&str) -> String;
 
 /// A provider with a fault, behind a transport.
 #[derive(Clone)]
 struct Faulty {
     provider: Arc<Provider>,
     /// Asked in the place of what was asked.
-    ask: fn(&str) -> String,
+    ask: Ask,
     fault: Fault,
 }
 
@@ -132,9 +143,13 @@ impl Transport for Faulty {
         let body = match String::from_utf8(body) {
             Ok(body) => {
                 let kind = "text/xml; charset=utf-8";
-                let mut exchange = Exchange { query, is_post, status: parts.status, kind, body };
+                let status = parts.status;
+                let mut exchange = Exchange { query, is_post, status, kind, coding: None, body };
                 (self.fault)(&mut exchange);
                 headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(exchange.kind));
+                if let Some(coding) = exchange.coding {
+                    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+                }
                 let body = exchange.body.into_bytes();
                 return Ok(Answer::new(
                     exchange.status,
@@ -199,7 +214,7 @@ async fn nothing_is_found_in_a_repository_without_sets_or_without_records() {
 const FAULTS: &[(Rule, Fault)] = &[
     (Rule::HttpStatus, |it| if it.body.contains("<error") { it.status = StatusCode::BAD_REQUEST }),
     (Rule::ContentType, |it| it.kind = "application/xml"),
-    (Rule::Post, |it| if it.is_post { it.cut("<Identify>", "</Identify>"); it.cut("<ListIdentifiers>", "</ListIdentifiers>"); it.replace("</OAI-PMH>", "<error code=\"noRecordsMatch\">by POST</error></OAI-PMH>") }),
+    (Rule::Post, |it| if it.is_post { it.refuse("noRecordsMatch") }),
     (Rule::XmlDeclaration, |it| it.cut("<?xml", "?>")),
     (Rule::XmlCharacter, |it| if it.asks("ListRecords") { it.replace("光", "光\u{8}") }),
     (Rule::SchemaLocation, |it| it.replace("OAI-PMH.xsd", "OAI.xsd")),
@@ -223,6 +238,20 @@ const FAULTS: &[(Rule, Fault)] = &[
     (Rule::DeletedPolicy, |it| it.replace(">persistent<", ">no<")),
     (Rule::HeaderDiffers, |it| if it.asks("GetRecord") { it.replace("T12:00:00Z</datestamp>", "T12:00:01Z</datestamp>") }),
     (Rule::TokenEnd, |it| if it.is_resumed() && it.body.contains("\"></resumptionToken>") { it.cut("<resumptionToken", "</resumptionToken>") }),
+    (Rule::XmlDoctype, |it| it.replace("<OAI-PMH", "<!DOCTYPE OAI-PMH><OAI-PMH")),
+    (Rule::PaddedValue, |it| it.replace("<repositoryName>", "<repositoryName>\n")),
+    (Rule::SchemaValue, |it| it.replace("cursor=\"6\"", "cursor=\"six\"")),
+    (Rule::IdentifyGranularity, |it| it.replace("YYYY-MM-DDThh", "yyyy-mm-ddThh")),
+    (Rule::IdentifyScheme, |it| it.replace("</Identify>", "<description><oai-identifier xmlns=\"http://www.openarchives.org/OAI/2.0/oai-identifier\"><scheme>oai</scheme><repositoryIdentifier>x</repositoryIdentifier><delimiter>:</delimiter><sampleIdentifier>oai:x:1</sampleIdentifier></oai-identifier></description></Identify>")),
+    (Rule::FormatsRepeated, |it| it.replace(">other</metadataPrefix>", ">oai_dc</metadataPrefix>")),
+    (Rule::SetRepeated, |it| it.replace("<set><setSpec>c<", "<set><setSpec>c</setSpec><setName>x</setName></set><set><setSpec>c<")),
+    (Rule::SetSpec, |it| it.replace("<set><setSpec>c<", "<set><setSpec>e f</setSpec><setName>x</setName></set><set><setSpec>c<")),
+    (Rule::TokenExpired, |it| it.replace("expirationDate=\"20", "expirationDate=\"19")),
+    (Rule::TokenRejected, |it| if it.is_resumed() && !it.asks("junk") && !it.body.contains("<error") { it.refuse("badResumptionToken") }),
+    (Rule::GetRecord, |it| if it.asks("verb=GetRecord") && it.body.contains("<GetRecord>") && !it.body.contains("deleted") { it.refuse("idDoesNotExist") }),
+    (Rule::FormatsOfItem, |it| if it.asks("verb=ListMetadataFormats&identifier") && !it.body.contains("<error") { it.refuse("noMetadataFormats") }),
+    (Rule::FormatsOaiDc, |it| if it.query == "verb=ListMetadataFormats" { it.replace("<metadataPrefix>oai_dc<", "<metadataPrefix>dc<") }),
+    (Rule::IdentityEncoding, |it| if it.asks("verb=ListIdentifiers") { it.coding = Some("gzip") }),
     (Rule::XmlSyntax, |it| if it.asks("ListRecords") { it.replace("光", "a & b") }),
     (Rule::XmlEncoding, |it| it.replace("UTF-8", "ISO-8859-1")),
     (Rule::Namespace, |it| it.replace("<Identify>", "<Identify xmlns=\"urn:x\">")),
@@ -236,24 +265,54 @@ const FAULTS: &[(Rule, Fault)] = &[
 #[rustfmt::skip]
 const ON_ONE_PAGE: &[(Rule, Fault)] = &[
     (Rule::DeletedDiffer, |it| if it.asks("ListRecords") { it.remove("record", "deleted") }),
-    (Rule::DeletedDiffer, |it| if it.asks("GetRecord") && it.body.contains("deleted") { it.cut("<GetRecord>", "</GetRecord>"); it.replace("</OAI-PMH>", "<error code=\"idDoesNotExist\">gone</error></OAI-PMH>") }),
+    (Rule::DeletedDiffer, |it| if it.asks("GetRecord") && it.body.contains("deleted") { it.refuse("idDoesNotExist") }),
+    (Rule::TokenEmpty, |it| it.replace("</ListSets>", "<resumptionToken/></ListSets>")),
+    (Rule::OaiDcMissing, |it| if it.asks("oai_dc") { it.remove("record", ":2<"); it.remove("header", ":2<") }),
     (Rule::ListsDiffer, |it| if it.asks("verb=ListRecords&metadataPrefix=oai_dc") { it.remove("record", ":11<") }),
     (Rule::SetHierarchy, |it| if it.query.ends_with("set=a") { it.remove("header", ">a:b<") }),
     (Rule::SetIncomplete, |it| if it.asks("set=c") { it.remove("header", ":11<") }),
     (Rule::WindowIncomplete, |it| if it.asks("from=") { it.remove("header", ":15<") }),
-    (Rule::FromEqualsUntil, |it| if it.asks("from=2024-01-11T") && it.asks("until=2024-01-11T") { it.cut("<ListIdentifiers>", "</ListIdentifiers>"); it.replace("</OAI-PMH>", "<error code=\"noRecordsMatch\">none</error></OAI-PMH>") }),
+    (Rule::FromEqualsUntil, |it| if it.asks("from=2024-01-11T") && it.asks("until=2024-01-11T") { it.refuse("noRecordsMatch") }),
     (Rule::FromInclusive, |it| if it.asks("from=2024-01-11T") && !it.asks("until") { it.remove("header", ":10<") }),
     (Rule::UntilInclusive, |it| if it.asks("until=2024-01-11T") && !it.asks("from") { it.remove("header", ":10<") }),
     (Rule::MetadataMissing, |it| if it.asks("ListRecords") && !it.asks("other") { it.cut("<metadata>", "</metadata>") }),
     (Rule::DatestampGranularity, |it| if it.asks("List") { it.replace("T12:00:00Z</datestamp>", ".5Z</datestamp>"); it.replace(".5Z</datestamp>", "T12:00:00.5Z</datestamp>") }),
 ];
 
-/// The query as it is understood.
-type Understood = fn(&str) -> String;
-
 /// Faults of understanding: another question is answered than was asked.
 #[rustfmt::skip]
-const MISUNDERSTOOD: &[(Rule, Understood)] = &[
+const MISUNDERSTOOD: &[(Rule, Ask)] = &[
+    (Rule::ArgumentMissing, |query| match query {
+        "verb=ListRecords" => format!("{query}&metadataPrefix=oai_dc"),
+        _ => query.to_owned(),
+    }),
+    (Rule::ArgumentDate, |query| query.replace("&from=junk", "")),
+    (Rule::UnknownIdentifier, |query| query.replace("nowhere.invalid%3Anone", "x.example.org%3A1")),
+    (Rule::FromAfterUntil, |query| match query.split_once("&until=2024-01-09") {
+        Some((list, _)) => list.to_owned(),
+        None => query.to_owned(),
+    }),
+    (Rule::UntilEarly, |query| match query.split_once("&until=2023-") {
+        Some((list, _)) => list.to_owned(),
+        None => query.to_owned(),
+    }),
+    // A day is taken to be its first second.
+    (Rule::DayGranularity, |query| match query.strip_suffix("&from=2024-01-11&until=2024-01-11") {
+        Some(list) => format!("{list}&from=2024-01-11T00:00:00Z&until=2024-01-11T00:00:00Z"),
+        None => query.to_owned(),
+    }),
+    (Rule::WindowOutside, |query| match query.split_once("&from=2024-01-11T") {
+        Some((list, rest)) if !rest.contains("until") => list.to_owned(),
+        _ => query.to_owned(),
+    }),
+    (Rule::TokenExclusive, |query| match query.contains("resumptionToken=") {
+        true => query.replace("&metadataPrefix=oai_dc", ""),
+        false => query.to_owned(),
+    }),
+    (Rule::TokenJunk, |query| match query.strip_suffix("resumptionToken=junk") {
+        Some(list) => format!("{list}metadataPrefix=oai_dc"),
+        None => query.to_owned(),
+    }),
     (Rule::ArgumentRepeated, |query| query.replacen("&metadataPrefix=oai_dc&metadataPrefix=oai_dc", "&metadataPrefix=oai_dc", 1)),
     (Rule::ArgumentUnknown, |query| query.replace("&junk=1", "")),
     (Rule::BadVerb, |query| query.replace("verb=Identify&verb=Identify", "verb=Identify")),
@@ -301,4 +360,71 @@ async fn without_an_answer_to_identify_nothing_is_checked() {
     let faulty = Faulty { fault, ..Faulty::new(provider()) };
     let error = Checker::new(BASE.parse().unwrap(), faulty).run().await.unwrap_err();
     assert_eq!(error.kind(), oai_pmh::ErrorKind::NotOai);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_in_circles_or_breaks_off_ends_the_list_and_not_the_check() {
+    let ask: Ask = |query| match query.split_once("&resumptionToken=") {
+        Some((verb, token)) if token != "junk" => format!("{verb}&metadataPrefix=oai_dc"),
+        _ => query.to_owned(),
+    };
+    let report = Faulty { ask, ..Faulty::new(provider()) }.check().await;
+    assert!(report.count(Rule::TokenRepeated) > 0, "{}", told(&report));
+
+    let fault: Fault = |it| {
+        if it.is_resumed() {
+            it.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+    };
+    let report = Faulty { fault, ..Faulty::new(provider()) }.check().await;
+    for rule in [Rule::ListCut, Rule::NoAnswer] {
+        assert!(report.count(rule) > 0, "{}", told(&report));
+    }
+    assert_eq!(report.count(Rule::ListsDiffer), 0, "{}", told(&report));
+}
+
+/// Busy at each first request of a list, without saying for how long.
+#[derive(Debug)]
+struct Busy(Faulty, Mutex<BTreeSet<String>>);
+
+#[async_trait]
+impl Transport for Busy {
+    async fn send(&self, request: Request) -> resync_core::Result<Response> {
+        let query = request.url.query().unwrap_or_default().to_owned();
+        if query.contains("verb=ListSets") && self.1.lock().unwrap().insert(query) {
+            let body = Payload::Memory(Vec::new());
+            let busy = StatusCode::SERVICE_UNAVAILABLE;
+            return Ok(Answer::new(busy, HeaderMap::new(), request.url, body).into());
+        }
+        self.0.send(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_server_is_waited_for_and_is_to_say_for_how_long() {
+    let busy = Busy(Faulty::new(provider()), Mutex::default());
+    let patient = Retrying::new(busy, Backoff::default());
+    let report = Checker::new(BASE.parse().unwrap(), patient).run().await.unwrap();
+    assert_eq!(broken(&report), BTreeSet::from([Rule::RetryAfter]), "{}", told(&report));
+}
+
+/// A record is put into the repository once headers have been asked for.
+#[tokio::test]
+async fn what_changes_during_the_check_is_no_fault() {
+    let identify = Identify::new("Tests", BASE, "admin@x.example.org");
+    let repository = repository(identify);
+    let provider = Provider::new(repository.clone(), b"a key of sixteen bytes or more").unwrap();
+    let done = AtomicBool::new(false);
+    let checker = Checker::new(BASE.parse().unwrap(), Faulty::new(provider.page_records(6)));
+    let checker = checker.on_progress(move |report| {
+        if report.pages > 4 && !done.swap(true, Ordering::SeqCst) {
+            let header = Header::new("oai:x.example.org:1", chrono::Utc::now()).sets(["a"]);
+            repository.put("oai_dc", Record::new(header, DC).unwrap()).unwrap();
+            let header = Header::new("oai:x.example.org:new", chrono::Utc::now()).sets(["c"]);
+            repository.put("oai_dc", Record::new(header, DC).unwrap()).unwrap();
+        }
+    });
+    let report = checker.run().await.unwrap();
+    assert!(report.is_conformant(), "{}", told(&report));
+    assert_eq!(report.records, 21);
 }

@@ -156,10 +156,10 @@ impl Changing {
         let mut random = self.random.lock().unwrap();
         for _ in 0..random.next_u32() % 4 {
             let identifier = format!("oai:x:{}", random.next_u32() % 120);
-            let is_back_dated = self.loads_back_dated && random.next_u32() % 6 == 0;
+            let is_back_dated = self.loads_back_dated && random.next_u32().is_multiple_of(6);
             let back = if is_back_dated { random.next_u32() % 1_000_000 } else { 0 };
             let stamp = Datestamp::second(self.now() - TimeDelta::seconds(back.into()));
-            if random.next_u32() % 4 == 0 {
+            if random.next_u32().is_multiple_of(4) {
                 self.repository.delete(&identifier, stamp);
             } else {
                 let metadata = format!("<m xmlns='urn:m'>{}</m>", random.next_u64());

@@ -169,7 +169,7 @@ mod fetching {
             let expected = format!("{} is not followed: it is elsewhere", source.text("/r"));
             assert_eq!(error.to_string(), expected);
         }
-        assert_eq!(source.asked("/r").await, 2);
+        assert_eq!(source.asked("/r").await, 1);
     }
 }
 

@@ -12,7 +12,7 @@ mod lists;
 use std::io::Read;
 
 use resync_core::document::{
-    Code, Document, Reader, Report, Root, Severity, Validator, Version, rel, to_xml,
+    Code, Document, Link, Reader, Report, Root, Severity, Validator, Version, rel, to_xml,
 };
 use resync_core::xml::Mode;
 
@@ -468,4 +468,38 @@ fn attributes_of_a_community_are_left_alone() {
     let entry =
         url("<rs:md xml:lang='en' /><rs:ln rel='via' href='urn:a' xmlns:c='urn:c' c:y='2'/>");
     assert_eq!(findings(Validator::new(), &list(&head(md), &entry)), [""; 0]);
+}
+
+#[test]
+fn what_an_entry_is_related_to_is_named_the_best_first() {
+    let link =
+        |rel: &str, href: &str, more: &str| format!("<rs:ln rel=\"{rel}\" href=\"{href}\"{more}/>");
+    let links = [
+        link("duplicate", "m2", " pri=\"2\""),
+        link("duplicate", "m1", " pri=\"1\""),
+        link("alternate", "a", ""),
+        link(rel::PATCH, "p", ""),
+        link("memento", "v", ""),
+        link("describedby", "d", ""),
+        link("describes", "r", ""),
+        link("profile", "f", ""),
+    ];
+    let xml = format!(
+        "<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
+         xmlns:rs=\"http://www.openarchives.org/rs/terms/\"><rs:md capability=\"resourcelist\"/>\
+         <url><loc>http://x.org/r</loc>{}</url><url><loc>http://x.org/s</loc></url></urlset>",
+        links.concat()
+    );
+    let document = Document::parse(&xml).unwrap();
+    let [entry, other] = &document.entries[..] else { panic!("{document:?}") };
+    let hrefs =
+        |links: Vec<&Link<'_>>| links.iter().map(|it| it.href.to_string()).collect::<Vec<_>>();
+    assert_eq!(hrefs(entry.duplicates()), ["m1", "m2"]);
+    assert_eq!(hrefs(entry.alternates()), ["a"]);
+    assert_eq!(hrefs(entry.patches()), ["p"]);
+    assert_eq!(hrefs(entry.described_by()), ["d"]);
+    assert_eq!(hrefs(entry.describes()), ["r"]);
+    assert_eq!(entry.memento().map(|it| &*it.href), Some("v"));
+    assert_eq!(entry.profile().map(|it| &*it.href), Some("f"));
+    assert!(other.duplicates().is_empty() && other.memento().is_none());
 }

@@ -417,6 +417,7 @@ async fn redirects_lead_nowhere_that_was_not_named() {
             let failure = report.failures.iter().find(|it| it.uri == at.as_str()).unwrap();
             assert!(failure.message.contains(text), "{status} {loc}: {}", failure.message);
         }
+        assert!(world.stranger.asked().is_empty(), "nothing is sent there");
     }
 }
 
@@ -428,6 +429,7 @@ async fn a_list_that_is_redirected_to_a_stranger_is_refused() {
     world.source.put("/list.xml", Reply::redirect(&to));
     let error = world.baseline().await.unwrap_err().to_string();
     assert!(error.contains("is on the local network"), "{error}");
+    assert!(world.stranger.asked().is_empty());
     assert_eq!(world.copy.files(), Vec::<String>::new());
 }
 

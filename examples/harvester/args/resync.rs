@@ -32,6 +32,9 @@ pub(crate) enum ResyncCommand {
     /// Apply to a folder what has changed at the source since the last run
     #[command(after_help = MIRROR_HELP, long_about = INCREMENTAL_LONG)]
     Incremental(MirrorArgs),
+    /// Keep a folder as the source is: wait for changes, and apply them
+    #[command(after_help = FOLLOW_HELP, long_about = FOLLOW_LONG)]
+    Follow(FollowArgs),
     /// Compare a folder with what the source lists; exit status 4 if they differ
     #[command(after_help = MIRROR_HELP)]
     Audit(MirrorArgs),
@@ -54,6 +57,29 @@ the same command goes on where the last one stopped.";
 const INCREMENTAL_LONG: &str = "\
 Applies what the source's Change List says has happened since the last baseline or incremental run. \
 When changes may be missing in between it says so, and does nothing: run baseline again.";
+
+const FOLLOW_LONG: &str = "\
+Keeps a folder as the source is, until Ctrl-C: a baseline if nothing was copied yet, then an \
+incremental run whenever there is something new.
+
+With --listen, and where the source's documents name a hub (WebSub), the hub tells of changes: the \
+subscription is verified and renewed, deliveries are checked, and each is followed by a run. \
+Otherwise, and besides, the source is asked again --every so often.
+
+A run that fails for reasons that may pass is told, and tried again later; any other failure is the \
+end. So is Ctrl-C, which ends the subscription as well; the exit status is 0 then.";
+
+const FOLLOW_HELP: &str = "\
+Examples:
+  harvester resync follow https://example.org/ copy --delete --every 10m
+  harvester resync follow https://example.org/ copy --listen 0.0.0.0:8080 \\
+      --callback-url https://me.example/hooks/
+
+The callback has a name below --callback-url that nobody guesses; a proxy has to pass it on.
+
+With --json, standard output has one object a line: each thing done, a summary after each run, and \
+what becomes of the subscription (subscribed, notified, denied, rejected, unsubscribed, hub-failed, \
+no-hub), postponed for a run that is tried again, and stopped at the end.";
 
 const MIRROR_HELP: &str = "\
 Examples:
@@ -194,6 +220,24 @@ pub(crate) struct MirrorArgs {
     /// Fetch single resources even where dumps are offered
     #[arg(long)]
     pub(crate) no_dumps: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArgs {
+    #[command(flatten)]
+    pub(crate) mirror: MirrorArgs,
+    /// Look for changes at least so often, whether or not a hub tells of them
+    #[arg(long, value_name = "DUR", default_value = "1h", value_parser = values::duration)]
+    pub(crate) every: Duration,
+    /// Where to listen for what a hub tells, such as 0.0.0.0:8080
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The address under which a hub reaches that; http://ADDR/ unless given
+    #[arg(long, value_name = "URL", value_parser = values::web_url, requires = "listen")]
+    pub(crate) callback_url: Option<Url>,
+    /// Make a baseline also when changes may be missing in between
+    #[arg(long)]
+    pub(crate) baseline: bool,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,18 @@ pub(super) enum Mode {
 }
 
 impl Mode {
+    pub(super) async fn run(
+        self,
+        mirror: &Mirror,
+        args: &MirrorArgs,
+    ) -> resync_core::Result<Report> {
+        match self {
+            Self::Baseline => mirror.baseline(&args.url).await,
+            Self::Incremental => mirror.incremental(&args.url).await,
+            Self::Audit => mirror.audit(&args.url).await,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
@@ -36,27 +48,10 @@ pub(super) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    // A list and its index may be under way while resources are fetched.
-    let concurrency = global.network.concurrency;
-    let transport = network::with_concurrency(
-        &args.url,
-        &global.network,
-        concurrency.saturating_add(2),
-        console,
-    )?;
     let progress = Arc::new(console.progress(network::shown(&args.url), global.json));
-    let mut options = options(args);
-    options.concurrency = concurrency;
-    options.observer = Some(Arc::new(watch(global.json, console, Arc::clone(&progress))));
-    let mirror = Mirror::new(transport, &args.folder, options);
+    let mirror = mirror(args, global, console, &progress)?;
     let ran = tokio::select! {
-        ran = async {
-            match mode {
-                Mode::Baseline => mirror.baseline(&args.url).await,
-                Mode::Incremental => mirror.incremental(&args.url).await,
-                Mode::Audit => mirror.audit(&args.url).await,
-            }
-        } => ran,
+        ran = mode.run(&mirror, args) => ran,
         _ = tokio::signal::ctrl_c() => {
             return Err(Failure::new("stopped")
                 .with_advice("Nothing is lost: run the same command again, it goes on from here."));
@@ -66,13 +61,44 @@ pub(super) async fn run(
     let report = ran?;
     drop(mirror);
     drop(progress);
-    let status = status(mode, &report);
-    if global.json {
-        output::print(format!("{}\n", summary_json(mode, args, &report, elapsed)))?;
+    tell(mode, args, global.json, &report, elapsed)
+}
+
+/// The copy that the command line speaks of, and tells of what is done.
+pub(super) fn mirror(
+    args: &MirrorArgs,
+    global: &GlobalArgs,
+    console: &Console,
+    progress: &Arc<Progress>,
+) -> Result<Mirror, Failure> {
+    // A list and its index may be under way while resources are fetched.
+    let concurrency = global.network.concurrency;
+    let transport = network::with_concurrency(
+        &args.url,
+        &global.network,
+        concurrency.saturating_add(2),
+        console,
+    )?;
+    let mut options = options(args);
+    options.concurrency = concurrency;
+    options.observer = Some(Arc::new(watch(global.json, console, Arc::clone(progress))));
+    Ok(Mirror::new(transport, &args.folder, options))
+}
+
+/// Says what a run did, and gives its status.
+pub(super) fn tell(
+    mode: Mode,
+    args: &MirrorArgs,
+    is_json: bool,
+    report: &Report,
+    elapsed: Duration,
+) -> Result<Status, Failure> {
+    if is_json {
+        output::print(format!("{}\n", summary_json(mode, args, report, elapsed)))?;
     } else {
-        output::print(summary(mode, args, &report, elapsed))?;
+        output::print(summary(mode, args, report, elapsed))?;
     }
-    Ok(status)
+    Ok(status(mode, report))
 }
 
 fn options(args: &MirrorArgs) -> Options {

@@ -2,6 +2,7 @@
 
 mod check;
 mod explore;
+mod follow;
 mod mirror;
 mod publish;
 mod serve;
@@ -28,6 +29,7 @@ pub(crate) async fn run(
         ResyncCommand::Incremental(it) => {
             mirror::run(mirror::Mode::Incremental, &it, args, console).await
         }
+        ResyncCommand::Follow(it) => follow::run(&it, args, console).await,
         ResyncCommand::Audit(it) => mirror::run(mirror::Mode::Audit, &it, args, console).await,
         ResyncCommand::Explore(it) => explore::run(&it, args, console).await,
         ResyncCommand::Check(it) => check::run(&it, args, console).await,

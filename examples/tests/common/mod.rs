@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "these are tests")]
 
 pub(crate) mod lists;
+mod provider;
 mod random;
 mod repository;
 mod server;
@@ -14,6 +15,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+pub(crate) use self::provider::{Serving, serve};
 pub(crate) use self::random::Random;
 pub(crate) use self::repository::{DAY, Repository};
 pub(crate) use self::server::{Reply, Request, Server};

@@ -4,6 +4,7 @@ mod changes;
 mod package;
 mod reading;
 mod resource;
+mod within;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -22,6 +23,7 @@ use url::Url;
 
 use self::reading::Reading;
 use self::resource::Resource;
+use self::within::Within;
 use crate::batch::{Batch, Item, Origin, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
@@ -208,7 +210,16 @@ impl ResyncSource {
             None => State::default(),
         };
         let reading = Reading::begin(self, &state).await?;
-        Ok(Running { source: self, held, state, reading, missed: Vec::new(), is_over: false })
+        let within = Within::new(&self.transport, &self.authority);
+        Ok(Running {
+            source: self,
+            within,
+            held,
+            state,
+            reading,
+            missed: Vec::new(),
+            is_over: false,
+        })
     }
 }
 
@@ -263,6 +274,7 @@ impl From<Resource> for Reference {
 
 struct Running<'a> {
     source: &'a ResyncSource,
+    within: Within,
     held: Holdings,
     /// Before this run: it stands until the run has come to its end.
     state: State,
@@ -307,7 +319,7 @@ impl TwoStep for Running<'_> {
         {
             return item;
         }
-        resource.get(&*source.transport, &source.authority, source.max_resource).await
+        resource.get(&self.within, source.max_resource).await
     }
 
     fn checkpoint(&mut self, _: usize, failed: Vec<Reference>) -> Result<Checkpoint, RunError> {

@@ -13,6 +13,7 @@ use url::Url;
 use super::changes::{Collected, LastChanges};
 use super::package::{Packages, Wanted as Package};
 use super::resource::{Resource, address, is_metadata, written};
+use super::within::Within;
 use super::{Place, Reference, ResyncMode, ResyncSource, State, failed};
 use crate::batch::{Notice, NoticeLevel};
 use crate::error::{RunError, Stage};
@@ -165,7 +166,8 @@ impl Reading {
                 }
             }
         }
-        let packages = Packages::new(packages, Arc::clone(&source.transport));
+        let within = Within::new(&source.transport, &source.authority);
+        let packages = Packages::new(packages, Arc::new(within));
         Ok(Self::new(What::Packages(packages), found, until, Vec::new()))
     }
 

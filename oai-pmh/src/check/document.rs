@@ -293,7 +293,11 @@ impl Walk<'_> {
                 self.parts(cursor, part.name, parts)
             }
             Content::Value(form) => {
-                let value = cursor.trimmed()?.into_owned();
+                let text = cursor.text()?;
+                let value = text.trim_ascii().to_owned();
+                if form != Form::Text && value.len() != text.len() {
+                    self.add(Rule::PaddedValue, format!("{text:?} as <{}>", part.name));
+                }
                 if !form.fits(&value) {
                     let rule = Self::rule(form, part.name);
                     self.add(rule, format!("{value:?} as <{}>", part.name));

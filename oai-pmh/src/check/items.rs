@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use resync_core::xml::{Cursor, RawXml};
 use url::Url;
 
@@ -36,6 +37,8 @@ pub(super) struct Whole {
     pub(super) is_complete: bool,
     /// Its first request.
     pub(super) url: Url,
+    /// When the check began.
+    began: Option<DateTime<Utc>>,
 }
 
 impl Whole {
@@ -43,6 +46,7 @@ impl Whole {
         headers: Vec<Header>,
         is_complete: bool,
         url: Url,
+        began: Option<DateTime<Utc>>,
         report: &mut Report,
     ) -> Self {
         let mut items = BTreeMap::new();
@@ -52,7 +56,16 @@ impl Whole {
                 report.add(Rule::RecordRepeated, &url, format!("{identifier} is there twice"));
             }
         }
-        Self { items, is_complete, url }
+        Self { items, is_complete, url, began }
+    }
+
+    /// Whether a record has been as it is since before the check: repositories change meanwhile,
+    /// and what changed is in one list and not yet in another.
+    pub(super) fn is_settled(&self, header: &Header) -> bool {
+        match (&header.datestamp, self.began) {
+            (Some(stamp), Some(began)) => stamp.last_second() < began,
+            _ => true,
+        }
     }
 
     /// The live record in the middle, by its datestamp.
@@ -264,7 +277,7 @@ pub(super) fn compare(headers: &Whole, records: &Whole, report: &mut Report) {
             [(headers, records, "ListRecords"), (records, headers, "ListIdentifiers")]
         {
             for header in one.items.values() {
-                if !other.items.contains_key(&header.identifier) {
+                if !other.items.contains_key(&header.identifier) && one.is_settled(header) {
                     let rule =
                         if header.is_deleted { Rule::DeletedDiffer } else { Rule::ListsDiffer };
                     let detail = format!("{} is not in {name}", header.identifier);
@@ -274,7 +287,10 @@ pub(super) fn compare(headers: &Whole, records: &Whole, report: &mut Report) {
         }
     }
     for header in headers.items.values() {
-        if let Some(other) = records.items.get(&header.identifier) {
+        if let Some(other) = records.items.get(&header.identifier)
+            && records.is_settled(header)
+            && records.is_settled(other)
+        {
             same_header(header, other, &records.url, report);
         }
     }

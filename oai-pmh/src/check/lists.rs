@@ -9,7 +9,7 @@ use super::items::{self, Whole};
 use super::query::Query;
 use super::{Check, Report, Rule};
 use crate::parse::ListItem;
-use crate::{ErrorCode, Header, MetadataFormat, Page, Record, Request, Selection, Verb};
+use crate::{Datestamp, ErrorCode, Header, MetadataFormat, Page, Record, Request, Selection, Verb};
 
 /// What came of following a list.
 pub(super) struct Walk<K> {
@@ -162,7 +162,8 @@ impl Check {
     }
 
     fn whole(&mut self, walk: Walk<Header>) -> Whole {
-        Whole::of(walk.kept, walk.is_complete, walk.url, &mut self.asker.report)
+        let began = self.about.began.as_ref().map(Datestamp::time);
+        Whole::of(walk.kept, walk.is_complete, walk.url, began, &mut self.asker.report)
     }
 
     /// Single records: those that are listed can be had, and are the same.
@@ -179,6 +180,7 @@ impl Check {
             let Some(document) = self.asker.ask(&Query::from(&request)).await else { continue };
             let report = &mut self.asker.report;
             match document.record() {
+                Some(record) if !records.is_settled(&record.header) => {}
                 Some(record) => items::same_header(header, &record.header, &document.url, report),
                 None => {
                     let rule =

@@ -4,7 +4,7 @@
 //! gives a [`Report`] of what is wrong: which [`Rule`], the section of the standard, a request that
 //! shows it, and what to do about it. It never changes anything.
 //!
-//! The answers are judged in [`document`] and [`items`], without I/O; the other modules are the
+//! The answers are judged in the modules `document` and `items`, without I/O; the others are the
 //! asking.
 
 mod ask;

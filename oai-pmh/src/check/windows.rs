@@ -57,7 +57,8 @@ impl Check {
         }
         let missing = whole.items.values().find(|header| {
             let is_in = header.datestamp.as_ref().is_some_and(|stamp| window.contains(stamp));
-            is_in && !header.is_deleted && !listed.contains(header.identifier.as_str())
+            let is_expected = is_in && !header.is_deleted && whole.is_settled(header);
+            is_expected && !listed.contains(header.identifier.as_str())
         });
         if let Some(missing) = missing {
             let detail = format!("{} is left out", missing.identifier);
@@ -129,7 +130,8 @@ impl Check {
             let listed: BTreeSet<&str> =
                 walk.kept.iter().map(|it| it.identifier.as_str()).collect();
             let missing = whole.items.values().find(|header| {
-                is_in(header) && !header.is_deleted && !listed.contains(&*header.identifier)
+                let is_expected = is_in(header) && !header.is_deleted && whole.is_settled(header);
+                is_expected && !listed.contains(&*header.identifier)
             });
             if let Some(missing) = missing {
                 let rule = match missing.sets.contains(&spec) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use memchr::memchr_iter;
 use resync_core::xml::RawXml;
 
@@ -193,7 +193,31 @@ impl Writer {
 
     /// By hand: there is one in every record.
     fn stamp(&mut self, stamp: &Datestamp, granularity: Granularity) {
-        self.shown("datestamp", stamp.at(granularity));
+        let time = stamp.time();
+        self.0.push_str("<datestamp>");
+        self.digits(time.year().unsigned_abs() / 100);
+        self.digits(time.year().unsigned_abs() % 100);
+        let day = [("-", time.month()), ("-", time.day())];
+        let second = [("T", time.hour()), (":", time.minute()), (":", time.second())];
+        let told = match granularity {
+            Granularity::Day => &second[..0],
+            Granularity::Second => &second[..],
+        };
+        for &(mark, number) in day.iter().chain(told) {
+            self.0.push_str(mark);
+            self.digits(number);
+        }
+        self.0.push_str(match granularity {
+            Granularity::Day => "</datestamp>",
+            Granularity::Second => "Z</datestamp>",
+        });
+    }
+
+    /// Two of them.
+    fn digits(&mut self, number: u32) {
+        for digit in [number / 10 % 10, number % 10] {
+            self.0.extend(char::from_digit(digit, 10));
+        }
     }
 
     pub(super) fn element(&mut self, name: &str, value: &str) {
@@ -216,6 +240,12 @@ impl Writer {
     /// White space, too, which would be changed in attributes (§3.3.3 of XML) and, at line ends, in
     /// text (§2.11). What XML forbids becomes U+FFFD.
     pub(super) fn escaped(&mut self, value: &str) {
+        // Nearly all values have nothing of it.
+        let is_plain = |byte| !matches!(byte, 0..0x20 | b'"' | b'&' | b'<' | b'>' | 0xEF);
+        if value.bytes().all(is_plain) {
+            self.0.push_str(value);
+            return;
+        }
         let mut done = 0;
         for (at, c) in value.char_indices() {
             let escape = match c {

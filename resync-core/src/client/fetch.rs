@@ -1,6 +1,7 @@
 //! One document, asked for and looked at.
 
 use std::io::Read;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderName};
 use http::{HeaderValue, StatusCode};
@@ -100,16 +101,29 @@ impl Client {
         let accept = HeaderValue::from_static("application/xml, text/xml;q=0.9, */*;q=0.5");
         let accept_name: HeaderName = header::ACCEPT;
         let most = self.limits.max;
+        let (permit, refused) = (self.permit.clone(), Arc::new(OnceLock::new()));
+        let refusal = Arc::clone(&refused);
         let request = request
+            .redirect_if(move |url| match permit.as_ref().map_or(Ok(()), |permit| permit(url)) {
+                Ok(()) => Ok(()),
+                Err(why) => {
+                    refusal.get_or_init(|| url.clone());
+                    Err(NetError::new(NetKind::Refused, why))
+                }
+            })
             .header(accept_name, accept)
             .accept_if(move |answer| check(answer, expected, most));
-        let answer = self.transport.send(request.clone()).await?.collect(&self.limits).await?;
+        let sent = self.transport.send(request.clone()).await;
+        if let Some(url) = refused.get() {
+            self.check(url)?;
+        }
+        let answer = sent?.collect(&self.limits).await?;
         // Once more, for transports that do not look.
         request.check(&answer).map_err(|error| match error.url() {
             Some(_) => error,
             None => error.with_url(&request.url),
         })?;
-        // A redirect may have led where nobody may go.
+        // The same for where redirects have led.
         self.check(&answer.url)?;
         Ok(answer)
     }

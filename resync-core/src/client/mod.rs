@@ -30,6 +30,8 @@
 //! ```
 
 mod capabilities;
+#[cfg(feature = "notify")]
+mod channel;
 mod children;
 mod discover;
 mod error;

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{Error, Result};
 use crate::document::{Capability, Document, Head, ReadError, Reader};
+use crate::link_header::{self, HeaderLink};
 use crate::transport::{Answer, Payload, Request, Spool, without_credentials};
 use crate::xml::{Mode, ParseError, ParseErrorKind};
 
@@ -69,6 +70,7 @@ pub struct Opened {
     url: Url,
     validators: Validators,
     charset: Option<String>,
+    links: Vec<HeaderLink>,
     content: Content,
     mode: Mode,
     head: Head,
@@ -116,6 +118,7 @@ impl Opened {
             url: without_fragment(&without_credentials(&answer.url)),
             validators: Validators::of(&answer.headers),
             charset,
+            links: link_header::links(&answer.headers),
             content,
             mode,
             head: Head::default(),
@@ -142,6 +145,12 @@ impl Opened {
     #[must_use]
     pub fn charset(&self) -> Option<&str> {
         self.charset.as_deref()
+    }
+
+    /// What the `Link` headers that came with it say.
+    #[must_use]
+    pub fn header_links(&self) -> &[HeaderLink] {
+        &self.links
     }
 
     /// What it says of itself.

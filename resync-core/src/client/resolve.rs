@@ -9,6 +9,7 @@ use super::opened::{Opened, Shape};
 use super::search::Search;
 use super::{Client, Error, ErrorKind, Result};
 use crate::document::{Capability, Head};
+use crate::link_header::HeaderLink;
 
 /// What is looked for in a source.
 #[derive(Clone, Debug)]
@@ -60,6 +61,8 @@ pub struct Resolved {
     pub url: Url,
     /// What it says of itself.
     pub head: Head,
+    /// What the `Link` headers that came with it say.
+    pub links: Vec<HeaderLink>,
     /// Whether it is an index.
     pub is_index: bool,
     /// The Capability List it belongs to, where one was found.
@@ -172,6 +175,7 @@ impl Resolved {
             capability: opened.capability().cloned().unwrap_or(Capability::ResourceList),
             url: opened.url().clone(),
             head: opened.head().clone(),
+            links: opened.header_links().to_vec(),
             is_index: opened.is_index(),
             capability_list,
             capabilities,

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::io;
 
 use super::metadata::owned;
-use super::{Capability, Datetime, Link, Metadata, ReadError, Reader};
+use super::{Capability, Datetime, Link, Metadata, ReadError, Reader, rel};
 use crate::xml::Issues;
 
 /// The root element of a document, which alone tells a list from an index (§7).
@@ -123,6 +123,51 @@ impl<'a> Entry<'a> {
         let mut links: Vec<_> = self.links.iter().filter(|link| link.is(rel)).collect();
         links.sort_by_key(|link| link.priority.unwrap_or(999_999));
         links
+    }
+
+    /// The same bytes elsewhere (§14, mirrored content), the best first.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<&Link<'a>> {
+        self.links(rel::DUPLICATE)
+    }
+
+    /// Representations of the resource, where its address can mean several (§14, alternate
+    /// representations), the best first.
+    #[must_use]
+    pub fn alternates(&self) -> Vec<&Link<'a>> {
+        self.links(rel::ALTERNATE)
+    }
+
+    /// The differences between the versions before and after the change (§14, patching content),
+    /// each in a format of its own, the best first.
+    #[must_use]
+    pub fn patches(&self) -> Vec<&Link<'a>> {
+        self.links(rel::PATCH)
+    }
+
+    /// The version of the resource that the entry speaks of, at an address of its own (§14, prior
+    /// versions).
+    #[must_use]
+    pub fn memento(&self) -> Option<&Link<'a>> {
+        self.links(rel::MEMENTO).first().copied()
+    }
+
+    /// Metadata that describe the resource (§14, linking to metadata), the best first.
+    #[must_use]
+    pub fn described_by(&self) -> Vec<&Link<'a>> {
+        self.links(rel::DESCRIBED_BY)
+    }
+
+    /// What the resource describes, if it is metadata itself, the best first.
+    #[must_use]
+    pub fn describes(&self) -> Vec<&Link<'a>> {
+        self.links(rel::DESCRIBES)
+    }
+
+    /// The format of the metadata that the resource is, such as an XML namespace.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Link<'a>> {
+        self.links(rel::PROFILE).first().copied()
     }
 
     /// When the change happened: `datetime`, and up to 1.0 `lastmod` (§12.1). Some servers write

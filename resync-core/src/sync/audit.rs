@@ -9,7 +9,7 @@ use super::baseline::DEPTH;
 use super::download::algorithms;
 use super::list::{self, Opened, unreadable};
 use super::planner::{LISTS, add, address, is_part};
-use super::run::{Run, Told, lock};
+use super::run::{Purpose, Run, Told, lock};
 use super::state::{self, Known, Seen};
 use super::{Difference, DifferenceKind, Event, Mirror, Place, Places, Report, Tree};
 use crate::document::{Capability, Change, Entry, Reader};
@@ -19,8 +19,8 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ResourceList, Capability::ChangeList];
-    let run = Run::begin(mirror, url, "audit", wanted).await?;
-    let Run { state, downloads, lists, places, told, list, capability } = run;
+    let run = Run::begin(mirror, url, Purpose::Audit, wanted).await?;
+    let Run { state, downloads, lists, places, told, list, capability, aside: _aside } = run;
     let reader = state.reader()?;
     let last_row = reader.session().last_row()?;
     let state = Arc::new(std::sync::Mutex::new(reader));

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use url::Url;
 
 use super::copying::{AHEAD, Copying};
-use super::download::Wanted;
+use super::download::{Wanted, http_time};
 use super::incremental::later;
 use super::list::Opened;
 use super::packages::check_guard;
 use super::planner::{LISTS, Planner};
-use super::run::{Run, lock};
+use super::run::{Purpose, Run, lock};
 use super::state::{self, KnownDocument, Seen};
 use super::{Event, Mirror, Report, Validators};
 use crate::document::{Capability, Datetime};
@@ -24,11 +25,15 @@ pub(super) const DEPTH: usize = 4;
 const TRIES: usize = 3;
 /// Under which name it is kept whether there is something that the source does not list.
 const KEPT: &str = "kept";
+/// Under which name it is kept that there is a copy, even if of no known time.
+pub(super) const COPIED: &str = "copied";
+/// How much older than its file a list may be: it takes time to write one. In seconds.
+const SLACK: i64 = 60 * 60;
 /// Under which name it is kept how many resources could not be had.
 pub(super) const MISSING: &str = "missing";
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
-    let run = Run::begin(mirror, url, "baseline", |is_empty| {
+    let run = Run::begin(mirror, url, Purpose::Baseline, |is_empty| {
         // One request for thousands of resources; but all of them, whatever is here already.
         match is_empty && mirror.options.dumps {
             true => [Capability::ResourceDump, Capability::ResourceList],
@@ -49,6 +54,8 @@ struct Baseline {
     /// The lists that are part of the source, by their rows; `None`: they have not changed.
     documents: HashMap<i64, Option<(Url, Validators, u64)>>,
     at: Option<Datetime>,
+    /// Where the list does not say of when it is: a time before that, by what its server says.
+    guessed: Option<Datetime>,
     /// Up to when the copy was complete before.
     since: Option<Datetime>,
     has_read: bool,
@@ -74,6 +81,7 @@ impl Baseline {
             seen: Seen::default(),
             documents: HashMap::new(),
             at: None,
+            guessed: None,
             since: since.as_deref().and_then(Datetime::read),
             has_read: false,
             reads_all,
@@ -162,6 +170,9 @@ impl Baseline {
             match read {
                 Ok(read) => {
                     self.run.told.report().documents += 1;
+                    if !self.has_read && read.at.is_none() {
+                        self.guessed = guess(&validators);
+                    }
                     self.has_read = true;
                     self.seen.merge(&read.seen);
                     self.packages(read.packages, document).await?;
@@ -217,6 +228,23 @@ impl Baseline {
         self.run.workers.store.write(move |group| group.put_document(&document)).await
     }
 
+    /// Whether the list is older than the changes that were applied.
+    fn is_old(&self) -> bool {
+        self.at.zip(self.since).is_some_and(|(at, since)| at.time() < since.time())
+    }
+
+    fn tell_of_guess(&self) {
+        let begin = match self.guessed {
+            Some(guessed) => {
+                format!("at {guessed}, an hour before its server says that it was written")
+            }
+            None => "with the first that the source lists".to_owned(),
+        };
+        self.run.told.notice(format!(
+            "the list does not say of when it is: incremental runs take up the changes {begin}"
+        ));
+    }
+
     /// Deletes what no list has any more, or counts it.
     async fn delete(&mut self) -> Result<()> {
         if !self.has_read {
@@ -229,9 +257,7 @@ impl Baseline {
             unchanged: unchanged.map(|(id, _)| *id).collect(),
             last_row: self.last_row,
         };
-        if let (Some(at), Some(since)) = (self.at, self.since)
-            && at.time() < since.time()
-        {
+        if let (Some(at), Some(since), true) = (self.at, self.since, self.is_old()) {
             self.run.told.notice(format!(
                 "the list is of {at}, and older than the changes that were applied, up to {since}: \
                  nothing is deleted"
@@ -271,9 +297,15 @@ impl Baseline {
         let is_placed = !self.run.told.not_placed(totals, &self.run.list);
         let failed = std::mem::take(&mut *lock(&self.run.workers.failed));
         let at = later(self.since, self.at);
-        let until = at.map(|at| at.to_string());
+        if self.has_read && self.at.is_none() {
+            self.tell_of_guess();
+        }
+        let guessed = self.guessed.filter(|_| self.at.is_none());
+        let until = later(at, guessed).map(|until| until.to_string());
         let Report { kept, failed: missing, .. } = *self.run.told.report();
         let kept = (kept > 0 || self.reads_all).then(|| kept.to_string());
+        // What waits for the next incremental run is in the lists, if they are not older than it.
+        let is_overtaken = self.has_read && !self.is_old();
         if !self.run.options.dry_run {
             let documents = std::mem::take(&mut self.documents);
             let remember = move |group: &mut state::Group<'_>| {
@@ -293,7 +325,11 @@ impl Baseline {
                 if let Some(until) = until {
                     group.put_meta("since", &until)?;
                 }
+                group.put_meta(COPIED, "1")?;
                 group.put_meta(MISSING, &missing.to_string())?;
+                if is_overtaken {
+                    group.clear_changes()?;
+                }
                 if let Some(kept) = kept {
                     group.put_meta(KEPT, &kept)?;
                 }
@@ -331,6 +367,12 @@ impl Gone {
         }
         Ok(())
     }
+}
+
+/// A time before that of a list which does not say it.
+fn guess(validators: &Validators) -> Option<Datetime> {
+    let written = DateTime::<Utc>::from(http_time(validators.last_modified.as_deref()?)?);
+    written.checked_sub_signed(TimeDelta::seconds(SLACK)).map(Datetime::from)
 }
 
 /// Under which name the parts of an index are kept.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -15,7 +16,6 @@ use super::workers::Workers;
 use super::{Event, Options, Places, Validators};
 use crate::Result;
 use crate::document::Capability;
-
 use crate::transport::BodyLimits;
 
 /// How much may be planned, or unpacked, ahead.
@@ -33,6 +33,7 @@ pub(super) struct Copying {
     pub(super) reader: Arc<Mutex<state::Reader>>,
     pub(super) options: Options,
     lists: BodyLimits,
+    _aside: Option<TempDir>,
 }
 
 impl Copying {
@@ -41,14 +42,25 @@ impl Copying {
     /// # Errors
     /// When the folder or the state cannot be used.
     pub(super) fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, capability } = run;
+        let Run { state, downloads, lists, places, told, list, capability, aside } = run;
         let reader = Arc::new(Mutex::new(state.reader()?));
         let store_options =
             StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
         let store = Store::start(Arc::clone(&downloads.tree), state, store_options)?;
         let workers = Workers::new(store, Arc::clone(&downloads), Arc::clone(&told), options);
         let options = options.clone();
-        Ok(Self { list, capability, places, told, downloads, workers, reader, options, lists })
+        Ok(Self {
+            list,
+            capability,
+            places,
+            told,
+            downloads,
+            workers,
+            reader,
+            options,
+            lists,
+            _aside: aside,
+        })
     }
 
     /// Asks for a list, and tells that it is read.

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::{Authority, Temp, Tree, Validators};
-use crate::document::{Algorithm, Entry, Hashes, rel};
+use crate::document::{Algorithm, Entry, Hashes};
 use crate::fixity::{Fixity, Measured, Proof, verify};
 use crate::retry::Retrying;
 use crate::transport::{BodyLimits, Request, Response, Transport};
@@ -34,13 +34,18 @@ impl Wanted {
     /// What an entry lists under this address.
     pub(super) fn of(uri: String, entry: &Entry<'_>) -> Self {
         let hash = entry.md.hash.clone().into_owned();
-        // Another's bytes are taken for those of the resource only if a digest proves it.
-        let mirrors = match hash.digests().next() {
-            Some(_) => entry.links(rel::DUPLICATE).iter().map(|it| it.href.to_string()).collect(),
-            None => Vec::new(),
-        };
-        Self { uri, length: entry.md.length, hash, known: None, mirrors }
+        Self { uri, length: entry.md.length, hash, known: None, mirrors: mirrors(entry) }
     }
+}
+
+/// Where else an entry says that the bytes are: the same elsewhere (§14), or the version that it
+/// speaks of. They are taken for those of the resource only if a digest proves it.
+pub(super) fn mirrors(entry: &Entry<'_>) -> Vec<String> {
+    if entry.md.hash.digests().next().is_none() {
+        return Vec::new();
+    }
+    let links = entry.duplicates().into_iter().chain(entry.memento());
+    links.map(|link| link.href.to_string()).collect()
 }
 
 /// What came of it.
@@ -96,8 +101,8 @@ impl Downloads {
         Err(failed)
     }
 
-    /// Fetches a resource from this address. What comes is compared with the length and every digest that the source
-    /// gives; where these differ it is fetched once more, past all caches.
+    /// Fetches a resource from this address. What comes is compared with the length and every digest
+    /// that the source gives; where these differ it is fetched once more, past all caches.
     ///
     /// # Errors
     /// When it cannot be had, is not what the source says, or may not be asked for.
@@ -107,8 +112,8 @@ impl Downloads {
         })?;
         self.authority.check(&url).map_err(|error| forbidden(&error))?;
         // Digests and lengths are those of the bytes as they are sent.
-        let mut request =
-            Request::get(url).header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut request = authorized(Request::get(url), &self.authority)
+            .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(known) = &wanted.known {
             request = known.ask(request);
         }
@@ -218,6 +223,12 @@ pub(super) fn algorithms(hashes: &Hashes<'_>) -> Vec<Algorithm> {
     algorithms.sort_unstable();
     algorithms.dedup();
     algorithms
+}
+
+/// A request that follows no redirect to where the source has no authority.
+pub(super) fn authorized(request: Request, authority: &Authority) -> Request {
+    let authority = authority.clone();
+    request.redirect_if(move |url| authority.check(url).map_err(|error| forbidden(&error)))
 }
 
 pub(super) fn forbidden(cause: &super::Forbidden) -> Error {

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::baseline::{DEPTH, MISSING};
+use super::baseline::{COPIED, DEPTH, MISSING};
 use super::changes::{self, Outcome, gap, has_gap};
 use super::copying::Copying;
-use super::download::Wanted;
+use super::download::{Wanted, mirrors};
 use super::list::{Opened, unreadable};
 use super::packages::check_guard;
 use super::plan::{self, Step};
 use super::planner::{LISTS, add, address, is_part, package};
-use super::run::{Run, Told, lock};
+use super::run::{Purpose, Run, Told, lock};
 use super::state::{self, Cursor, PendingChange};
 use super::store::Touch;
 use super::workers::Job;
@@ -29,7 +29,7 @@ const GROUP: usize = 256;
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ChangeList, Capability::ChangeDump];
-    let run = Run::begin(mirror, url, "incremental", wanted).await?;
+    let run = Run::begin(mirror, url, Purpose::Incremental, wanted).await?;
     Incremental::begin(Copying::begin(run, &mirror.options)?)?.run().await
 }
 
@@ -42,6 +42,10 @@ struct Incremental {
     /// Of a Change Dump: the packages with what is new, the oldest first.
     packages: Vec<Wanted>,
     until: Option<Datetime>,
+    /// Whether something could not be had that will not wait: the lists are read again.
+    must_repeat: bool,
+    /// Whether changes wait that an earlier run could not apply.
+    was_incomplete: bool,
 }
 
 /// What a document of the history was found to be.
@@ -53,7 +57,8 @@ enum History {
 }
 
 impl Incremental {
-    fn begin(run: Copying) -> Result<Self> {
+    fn begin(mut run: Copying) -> Result<Self> {
+        run.workers.postpones = !run.options.dry_run;
         if let Some(missing) = run.meta(MISSING)?.filter(|missing| missing != "0") {
             run.told.notice(format!(
                 "the last baseline could not have everything ({missing}); that waits for the next \
@@ -63,7 +68,16 @@ impl Incremental {
         let since = run.meta("since")?.as_deref().and_then(Datetime::read).or(run.options.from);
         let is_dump = run.capability == Capability::ChangeDump;
         let (cursors, packages) = (Vec::new(), Vec::new());
-        Ok(Self { run, is_dump, since, cursors, packages, until: None })
+        Ok(Self {
+            run,
+            is_dump,
+            since,
+            cursors,
+            packages,
+            until: None,
+            must_repeat: false,
+            was_incomplete: false,
+        })
     }
 
     async fn run(mut self) -> Result<Report> {
@@ -73,12 +87,26 @@ impl Incremental {
     }
 
     async fn all(&mut self) -> Result<Report> {
-        let Some(since) = self.since else {
-            let detail = "nothing was copied yet: begin with a baseline, or say from when on";
-            return Err(Error::new(ErrorKind::Request, detail).with_url(&self.run.list));
-        };
+        let since = self.since;
+        if since.is_none() {
+            if self.run.meta(COPIED)?.is_none() {
+                let detail = "nothing was copied yet: begin with a baseline, or say from when on";
+                return Err(Error::new(ErrorKind::Request, detail).with_url(&self.run.list));
+            }
+            self.run.told.notice(
+                "nobody knows of when the copy is: all changes that the source lists are read",
+            );
+        }
         // What a run before had read but not applied is read again: its cursors were not kept.
-        self.run.workers.store.write(|group: &mut state::Group<'_>| group.clear_changes()).await?;
+        let store = &self.run.workers.store;
+        let waiting = store.write(|group: &mut state::Group<'_>| group.begin_changes()).await?;
+        self.was_incomplete = waiting > 0;
+        if waiting > 0 {
+            let plural = if waiting == 1 { "" } else { "s" };
+            self.run.told.notice(format!(
+                "{waiting} change{plural} could not be applied before, and will be tried first"
+            ));
+        }
         let mut pending = vec![(self.run.list.clone(), 0)];
         let mut asked = HashSet::new();
         let mut is_first = true;
@@ -96,7 +124,8 @@ impl Incremental {
                 Some(History::BeginsLate(head)) => {
                     let archive = head.link(rel::ARCHIVES).and_then(|link| url.join(link).ok());
                     let Some(archive) = archive.filter(|archive| !asked.contains(archive)) else {
-                        return Err(gap(&head, since.timestamp()).with_url(&self.run.list));
+                        let since = since.map_or(0, |since| since.timestamp());
+                        return Err(gap(&head, since).with_url(&self.run.list));
                     };
                     self.run.told.notice(format!(
                         "the changes begin too late; what was before is read from {archive}"
@@ -106,9 +135,12 @@ impl Incremental {
                     continue;
                 }
                 Some(History::Index(parts)) => {
-                    let fresh = parts.into_iter().filter(|(_, _, until)| {
-                        until.is_none_or(|until| until.timestamp() >= since.timestamp())
-                    });
+                    let is_fresh = |until: Option<Datetime>| {
+                        until
+                            .zip(since)
+                            .is_none_or(|(it, since)| it.timestamp() >= since.timestamp())
+                    };
+                    let fresh = parts.into_iter().filter(|(_, _, until)| is_fresh(*until));
                     let mut fresh: Vec<_> = fresh.collect();
                     // Oldest first, whatever the order of the index (§12.2).
                     if fresh.iter().all(|(_, from, _)| from.is_some()) {
@@ -122,6 +154,7 @@ impl Incremental {
             is_first = false;
         }
         self.apply().await?;
+        self.run.workers.drain().await?;
         self.apply_packages().await?;
         self.run.workers.drain().await?;
         self.finish().await
@@ -133,7 +166,7 @@ impl Incremental {
         &mut self,
         url: &Url,
         is_first: bool,
-        since: Datetime,
+        since: Option<Datetime>,
     ) -> Result<Option<History>> {
         let kept = lock(&self.run.reader).session().cursor(url.as_str())?;
         let mut cursor = kept.as_ref().map(read_cursor);
@@ -221,16 +254,18 @@ impl Incremental {
 
     /// Applies the packages of a dump, one after the other: what they hold is in order of time.
     async fn apply_packages(&mut self) -> Result<()> {
+        let failed = self.run.told.report().failed;
         for package in std::mem::take(&mut self.packages) {
             self.run.apply(package, None).await?;
         }
+        self.must_repeat |= self.run.told.report().failed > failed;
         Ok(())
     }
 
     async fn change(&mut self, change: PendingChange) -> Result<()> {
         self.run.told.report().listed += 1;
         let known = lock(&self.run.reader).lookup(&change.uri)?;
-        let PendingChange { uri, listed, .. } = change;
+        let PendingChange { uri, listed, mirrors, .. } = change;
         if change.change == Change::Deleted {
             let Some(known) = known else { return Ok(()) };
             if !self.run.options.delete {
@@ -255,7 +290,7 @@ impl Incremental {
         let document = known.as_ref().and_then(|known| known.document);
         let job = Job {
             place: self.run.places.place(&uri),
-            wanted: Wanted { uri, length: listed.length, hash, ..Wanted::default() },
+            wanted: Wanted { uri, length: listed.length, hash, known: None, mirrors },
             document,
             mtime: entry.lastmod.map(|time| time.time().into()),
             listed,
@@ -282,13 +317,14 @@ impl Incremental {
         Ok(())
     }
 
-    /// Moves on, if everything could be had; what could not is tried again by the next run.
+    /// Moves on. What could not be had is tried again by the next run.
     async fn finish(&mut self) -> Result<Report> {
-        let mut has_failed = self.run.told.report().failed > 0;
         let until = later(self.since, self.until);
         let store = &self.run.workers.store;
-        has_failed |= self.run.told.not_placed(store.flush().await?, &self.run.list);
-        if !self.run.options.dry_run && !has_failed {
+        if self.run.told.not_placed(store.flush().await?, &self.run.list) {
+            store.write(|group: &mut state::Group<'_>| group.postpone_misplaced()).await?;
+        }
+        if !self.run.options.dry_run && !self.must_repeat {
             let cursors = std::mem::take(&mut self.cursors);
             let since = until.map(|until| until.to_string());
             let remember = move |group: &mut state::Group<'_>| {
@@ -298,13 +334,16 @@ impl Incremental {
                 if let Some(since) = since {
                     group.put_meta("since", &since)?;
                 }
-                group.clear_changes()
+                group.end_changes()
             };
             store.write(remember).await?;
         }
         store.flush().await?;
         let mut report = self.run.told.take();
-        report.complete_until = if has_failed { self.since } else { until };
+        report.complete_until = match report.failed {
+            0 => until,
+            _ => self.since.filter(|_| !self.was_incomplete),
+        };
         Ok(report)
     }
 }
@@ -312,7 +351,7 @@ impl Incremental {
 /// Reads a document of the history on a thread of its own.
 struct Collector {
     base: Url,
-    since: Datetime,
+    since: Option<Datetime>,
     is_dump: bool,
     /// Whether the list must begin before what is known ends.
     must_reach_back: bool,
@@ -330,7 +369,7 @@ impl Collector {
     ) -> Result<(History, Vec<Wanted>)> {
         let mut packages = Vec::new();
         let head = reader.head().map_err(unreadable)?.clone();
-        if self.must_reach_back && has_gap(&head, Some(self.since.timestamp())) {
+        if self.must_reach_back && has_gap(&head, self.since.map(|since| since.timestamp())) {
             return Ok((History::BeginsLate(head), packages));
         }
         if head.is_index() || is_archive(&head) {
@@ -348,7 +387,7 @@ impl Collector {
         }
         let mut parts = Vec::new();
         let mut group = Vec::with_capacity(GROUP);
-        let since = Some(self.since.timestamp());
+        let since = self.since.map(|since| since.timestamp());
         let send = |group: &mut Vec<PendingChange>| {
             let full = std::mem::replace(group, Vec::with_capacity(GROUP));
             sender
@@ -365,7 +404,8 @@ impl Collector {
                 return Ok(());
             }
             if self.is_dump {
-                let is_old = entry.md.until.is_some_and(|until| until.time() < self.since.time());
+                let ends = entry.md.until.zip(self.since);
+                let is_old = ends.is_some_and(|(until, since)| until.time() < since.time());
                 if !is_old {
                     packages.extend(package(&self.base, entry, &self.told));
                 }
@@ -383,7 +423,8 @@ impl Collector {
             // What stands in a later list is later.
             let seq = (self.number << 40).saturating_add(seq);
             let listed = plan::listed(entry);
-            group.push(PendingChange { uri, time, seq, change, listed, package: None });
+            let mirrors = mirrors(entry);
+            group.push(PendingChange { uri, time, seq, change, listed, package: None, mirrors });
             if group.len() == GROUP { send(&mut group) } else { Ok(()) }
         })?;
         if !group.is_empty() {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use url::Url;
 
-use super::download::forbidden;
+use super::download::{authorized, forbidden};
 use super::{Authority, Validators};
 use crate::document::{ReadError, Reader};
 use crate::retry::Retrying;
@@ -39,7 +39,7 @@ pub(super) async fn open<T: Transport>(
     limits: &BodyLimits,
 ) -> Result<Opened> {
     authority.check(url).map_err(|error| forbidden(&error))?;
-    let mut request = Request::get(url.clone());
+    let mut request = authorized(Request::get(url.clone()), authority);
     if let Some(known) = known {
         request = known.ask(request);
     }

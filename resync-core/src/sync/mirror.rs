@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::run::search_again;
+use super::baseline::COPIED;
+use super::run::{Purpose, search_again};
 use super::{Authority, Options, Report, State, audit, baseline, incremental};
 use crate::Result;
 use crate::client::Client;
@@ -64,11 +65,12 @@ impl Mirror {
     /// # Errors
     /// When another run is at work in the folder, or what is known of the copy cannot be read.
     pub fn has_copy(&self) -> Result<bool> {
-        if !self.folder.join(".resync/state.db").exists() {
+        if !State::exists(&self.folder) {
             return Ok(false);
         }
         let reader = State::open(&self.folder)?.reader()?;
-        Ok(reader.session().meta("since")?.is_some())
+        let mut session = reader.session();
+        Ok(session.meta(COPIED)?.is_some() || session.meta("since")?.is_some())
     }
 
     /// Makes the folder hold what the source lists.
@@ -82,7 +84,7 @@ impl Mirror {
     /// such error: they are in the report.
     pub async fn baseline(&self, url: &Url) -> Result<Report> {
         let ran = baseline::run(self, url).await;
-        ran.inspect_err(|error| search_again(self, url, "baseline", error))
+        ran.inspect_err(|error| search_again(self, url, Purpose::Baseline, error))
     }
 
     /// Applies what has changed since the last run.
@@ -92,7 +94,7 @@ impl Mirror {
     /// needed.
     pub async fn incremental(&self, url: &Url) -> Result<Report> {
         let ran = incremental::run(self, url).await;
-        ran.inspect_err(|error| search_again(self, url, "incremental", error))
+        ran.inspect_err(|error| search_again(self, url, Purpose::Incremental, error))
     }
 
     /// Compares the folder with what the source lists; changes nothing.
@@ -101,7 +103,7 @@ impl Mirror {
     /// When no list can be had, it is broken, or the folder cannot be read.
     pub async fn audit(&self, url: &Url) -> Result<Report> {
         let ran = audit::run(self, url).await;
-        ran.inspect_err(|error| search_again(self, url, "audit", error))
+        ran.inspect_err(|error| search_again(self, url, Purpose::Audit, error))
     }
 
     pub(super) fn authority(&self, source: &Url) -> Authority {

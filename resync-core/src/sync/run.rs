@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
+use tempfile::TempDir;
 use url::Url;
 
 use super::download::Downloads;
@@ -15,6 +16,24 @@ use crate::{Error, ErrorKind, Result};
 /// How much of a list is accepted, in bytes, unpacked.
 const LIST: u64 = 1 << 30;
 
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Baseline,
+    Incremental,
+    Audit,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Incremental => "incremental",
+            Self::Audit => "audit",
+        }
+    }
+}
+
 /// A run in a folder that nobody else works in.
 pub(super) struct Run {
     pub(super) state: State,
@@ -25,6 +44,8 @@ pub(super) struct Run {
     /// The list, or index of lists, that the run goes by.
     pub(super) list: Url,
     pub(super) capability: Capability,
+    /// Where state and temporary files are, if nothing is to be made in the folder.
+    pub(super) aside: Option<TempDir>,
 }
 
 /// What was done, and who is told.
@@ -88,15 +109,26 @@ impl Run {
     pub(super) async fn begin(
         mirror: &Mirror,
         url: &Url,
-        purpose: &'static str,
+        purpose: Purpose,
         wanted: impl FnOnce(bool) -> [Capability; 2],
     ) -> Result<Self> {
         let options = &mirror.options;
-        let tree = Arc::new(Tree::open(&mirror.folder).map_err(|cause| {
+        let cannot_open = |cause| {
             let detail = format!("the folder {} cannot be opened", mirror.folder.display());
             Error::new(ErrorKind::Io, detail).with_source(cause)
-        })?);
-        let mut state = State::open(&mirror.folder)?;
+        };
+        let is_looking = options.dry_run || purpose == Purpose::Audit;
+        // Where nothing is known of a copy, whoever only looks leaves nothing behind.
+        let aside = (is_looking && !State::exists(&mirror.folder)).then(tempfile::tempdir);
+        let aside = aside.transpose().map_err(|cause| {
+            Error::new(ErrorKind::Io, "no temporary folder can be made").with_source(cause)
+        })?;
+        let tree = match &aside {
+            Some(aside) => Tree::look(&mirror.folder, aside.path()),
+            None => Tree::open(&mirror.folder),
+        };
+        let tree = Arc::new(tree.map_err(cannot_open)?);
+        let mut state = State::open(aside.as_ref().map_or(mirror.folder.as_path(), TempDir::path))?;
         let told = Arc::new(Told { report: Mutex::default(), observer: options.observer.clone() });
         // What is known of the copy is written down, and secrets must not be.
         let bare = without_credentials(url);
@@ -125,7 +157,7 @@ impl Run {
                     .client
                     .clone()
                     .permit(move |url| permit.check(url).map_err(|error| error.to_string()));
-                let wanted = Wanted::new(purpose, wanted).set(options.set.clone());
+                let wanted = Wanted::new(purpose.name(), wanted).set(options.set.clone());
                 let found = client.resolve(url.as_str(), &wanted).await.map_err(of_client)?;
                 for notice in &found.notices {
                     told.notice(notice.to_string());
@@ -146,13 +178,17 @@ impl Run {
             limits: BodyLimits::default().max(options.max_resource).sniff(false),
         });
         let lists = BodyLimits::default().max(LIST);
-        Ok(Self { state, downloads, lists, places: Places::new(base), told, list, capability })
+        let places = Places::new(base);
+        Ok(Self { state, downloads, lists, places, told, list, capability, aside })
     }
 }
 
 /// Searches for the list anew in the next run, if it is gone from where it was found.
-pub(super) fn search_again(mirror: &Mirror, url: &Url, purpose: &str, error: &Error) {
+pub(super) fn search_again(mirror: &Mirror, url: &Url, purpose: Purpose, error: &Error) {
     let ErrorKind::Status(StatusCode::NOT_FOUND | StatusCode::GONE) = error.kind() else { return };
+    if !State::exists(&mirror.folder) {
+        return;
+    }
     let Ok(mut state) = State::open(&mirror.folder) else { return };
     for best in [
         Capability::ResourceList,
@@ -166,8 +202,8 @@ pub(super) fn search_again(mirror: &Mirror, url: &Url, purpose: &str, error: &Er
 }
 
 /// Under which name it is kept where the list was found.
-fn key(purpose: &str, best: &Capability, url: &Url, set: Option<&str>) -> String {
-    format!("{purpose} {best} {url} {}", set.unwrap_or_default())
+fn key(purpose: Purpose, best: &Capability, url: &Url, set: Option<&str>) -> String {
+    format!("{} {best} {url} {}", purpose.name(), set.unwrap_or_default())
 }
 
 fn known_list(text: &str) -> Option<(Url, Capability)> {

@@ -32,14 +32,15 @@ pub use crate::client::Validators;
 use crate::document::Change;
 use crate::{Error, ErrorKind, Result};
 
-/// The version of the tables below.
-const VERSION: i64 = 1;
 /// How long to wait for another connection of ours.
 const WAIT: Duration = Duration::from_secs(30);
 /// How many rows are held at once where many are read.
 const PAGE: usize = 1000;
 
-const SCHEMA: &str = "
+/// The tables, version by version: each makes the one before it the next. The version is their
+/// number.
+const VERSIONS: [&str; 2] = [
+    "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, etag TEXT, last_modified TEXT,
@@ -64,7 +65,15 @@ const SCHEMA: &str = "
         lastmod INTEGER, length INTEGER, hash TEXT, package TEXT, path TEXT
     ) WITHOUT ROWID;
     CREATE INDEX changes_time ON changes (time, seq);
-";
+",
+    // Where else the content is said to be, an address a line; why the change could not be applied,
+    // if it was postponed; and whether that was by this run.
+    "
+    ALTER TABLE changes ADD COLUMN mirrors TEXT;
+    ALTER TABLE changes ADD COLUMN error TEXT;
+    ALTER TABLE changes ADD COLUMN is_new INTEGER;
+",
+];
 
 /// The state of a copy: one process at a time holds it.
 #[derive(Debug)]
@@ -194,6 +203,8 @@ pub struct PendingChange {
     pub listed: Listed,
     /// The package that holds the new content, and the path in it.
     pub package: Option<(String, String)>,
+    /// Where else the new content is said to be, the best first.
+    pub mirrors: Vec<String>,
 }
 
 /// Which resources were seen: a bit for each row.
@@ -264,18 +275,25 @@ impl State {
             connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
         };
         let version = prepare().map_err(at(&path))?;
-        if version > VERSION {
+        let latest = VERSIONS.len();
+        let Some(steps) = usize::try_from(version).ok().and_then(|it| VERSIONS.get(it..)) else {
             return Err(failed(format!(
                 "{} is of version {version}, written by a later version of this program, which \
-                 knows {VERSION}",
+                 knows {latest}",
                 path.display()
             )));
-        }
-        if version < 1 {
-            let create = format!("BEGIN;{SCHEMA};PRAGMA user_version = {VERSION};COMMIT");
+        };
+        if !steps.is_empty() {
+            let steps = steps.join(";");
+            let create = format!("BEGIN;{steps};PRAGMA user_version = {latest};COMMIT");
             connection.execute_batch(&create).map_err(at(&path))?;
         }
         Ok(Self { connection, path, _lock: lock })
+    }
+
+    /// Whether there is a state of a copy in this folder, which is not touched.
+    pub(super) fn exists(root: &Path) -> bool {
+        root.join(".resync/state.db").exists()
     }
 
     /// Opens it once more, to look things up in while this one writes.

@@ -86,6 +86,21 @@ impl Tree {
         Ok(Self { root: Arc::new(root), temps, kept: Mutex::default() })
     }
 
+    /// Opens a folder in which nothing is to be made: not even itself, nor our own folder, which is
+    /// in `aside`.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened.
+    pub(super) fn look(root: &Path, aside: &Path) -> io::Result<Self> {
+        let aside = Self::open(aside)?;
+        match Dir::open_ambient_dir(root, ambient_authority()) {
+            Ok(root) => Ok(Self { root: Arc::new(root), ..aside }),
+            // There is nothing in it.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(aside),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Starts a new file.
     ///
     /// # Errors

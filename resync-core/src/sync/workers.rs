@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::download::{Downloads, Got, Received, Wanted, http_time};
 use super::run::{Told, lock};
-use super::state::Listed;
+use super::state::{self, Listed};
 use super::store::{Adopt, Content, Put, StoreHandle, Touch};
 use super::{Event, Options, Place};
 use crate::fixity::Proof;
@@ -80,6 +80,8 @@ pub(super) struct Workers {
     pub(super) busy: Arc<Mutex<HashSet<String>>>,
     /// The documents of which something could not be had.
     pub(super) failed: Arc<Mutex<HashSet<i64>>>,
+    /// Whether what could not be had waits for the next run.
+    pub(super) postpones: bool,
 }
 
 impl Workers {
@@ -98,6 +100,7 @@ impl Workers {
             most: options.concurrency.get(),
             busy: Arc::default(),
             failed: Arc::default(),
+            postpones: false,
         }
     }
 
@@ -143,6 +146,7 @@ impl Workers {
         let (store, downloads, told) =
             (self.store.clone(), Arc::clone(&self.downloads), Arc::clone(&self.told));
         let (busy, failed) = (Arc::clone(&self.busy), Arc::clone(&self.failed));
+        let postpones = self.postpones;
         self.running.spawn(async move {
             let uri = job.wanted.uri.clone();
             let document = job.document;
@@ -150,9 +154,13 @@ impl Workers {
             let stored = match fetched {
                 Ok(got) => keep(*job, got, &store, &told).await,
                 Err(error) => {
-                    told.fail(&uri, with_causes(&error));
+                    let message = with_causes(&error);
+                    told.fail(&uri, &*message);
                     lock(&failed).extend(document);
-                    Ok(())
+                    match postpones {
+                        true => postpone(&store, uri.clone(), message).await,
+                        false => Ok(()),
+                    }
                 }
             };
             lock(&busy).remove(&uri);
@@ -192,6 +200,11 @@ impl Workers {
             None => Ok(()),
         }
     }
+}
+
+/// Has a change wait for the next run.
+async fn postpone(store: &StoreHandle, uri: String, message: String) -> Result<()> {
+    store.write(move |group: &mut state::Group<'_>| group.postpone(&uri, &message)).await
 }
 
 /// Hands what came to the store, and waits until it is kept: what is under way or not yet kept is

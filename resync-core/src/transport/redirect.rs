@@ -17,7 +17,8 @@ impl Redirects {
     /// What to ask for next, after this answer; `None` when the answer is not a redirect.
     ///
     /// # Errors
-    /// `Redirect` when it cannot be followed, leads in a circle, or is one too many.
+    /// `Redirect` when it cannot be followed, leads in a circle, or is one too many; and what the
+    /// request has against it.
     pub(super) fn follow(
         &mut self,
         request: &Request,
@@ -49,6 +50,7 @@ impl Redirects {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.set_fragment(None);
+        request.permits(&url)?;
 
         let bare = url.query().is_none();
         if bare {

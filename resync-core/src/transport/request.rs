@@ -18,10 +18,12 @@ pub struct Request {
     /// Headers besides those every request carries.
     pub headers: HeaderMap,
     check: Option<Check>,
+    permit: Option<Permit>,
     max_retries: Option<u32>,
 }
 
 type Check = Arc<dyn Fn(&Answer) -> Result<()> + Send + Sync>;
+type Permit = Arc<dyn Fn(&Url) -> Result<()> + Send + Sync>;
 
 /// How a request is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +39,14 @@ impl Request {
     /// A GET request.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { method: Method::Get, url, headers: HeaderMap::new(), check: None, max_retries: None }
+        Self {
+            method: Method::Get,
+            url,
+            headers: HeaderMap::new(),
+            check: None,
+            permit: None,
+            max_retries: None,
+        }
     }
 
     /// A POST request with a form, already encoded.
@@ -78,6 +87,27 @@ impl Request {
     ) -> Self {
         self.check = Some(Arc::new(check));
         self
+    }
+
+    /// Says where redirects may lead; anywhere unless said otherwise.
+    ///
+    /// It is asked before anything is sent there. Transports that follow redirects by themselves
+    /// may not ask: where an answer came from is in [`Answer::url`].
+    #[must_use]
+    pub fn redirect_if(
+        mut self,
+        permit: impl Fn(&Url) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.permit = Some(Arc::new(permit));
+        self
+    }
+
+    /// Whether a redirect may lead to this address.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn permits(&self, url: &Url) -> Result<()> {
+        self.permit.as_ref().map_or(Ok(()), |permit| permit(url))
     }
 
     /// Whether the answer is good.

@@ -246,3 +246,57 @@ async fn what_was_given_and_is_broken_is_not_replaced_by_something_else() {
         assert!(error.to_string().contains(at), "{error}");
     }
 }
+
+#[cfg(feature = "notify")]
+#[tokio::test]
+async fn the_hub_of_a_source_is_found_where_its_documents_name_it() {
+    let channel = async |source: &Source, at: &str| {
+        let wanted = Wanted::new("follow", [Capability::ChangeList]);
+        let found = client().resolve(&source.text(at), &wanted).await.unwrap();
+        found.channel().map(|it| (it.hub, it.topic))
+    };
+    let pair = |hub: &str, topic: String| Some((hub.to_owned(), topic));
+    let source = Source::start().await;
+    source.usual().await;
+    assert_eq!(channel(&source, "/c.xml").await, None);
+
+    // In a link of the document, which is the topic unless it says otherwise.
+    let hub = r#"<rs:ln rel="hub" href="https://hub.example/"/>"#;
+    source.put("/own.xml", list("changelist", hub, &["/a"])).await;
+    let topic = source.text("/own.xml");
+    assert_eq!(channel(&source, "/own.xml").await, pair("https://hub.example/", topic));
+
+    // In the headers that came with it, which are complete; relative addresses are completed.
+    let links = "</hub>; rel=hub, </topic>; rel=self";
+    let answer = ResponseTemplate::new(200)
+        .set_body_raw(list("changelist", hub, &["/a"]), "application/xml")
+        .insert_header("link", links);
+    source.answer("/header.xml", answer).await;
+    let expected = pair(&source.text("/hub"), source.text("/topic"));
+    assert_eq!(channel(&source, "/header.xml").await, expected);
+
+    // In the Capability List, which is what the standard wants.
+    let entry = r#"<url><loc>{}/topic.xml</loc><rs:md capability="change-notification"/>
+        <rs:ln rel="hub" href="https://other.example/"/></url></urlset>"#;
+    let named = list("capabilitylist", "", &["/header.xml changelist"]);
+    source.put("/named.xml", named.replace("</urlset>", entry)).await;
+    let expected = pair("https://other.example/", source.text("/topic.xml"));
+    assert_eq!(channel(&source, "/named.xml").await, expected);
+}
+
+#[tokio::test]
+async fn no_redirect_is_followed_to_where_nobody_may_go() {
+    let (source, other) = (Source::start().await, Source::start().await);
+    other.put("/x.xml", list("resourcelist", "", &["/a"])).await;
+    let to = ResponseTemplate::new(302).insert_header("location", other.text("/x.xml"));
+    source.answer("/x.xml", to).await;
+    let home = source.url("/").origin();
+    let client = client().permit(move |url| match url.origin() == home {
+        true => Ok(()),
+        false => Err(format!("{url} is elsewhere")),
+    });
+    let error = client.open(&source.url("/x.xml")).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Forbidden { .. }), "{error}");
+    assert!(error.to_string().contains(&other.text("/x.xml is elsewhere")), "{error}");
+    assert_eq!(other.asked("/x.xml").await, 0);
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use chrono::Utc;
-use oai_pmh::Identify;
 use oai_pmh::provider::{FolderRepository, Refreshed};
+use oai_pmh::{Identify, MetadataFormat};
 
 use super::format_shown;
 use crate::args::ProvideArgs;
@@ -26,11 +26,7 @@ pub(super) async fn publish(
     let folder = PathBuf::from(&args.from);
     let prefix = args.format.clone();
     let opened = tokio::task::spawn_blocking(move || {
-        let format = match first_file(&folder)? {
-            Some(path) => format_shown(&prefix, &fs::read_to_string(path)?),
-            None => None,
-        };
-        let Some(format) = format else {
+        let Some(format) = format_of(&folder, &prefix)? else {
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
                 "it has no XML file to begin with",
@@ -70,23 +66,24 @@ fn tell(found: &Refreshed, console: &Console) {
     }
 }
 
-/// An XML file in the folder.
-fn first_file(folder: &Path) -> io::Result<Option<PathBuf>> {
+/// The format of the files, as the first that can be read shows it.
+fn format_of(folder: &Path, prefix: &str) -> io::Result<Option<MetadataFormat>> {
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
         let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() {
+        if kind.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
             folders.push(path);
-        } else if kind.is_file() && path.extension().is_some_and(|it| it == "xml") {
-            return Ok(Some(path));
+        } else if kind.is_file()
+            && path.extension().is_some_and(|it| it == "xml")
+            && let Ok(xml) = fs::read_to_string(path)
+            && let Some(format) = format_shown(prefix, &xml)
+        {
+            return Ok(Some(format));
         }
     }
     for folder in folders {
-        if let Some(found) = first_file(&folder)? {
+        if let Some(found) = format_of(&folder, prefix)? {
             return Ok(Some(found));
         }
     }

@@ -65,6 +65,12 @@ pub(super) const RESOURCE_DIFFERS: Rule = Rule {
     section: "7.2",
     fix: "Publish the lists anew; length and hash must be those of what the server sends.",
 };
+pub(super) const CONTENTS_DIFFER: Rule = Rule {
+    name: "contents-differ",
+    severity: Severity::Error,
+    section: "11",
+    fix: "Publish as `contents` the very manifest that is in the package.",
+};
 pub(super) const RESOURCE_CHANGED: Rule = Rule {
     name: "resource-changed",
     severity: Severity::Info,

@@ -190,10 +190,12 @@ impl Check {
             };
             let charset = charset.as_deref();
             let below = below(&answer.payload, charset, &report, &base, depth);
-            let is_snapshot = report.head.capability() == Some(&Capability::ResourceList)
-                && !report.head.is_index()
+            let lists_what_is = matches!(
+                report.head.capability(),
+                Some(Capability::ResourceList | Capability::ResourceDump | Capability::ChangeDump)
+            ) && !report.head.is_index()
                 && below.is_empty();
-            let wanted = if is_snapshot { wanted } else { 0 };
+            let wanted = if lists_what_is { wanted } else { 0 };
             let entries = report.entries;
             let samples = sample::choose(&answer.payload, charset, &base, entries, wanted);
             Ok((report, below, samples))

@@ -1,8 +1,11 @@
-//! Some of the resources, compared with what the list says of them.
+//! Some of the resources and packages, compared with what the list says of them.
+
+use std::io::Cursor;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
-use resync_core::document::{Entry, Reader};
+use resync_core::document::{Document, Entry, Reader, rel};
+use resync_core::dump::Package;
 use resync_core::fixity::{Fixity, verify};
 use resync_core::sync::Authority;
 use resync_core::transport::{BodyLimits, Payload, Request, Transport};
@@ -11,7 +14,8 @@ use url::Url;
 
 use super::failed::Failed;
 use super::line::{
-    Line, RESOURCE_CHANGED, RESOURCE_DIFFERS, RESOURCE_LASTMOD, RESOURCE_MISSING, RESOURCE_TYPE,
+    CONTENTS_DIFFER, Line, RESOURCE_CHANGED, RESOURCE_DIFFERS, RESOURCE_LASTMOD, RESOURCE_MISSING,
+    RESOURCE_TYPE,
 };
 use super::step::reader;
 
@@ -64,7 +68,7 @@ impl Sample {
         authority: &Authority,
         listed: Option<DateTime<Utc>>,
     ) -> Vec<Line> {
-        let (headers, body) = match self.fetch(transport, authority).await {
+        let (headers, body) = match fetch(&self.url, transport, authority).await {
             Ok(fetched) => fetched,
             Err(failed) => return vec![Line::of(&RESOURCE_MISSING, failed.message())],
         };
@@ -94,6 +98,12 @@ impl Sample {
             let detail = format!("{said:?} in the list, {sent:?} from the server");
             lines.push(Line::of(&RESOURCE_TYPE, detail));
         }
+        if let Some(copy) = self.contents()
+            && let Ok((_, copy)) = fetch(&copy, transport, authority).await
+            && let Some(detail) = other_contents(body, &copy)
+        {
+            lines.push(Line::of(&CONTENTS_DIFFER, detail));
+        }
         if let (Some(said), Some(sent)) = (lastmod, modified)
             && said.timestamp() != sent.timestamp()
         {
@@ -103,29 +113,59 @@ impl Sample {
         lines
     }
 
-    async fn fetch(
-        &self,
-        transport: &dyn Transport,
-        authority: &Authority,
-    ) -> Result<(HeaderMap, Vec<u8>), Failed> {
-        let permit =
-            |url: &Url| authority.check(url).map_err(|why| Failed::Forbidden(why.to_string()));
-        permit(&self.url)?;
-        let as_it_is = HeaderValue::from_static("identity");
-        let request = Request::get(self.url.clone()).header(header::ACCEPT_ENCODING, as_it_is);
-        let response = transport.send(request).await?;
-        response.success()?;
-        // A redirect may have led where nobody may go.
-        permit(&response.url)?;
-        let limits = BodyLimits::default().max(LARGEST).sniff(false);
-        let answer = response.collect(&limits).await?;
-        let length = usize::try_from(answer.payload.len()).unwrap_or(usize::MAX);
-        let body = match answer.payload {
-            Payload::Memory(body) => body,
-            other => other.head(length).map_err(|error| Failed::Forbidden(error.to_string()))?,
-        };
-        Ok((answer.headers, body))
+    /// Where a copy of the manifest inside a package is.
+    fn contents(&self) -> Option<Url> {
+        let link = self.entry.links(rel::CONTENTS).into_iter().next()?;
+        self.url.join(link.href.trim()).ok()
     }
+}
+
+/// Fetches something as it is.
+async fn fetch(
+    url: &Url,
+    transport: &dyn Transport,
+    authority: &Authority,
+) -> Result<(HeaderMap, Vec<u8>), Failed> {
+    let permit = |url: &Url| authority.check(url).map_err(|why| Failed::Forbidden(why.to_string()));
+    permit(url)?;
+    let as_it_is = HeaderValue::from_static("identity");
+    let request = Request::get(url.clone()).header(header::ACCEPT_ENCODING, as_it_is);
+    let response = transport.send(request).await?;
+    response.success()?;
+    // A redirect may have led where nobody may go.
+    permit(&response.url)?;
+    let limits = BodyLimits::default().max(LARGEST).sniff(false);
+    let answer = response.collect(&limits).await?;
+    let length = usize::try_from(answer.payload.len()).unwrap_or(usize::MAX);
+    let body = match answer.payload {
+        Payload::Memory(body) => body,
+        other => other.head(length).map_err(|error| Failed::Forbidden(error.to_string()))?,
+    };
+    Ok((answer.headers, body))
+}
+
+/// What is in the manifest inside of a package and not in its copy outside, or the other way round.
+fn other_contents(package: Vec<u8>, copy: &[u8]) -> Option<String> {
+    let mut package = match Package::open(Cursor::new(package)) {
+        Ok(package) => package,
+        Err(error) => return Some(error.to_string()),
+    };
+    let inner = match package.manifest() {
+        Ok(manifest) => Document::collect(manifest).ok()?,
+        Err(error) => return Some(error.to_string()),
+    };
+    let outer = match Document::collect(Reader::with(copy, None, Mode::Tolerant)) {
+        Ok(outer) => outer,
+        Err(error) => return Some(format!("the copy cannot be read: {error}")),
+    };
+    let (inner, outer) = (inner.entries, outer.entries);
+    if inner.len() != outer.len() {
+        return Some(format!("{} entries inside, {} in the copy", inner.len(), outer.len()));
+    }
+    let mut pairs = inner.iter().zip(&outer);
+    let (inner, _) =
+        pairs.find(|(inner, outer)| (&inner.loc, &inner.md) != (&outer.loc, &outer.md))?;
+    Some(format!("{} is listed otherwise in the copy", inner.loc))
 }
 
 fn last_modified(headers: &HeaderMap) -> Option<DateTime<Utc>> {

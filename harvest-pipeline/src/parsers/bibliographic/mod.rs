@@ -148,13 +148,23 @@ impl Bibliographic {
         self.host.get_or_insert_default()
     }
 
-    /// Adds a date, unless it is there.
+    /// Adds a date, unless it is one of the first ones.
     pub(crate) fn add_date(&mut self, date: Date) {
-        if !self.dates.contains(&date) {
+        if !self.dates.iter().take(FIRST).any(|known| *known == date) {
             self.dates.push(date);
         }
     }
+
+    /// Adds a language, unless it is one of the first ones.
+    pub(crate) fn add_language(&mut self, code: &str) {
+        if !self.languages.iter().take(FIRST).any(|known| known == code) {
+            self.languages.push(code.to_owned());
+        }
+    }
 }
+
+/// How many values are looked at for one that is there: a record may have a million.
+const FIRST: usize = 100;
 
 fn names(agents: &[Agent]) -> impl Iterator<Item = &str> {
     agents.iter().flat_map(|agent| &agent.names).map(|name| &*name.value)
@@ -162,4 +172,9 @@ fn names(agents: &[Agent]) -> impl Iterator<Item = &str> {
 
 fn terms(terms: &[Term]) -> impl Iterator<Item = &str> {
     terms.iter().map(|term| &*term.text.value)
+}
+
+/// Whether it can be the name or URI of a vocabulary, which is copied to many words.
+pub(crate) fn is_short(name: &str) -> bool {
+    name.len() <= 500
 }

@@ -6,7 +6,8 @@ use super::record::MarcField;
 use super::{agents, dates};
 use crate::parser::{Issue, IssueLevel};
 use crate::parsers::bibliographic::{
-    Bibliographic, Description, DescriptionKind, File, Identifier, Relation, Term, Title, TitleKind,
+    Bibliographic, Description, DescriptionKind, File, Identifier, Relation, Term, Title,
+    TitleKind, is_short,
 };
 
 /// The processors that make MARC 21 into [`Bibliographic`], to be added to or built as they are.
@@ -121,11 +122,7 @@ fn languages(_: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Vec<Is
         }
         _ => vec![codes],
     });
-    for code in codes.filter(|code| !code.is_empty()) {
-        if !work.languages.iter().any(|known| known == code) {
-            work.languages.push(code.to_owned());
-        }
-    }
+    codes.filter(|code| !code.is_empty()).for_each(|code| work.add_language(code));
     Vec::new()
 }
 
@@ -195,6 +192,8 @@ fn subject(tag: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Vec<Is
         _ => None,
     };
     let uri = field.all('0').chain(field.all('1')).find(|id| id.starts_with("http"));
+    // They go to each word.
+    let (scheme, uri) = (scheme.filter(|name| is_short(name)), uri.filter(|uri| is_short(uri)));
     // 653 has a word in each subfield, the others one heading in parts.
     let words: Vec<String> = match tag {
         "653" => field.all('a').map(|word| ended(word).to_owned()).collect(),

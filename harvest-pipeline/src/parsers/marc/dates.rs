@@ -22,8 +22,8 @@ pub(super) fn fixed_field(
     }
     let language = value[35..38].trim();
     let says_nothing = matches!(language, "und" | "zxx" | "mul" | "|||" | "###");
-    if !language.is_empty() && !says_nothing && !work.languages.iter().any(|l| l == language) {
-        work.languages.push(language.to_owned());
+    if !language.is_empty() && !says_nothing {
+        work.add_language(language);
     }
     Vec::new()
 }

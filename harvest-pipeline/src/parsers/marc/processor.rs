@@ -164,20 +164,33 @@ impl<T: Default + Send + Sync + 'static> MarcBuilder<T> {
     /// # Errors
     /// If two processors take the same tag, and it was not declared [shared](Self::share).
     pub fn build(self) -> Result<Marc<T>, TagTakenTwice> {
+        self.taken_twice().map_or_else(|| Ok(self.put_together()), Err)
+    }
+
+    fn taken_twice(&self) -> Option<TagTakenTwice> {
+        let mut takers = HashMap::new();
+        for processor in &self.processors {
+            for tag in processor.tags() {
+                let first = takers.insert(*tag, processor.name());
+                let is_shared = self.shared.iter().any(|shared| **shared == **tag);
+                if let Some(first) = first.filter(|_| !is_shared) {
+                    let processors = [first.to_owned(), processor.name().to_owned()];
+                    return Some(TagTakenTwice { tag: (*tag).to_owned(), processors });
+                }
+            }
+        }
+        None
+    }
+
+    /// The parser, without a look at who takes what.
+    pub(crate) fn put_together(self) -> Marc<T> {
         let mut by_tag: HashMap<Box<str>, Vec<usize>> = HashMap::new();
         for (n, processor) in self.processors.iter().enumerate() {
             for tag in processor.tags() {
-                let takers = by_tag.entry((*tag).into()).or_default();
-                let is_shared = self.shared.iter().any(|shared| **shared == **tag);
-                if let Some(first) = takers.first().filter(|_| !is_shared) {
-                    let first = self.processors[*first].name().to_owned();
-                    let processors = [first, processor.name().to_owned()];
-                    return Err(TagTakenTwice { tag: (*tag).to_owned(), processors });
-                }
-                takers.push(n);
+                by_tag.entry((*tag).into()).or_default().push(n);
             }
         }
-        Ok(Marc { processors: self.processors, by_tag, fields: self.fields })
+        Marc { processors: self.processors, by_tag, fields: self.fields }
     }
 }
 

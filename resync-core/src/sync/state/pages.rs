@@ -78,8 +78,8 @@ impl<F: Fn(Option<i64>) -> bool> Iterator for Unseen<'_, F> {
 
 impl Changes<'_> {
     pub(super) fn read(&mut self) -> rusqlite::Result<Vec<PendingChange>> {
-        let sql = "SELECT uri, time, seq, change, lastmod, length, hash, package, path FROM changes
-            WHERE (time, seq, uri) > (?1, ?2, ?3) ORDER BY time, seq, uri LIMIT 1000";
+        let sql = "SELECT uri, time, seq, change, lastmod, length, hash, package, path, mirrors
+            FROM changes WHERE (time, seq, uri) > (?1, ?2, ?3) ORDER BY time, seq, uri LIMIT 1000";
         let (time, seq, uri) = &self.after;
         let mut statement = self.connection.prepare(sql)?;
         let page = statement.query_map(params![time, seq, uri], pending)?;

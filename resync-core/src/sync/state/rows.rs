@@ -63,5 +63,9 @@ pub(super) fn pending(row: &Row<'_>) -> rusqlite::Result<PendingChange> {
         },
         listed: listed(row, 4)?,
         package: package.zip(row.get(8)?),
+        mirrors: row
+            .get::<_, Option<String>>(9)?
+            .map(|text| text.lines().map(str::to_owned).collect())
+            .unwrap_or_default(),
     })
 }

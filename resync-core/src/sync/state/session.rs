@@ -314,15 +314,53 @@ impl<'c> Group<'c> {
             Change::Deleted => 2,
         };
         let length = listed.length.map(u64::cast_signed);
-        let sql = "INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        let mirrors = (!change.mirrors.is_empty()).then(|| change.mirrors.join("\n"));
+        let sql = "INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, NULL)
             ON CONFLICT (uri) DO UPDATE SET time = ?2, seq = ?3, change = ?4, lastmod = ?5,
-            length = ?6, hash = ?7, package = ?8, path = ?9 WHERE (?2, ?3) >= (time, seq)";
-        let values =
-            params![uri, time, seq, what, listed.lastmod, length, listed.hash, package, path];
+            length = ?6, hash = ?7, package = ?8, path = ?9, mirrors = ?10, error = NULL,
+            is_new = NULL WHERE (?2, ?3) >= (time, seq)";
+        let Listed { lastmod, hash, .. } = listed;
+        let values = params![uri, time, seq, what, lastmod, length, hash, package, path, mirrors];
         self.session.execute(sql, values).map(drop)
     }
 
-    /// Forgets the pending changes.
+    /// Has a pending change wait for the next run, because it could not be applied.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn postpone(&mut self, uri: &str, error: &str) -> Result<()> {
+        let sql = "UPDATE changes SET error = ?2, is_new = 1 WHERE uri = ?1";
+        self.session.execute(sql, &[&uri, &error]).map(drop)
+    }
+
+    /// Has those pending changes wait for the next run whose files could not be put anywhere.
+    pub(in crate::sync) fn postpone_misplaced(&mut self) -> Result<()> {
+        let sql = "UPDATE changes SET error = r.error, is_new = 1 FROM resources r
+            WHERE r.error IS NOT NULL AND r.uri = changes.uri";
+        self.session.execute(sql, &[]).map(drop)
+    }
+
+    /// Forgets the pending changes but those that were postponed, which are older than any that is
+    /// kept from now on: a new change of the same resource takes their place. Gives their number.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn begin_changes(&mut self) -> Result<u64> {
+        self.session.execute("DELETE FROM changes WHERE error IS NULL", &[])?;
+        let sql = "UPDATE changes SET time = ?1, seq = 0, is_new = NULL";
+        Ok(self.session.execute(sql, &[&i64::MIN])? as u64)
+    }
+
+    /// Forgets the pending changes but those that were postponed since
+    /// [`begin_changes`](Self::begin_changes): the others were applied.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn end_changes(&mut self) -> Result<()> {
+        self.session.execute("DELETE FROM changes WHERE is_new IS NULL", &[]).map(drop)
+    }
+
+    /// Forgets all pending changes.
     ///
     /// # Errors
     /// When the database says no.

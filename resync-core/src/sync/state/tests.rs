@@ -55,6 +55,7 @@ fn the_last_change_of_a_resource_wins() {
         change,
         listed: Listed::default(),
         package: Some(("p".to_owned(), "q".to_owned())),
+        mirrors: vec!["http://m/1".to_owned(), "http://m/2".to_owned()],
     };
     for it in [
         change("b", 5, 1, Change::Updated),
@@ -91,4 +92,63 @@ fn a_later_version_is_refused() {
     drop(state);
     let error = State::open(root.path()).unwrap_err().to_string();
     assert!(error.contains("is of version 9, written by a later version"), "{error}");
+}
+
+#[test]
+fn a_state_of_an_earlier_version_is_brought_up_to_date() {
+    let root = tempfile::tempdir().unwrap();
+    let mut state = State::open(root.path()).unwrap();
+    let mut group = state.group().unwrap();
+    let id = insert(&mut group, "http://h/base/x", 1);
+    group.commit().unwrap();
+    let earlier = "ALTER TABLE changes DROP COLUMN error; ALTER TABLE changes DROP COLUMN mirrors;
+        ALTER TABLE changes DROP COLUMN is_new; PRAGMA user_version = 1;";
+    state.connection.execute_batch(earlier).unwrap();
+    drop(state);
+
+    let mut state = State::open(root.path()).unwrap();
+    let mut group = state.group().unwrap();
+    group.postpone("a", "gone").unwrap();
+    group.commit().unwrap();
+    let reader = state.reader().unwrap();
+    assert_eq!(reader.lookup("http://h/base/x").unwrap().map(|known| known.id), Some(id));
+}
+
+#[test]
+fn what_was_postponed_comes_first_and_gives_way_to_what_is_newer() {
+    let root = tempfile::tempdir().unwrap();
+    let mut state = State::open(root.path()).unwrap();
+    let mut group = state.group().unwrap();
+    let change = |uri: &str, time| PendingChange {
+        uri: uri.to_owned(),
+        time,
+        seq: 1,
+        change: Change::Updated,
+        listed: Listed::default(),
+        package: None,
+        mirrors: Vec::new(),
+    };
+    for (uri, time) in [("a", 7), ("b", 8), ("c", 9)] {
+        group.put_change(&change(uri, time)).unwrap();
+    }
+    for uri in ["b", "c"] {
+        group.postpone(uri, "gone").unwrap();
+    }
+    group.end_changes().unwrap();
+    assert_eq!(group.begin_changes().unwrap(), 2);
+    // Its time is of no account any more.
+    group.put_change(&change("b", 3)).unwrap();
+    group.put_change(&change("d", 2)).unwrap();
+    group.commit().unwrap();
+    let reader = state.reader().unwrap();
+    let order: Vec<_> = reader.changes().map(|it| it.unwrap().uri).collect();
+    assert_eq!(order, ["c", "d", "b"]);
+
+    // A run that was given up leaves what was postponed before.
+    let mut group = state.group().unwrap();
+    assert_eq!(group.begin_changes().unwrap(), 1);
+    // One that was not has applied what it did not postpone again.
+    group.end_changes().unwrap();
+    assert_eq!(group.begin_changes().unwrap(), 0);
+    group.commit().unwrap();
 }
