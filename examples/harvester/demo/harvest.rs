@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use harvest_pipeline::parsers::{DublinCore, Raw};
 use harvest_pipeline::{
-    Counters, NoticeLevel, Parser as _, Pipeline, Registry, Resume, RunState, SqliteCatalogue,
+    Counters, NoticeLevel, Parser as _, Pipeline, Registry, Resume, RunState, SourceId,
+    SqliteCatalogue,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,8 +21,10 @@ use crate::report::Failure;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a harvest went.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Went {
+    /// What the source is called in the database.
+    pub(super) source: SourceId,
     pub(super) counters: Counters,
     /// How often something was put right in what came.
     pub(super) repairs: u64,
@@ -93,6 +96,7 @@ impl Harvester<'_> {
             return Err(Failure::new("the demo was stopped before its end"));
         }
         Ok(Went {
+            source: summary.source,
             counters: summary.counters,
             repairs: seen.repairs.load(Ordering::Relaxed),
             retries: self.console.retries() - retries,

@@ -56,6 +56,7 @@ pub(super) fn summary_json(playground: &Playground, tour: &Tour, db: &str) -> Va
         .zip(went)
         .map(|(site, (first, second))| {
             let mut told = site_json(site);
+            told["source"] = json!(first.source.as_str());
             told["first"] = went_json(first);
             told["second"] = went_json(second);
             told["faults"] = json!(site.faults());
@@ -118,9 +119,9 @@ pub(super) fn summary(playground: &Playground, tour: &Tour, db: &str) -> String 
         (format!("records --db {db} --format csv"), "what came of it"),
         ("demo --serve-only".to_owned(), "the sources, kept running"),
     ];
-    if let Some(site) = sites.first() {
+    if let Some(went) = tour.first.first() {
         // Several sources have records in its format.
-        let serve = format!("oai serve {db} --source {}", site.url);
+        let serve = format!("oai serve {db} --source '{}'", went.source);
         commands.insert(1, (serve, "the first of them, passed on to others"));
     }
     for (command, what) in commands {
