@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use crate::args::{GlobalArgs, ProvideArgs};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
+use crate::signals::stop_on_signals;
 use crate::{database, output};
 
 /// The longest form that is read, in bytes.
@@ -38,6 +39,9 @@ pub(super) async fn run(
         Some(url) => url.to_string(),
         None => format!("http://{address}/oai"),
     };
+    if args.admin.ends_with("@localhost.localdomain") {
+        console.warning("nobody can be reached at the address given out: name one by --admin");
+    }
     let identify = Identify::new(&args.name, &base_url, &args.admin);
     let mut opened = None;
     let repository: Arc<dyn Repository> = if args.from.starts_with("sqlite:") {
@@ -69,10 +73,7 @@ pub(super) async fn run(
             format!("serving {} at {base_url}\n  harvester oai identify {base_url}\n", args.from)
         }
     })?;
-    let stop = async {
-        // Without signals to listen to, the process just ends, which loses nothing either.
-        let _ = tokio::signal::ctrl_c().await;
-    };
+    let stop = stop_on_signals(console).cancelled_owned();
     let served = axum::serve(listener, router(provider)).with_graceful_shutdown(stop).await;
     served.map_err(|error| Failure::new(format!("the server has failed: {error}")))?;
     if let Some(catalogue) = opened {
