@@ -1,9 +1,9 @@
-//! A folder served as a ResourceSync source, asked over HTTP as others would.
+//! A folder or database served as a ResourceSync source, asked over HTTP as others would.
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "these are tests")]
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,8 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use common::{Ran, harvester};
+use common::{Ran, harvester, tree};
+use harvest_pipeline::{Item, Payload, Pipeline, Resume, SqliteCatalogue, sources};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use resync_core::notify::{Event, Incoming, Subscription};
 use serde_json::Value;
@@ -40,8 +41,13 @@ impl Answer {
 
 impl Served {
     fn start(folder: &Path) -> Self {
-        let mut child = harvester(folder.parent().unwrap())
-            .args(["resync", "serve", folder.to_str().unwrap(), "--json", "--hub"])
+        Self::of(folder.parent().unwrap(), folder.to_str().unwrap())
+    }
+
+    /// What is here, or in a database here.
+    fn of(folder: &Path, from: &str) -> Self {
+        let mut child = harvester(folder)
+            .args(["resync", "serve", from, "--json", "--hub"])
             .args(["--listen", "127.0.0.1:0", "--every", "100ms"])
             .stdout(Stdio::piped())
             .spawn()
@@ -77,6 +83,22 @@ impl Served {
         });
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Answer { status, headers: headers.collect(), body: answer[end + 4..].to_vec() }
+    }
+
+    /// Makes a folder `copy`, or brings it up to date.
+    fn copy(&self, folder: &Path, mode: &str) {
+        let arguments = ["resync", mode, &self.url(""), "copy", "--delete", "--json"];
+        let ran = Ran::of(harvester(folder).args(arguments));
+        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+
+    /// Waits until a document has this in it.
+    fn wait_for(&self, document: &str, text: &str) {
+        let begun = std::time::Instant::now();
+        while memchr::memmem::find(&self.get(document, &[]).body, text.as_bytes()).is_none() {
+            assert!(begun.elapsed() < LONG, "changes are not published");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
@@ -197,33 +219,90 @@ fn what_is_served_conforms_and_is_copied_and_followed() {
     let source = Served::start(&folder);
     let checked = Ran::of(harvester(outer.path()).args(["resync", "check", &source.url("")]));
     assert_eq!(checked.status, 0, "{}{}", checked.stdout, checked.stderr);
-    let copy = |mode: &str| {
-        let ran = Ran::of(harvester(outer.path()).args([
-            "resync",
-            mode,
-            &source.url(""),
-            "copy",
-            "--delete",
-            "--json",
-        ]));
-        assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
-    };
-    copy("baseline");
+    source.copy(outer.path(), "baseline");
     fs::write(folder.join("new.xml"), "<new/>").unwrap();
     fs::remove_file(folder.join("a.xml")).unwrap();
-    let begun = std::time::Instant::now();
-    loop {
-        let list = source.get("/resourcelist.xml", &[]).body;
-        if memchr::memmem::find(&list, b"/new.xml<").is_some() {
-            break;
-        }
-        assert!(begun.elapsed() < LONG, "changes are not published");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    copy("incremental");
+    source.wait_for("/resourcelist.xml", "/new.xml<");
+    source.copy(outer.path(), "incremental");
     let here = |name: &str| fs::read(outer.path().join("copy").join(name));
     assert_eq!(here("new.xml").unwrap(), b"<new/>");
     assert!(here("a.xml").is_err());
+}
+
+#[test]
+fn a_catalogue_is_copied_and_what_changes_in_it_arrives() {
+    let outer = tempfile::tempdir().unwrap();
+    let put = |it: &str, text: &str| Item::put(it, Payload::new("m", format!("<m>{text}</m>")));
+    let store = |items: Vec<Item>| {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let catalogue = SqliteCatalogue::open(outer.path().join("harvest.db")).await.unwrap();
+            let source = sources::items("https://x.org/oai", items);
+            Pipeline::new(source).resume(Resume::Afresh).run(&catalogue).await.unwrap();
+        });
+    };
+    let contents = || -> BTreeSet<String> {
+        let files = tree(&outer.path().join("copy")).into_values();
+        files.map(|content| String::from_utf8(content).unwrap()).collect()
+    };
+    let expected = |texts: &[&str]| -> BTreeSet<String> {
+        texts.iter().map(|text| format!("<m>{text}</m>")).collect()
+    };
+    store(vec![
+        put("a", "1"),
+        put("a-", "2"),
+        put("oai:x.org:a/b", "3"),
+        put("žluť #?%2F", "4"),
+        put("..", "5"),
+        Item::delete("gone"),
+    ]);
+
+    let source = Served::of(outer.path(), "sqlite:harvest.db");
+    let checked = Ran::of(harvester(outer.path()).args(["resync", "check", &source.url("")]));
+    assert_eq!(checked.status, 0, "{}{}", checked.stdout, checked.stderr);
+    assert!(checked.stdout.contains("0 errors, 0 warnings"), "{}", checked.stdout);
+    source.copy(outer.path(), "baseline");
+    assert_eq!(contents(), expected(&["1", "2", "3", "4", "5"]));
+
+    let of_record = |name: &str| format!("/records/https%3A%2F%2Fx.org%2Foai/{name}");
+    let one = source.get(&of_record("oai%3Ax.org%3Aa%2Fb.xml"), &[]);
+    assert_eq!((one.status, one.body.as_slice()), (200, b"<m>3</m>".as_slice()));
+    let known = ("If-None-Match", one.header("etag"));
+    assert_eq!(source.get(&of_record("oai%3Ax.org%3Aa%2Fb.xml"), &[known]).status, 304);
+    for path in [&*of_record("gone.xml"), &of_record("a"), "/records/x/a.xml", "/harvest.db"] {
+        assert_eq!(source.get(path, &[]).status, 404, "{path}");
+    }
+
+    store(vec![put("a", "other"), Item::delete("a-"), put("new", "6")]);
+    source.wait_for("/resourcelist.xml", "/new.xml<");
+    source.copy(outer.path(), "incremental");
+    assert_eq!(contents(), expected(&["other", "3", "4", "5", "6"]));
+    // What others have copied goes on after a restart.
+    drop(source);
+    store(vec![Item::delete("new")]);
+    let source = Served::of(outer.path(), "sqlite:harvest.db");
+    let changes = String::from_utf8(source.get("/changelist-00001.xml", &[]).body).unwrap();
+    for change in ["created", "updated", "deleted"] {
+        assert!(changes.contains(&format!("change=\"{change}\"")), "{changes}");
+    }
+    assert_eq!(changes.matches("/new.xml<").count(), 2, "{changes}");
+}
+
+#[test]
+fn a_source_that_is_not_in_the_catalogue_is_told() {
+    let outer = tempfile::tempdir().unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        SqliteCatalogue::open(outer.path().join("harvest.db")).await.unwrap();
+    });
+    for (arguments, status, told) in [
+        (["sqlite:harvest.db", "--source", "x"], 1, "has nothing from x"),
+        (["sqlite:none.db", "--source", "x"], 1, "there is no catalogue none.db"),
+        ([".", "--source", "x"], 2, "for a database"),
+    ] {
+        let mut command = harvester(outer.path());
+        let ran = Ran::of(command.args(["resync", "serve"]).args(arguments));
+        assert_eq!(ran.status, status, "{}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) enum ResyncCommand {
     /// Write the lists and dumps of a folder of one's own
     #[command(after_help = PUBLISH_HELP, long_about = PUBLISH_LONG)]
     Publish(PublishArgs),
-    /// Serve a folder of one's own as a source, published again when it changes
+    /// Serve a folder of one's own, or the records of a database, as a source that follows changes
     #[command(after_help = SERVE_HELP)]
     Serve(ServeArgs),
 }
@@ -117,16 +117,28 @@ Example:
   harvester resync publish /srv/www/data --base-url https://example.org/data/";
 
 const SERVE_HELP: &str = "\
-The documents are written into the folder, as `harvester resync publish` does. Ctrl-C ends it.
+The documents are written into the folder, as `harvester resync publish` does. Those of a database \
+are kept beside it, in FILE.resync; each of its live records is at records/SOURCE/IDENTIFIER.xml, \
+read from the database when it is asked for. Ctrl-C ends it.
 
-Example:
-  harvester resync serve /srv/www/data --listen 127.0.0.1:8080 --hub";
+What was published before but is not any more, as with another --source, stands as deleted in the \
+Change List: give each selection --documents of its own.
+
+Examples:
+  harvester resync serve /srv/www/data --listen 127.0.0.1:8080 --hub
+  harvester resync serve sqlite:harvest.db --source https://example.org/oai --every 1m";
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The folder
-    #[arg(value_name = "DIR")]
-    pub(crate) folder: PathBuf,
+    /// The folder, or a database: sqlite:FILE
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+    /// Only records of this source; with sqlite:FILE
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// The folder for the documents, FILE.resync unless given; with sqlite:FILE
+    #[arg(long, value_name = "DIR")]
+    pub(crate) documents: Option<PathBuf>,
     /// Where to listen: an address of this machine, and a port (0 for any that is free)
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,

@@ -1,16 +1,20 @@
-//! A folder of one's own, served as a source.
+//! A folder of one's own, or a database, served as a source.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use harvest_pipeline::{SourceId, SqliteCatalogue};
 use serde_json::json;
 use url::Url;
 
 use super::word;
 use crate::args::{GlobalArgs, ServeArgs};
+use crate::database;
 use crate::output;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
-use crate::serve::shelf::FolderShelf;
+use crate::serve::catalogue::CatalogueShelf;
+use crate::serve::shelf::{FolderShelf, Shelf};
 use crate::serve::source::Source;
 use crate::serve::{listen, serve};
 use crate::signals::stop_on_signals;
@@ -20,12 +24,9 @@ pub(super) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let folder = args.folder.display();
-    let unreadable = |error| {
-        Failure::new(format!("{folder} cannot be published: {error}"))
-            .with_advice("Name a folder that can be read and written, and that nobody publishes.")
-    };
-    let shelf = FolderShelf::open(&args.folder).map_err(unreadable)?;
+    let from = args.from.display();
+    let (shelf, documents) = open(args).await?;
+    let unreadable = |error| unreadable(args, &error);
     let listener = listen(args.listen).await?;
     let base = match &args.base_url {
         Some(url) => url.clone(),
@@ -35,7 +36,7 @@ pub(super) async fn run(
                 .map_err(|error| Failure::new(format!("{address} is no address: {error}")))?
         }
     };
-    let mut source = Source::new(Arc::new(shelf), &args.folder, base).dumps(args.dump);
+    let mut source = Source::new(shelf, &documents, base).dumps(args.dump);
     if args.hub {
         source = source.hub();
     }
@@ -44,7 +45,7 @@ pub(super) async fn run(
     output::print(match global.json {
         true => format!("{}\n", json!({"event": "serving", "description": start})),
         false => format!(
-            "serving {folder}; others start at {start}\n  harvester resync explore {}\n",
+            "serving {from}; others start at {start}\n  harvester resync explore {}\n",
             word(&start)
         ),
     })?;
@@ -55,11 +56,42 @@ pub(super) async fn run(
             done.created, done.updated, done.deleted
         )),
         Ok(_) => {}
-        Err(error) => console.warning(&format!("{folder} cannot be published: {error}")),
+        Err(error) => console.warning(&format!("{from} cannot be published: {error}")),
     });
     tokio::select! {
         served = serve(listener, source.router(), stop.cancelled_owned()) => served?,
         () = publishing => {}
     }
     Ok(Status::Complete)
+}
+
+/// What is served, and where its documents are kept.
+async fn open(args: &ServeArgs) -> Result<(Arc<dyn Shelf>, PathBuf), Failure> {
+    let Some(db) = args.from.to_str().filter(|from| from.starts_with("sqlite:")) else {
+        if args.source.is_some() || args.documents.is_some() {
+            let message = "--source and --documents are for a database, written sqlite:FILE";
+            return Err(Failure::usage(message));
+        }
+        let shelf = FolderShelf::open(&args.from).map_err(|error| unreadable(args, &error))?;
+        return Ok((Arc::new(shelf), args.from.clone()));
+    };
+    let catalogue = SqliteCatalogue::open_existing(database::sqlite(db)?).await?;
+    let only = args.source.as_deref().map(SourceId::from);
+    if let Some(source) = &only
+        && catalogue.source(source).await?.is_none()
+    {
+        return Err(Failure::new(format!("{db} has nothing from {source}"))
+            .with_advice("`harvester records` prints what is there, and from which sources."));
+    }
+    let documents = args.documents.clone().unwrap_or_else(|| {
+        let mut beside = catalogue.file().as_os_str().to_owned();
+        beside.push(".resync");
+        beside.into()
+    });
+    Ok((Arc::new(CatalogueShelf::new(catalogue, only)), documents))
+}
+
+fn unreadable(args: &ServeArgs, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{} cannot be published: {error}", args.from.display()))
+        .with_advice("The documents need a folder that can be written, and that nobody publishes.")
 }

@@ -277,7 +277,7 @@ fn challenge() -> String {
     format!("{:016x}{:016x}", state.hash_one(0_u8), state.hash_one(1_u8))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}"); // to a String: cannot fail
         text

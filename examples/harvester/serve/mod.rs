@@ -1,6 +1,7 @@
 //! Serving over HTTP: files and resources as they are ([`exchange`]), a ResourceSync source
 //! ([`source`]) of what is on a [`shelf`], and a [`hub`] that tells of its changes.
 
+pub(crate) mod catalogue;
 mod documents;
 mod exchange;
 pub(crate) mod hub;

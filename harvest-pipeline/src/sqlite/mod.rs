@@ -3,6 +3,7 @@
 mod codec;
 mod dictionary;
 mod lock;
+mod lookup;
 mod payloads;
 mod plan;
 mod prepare;

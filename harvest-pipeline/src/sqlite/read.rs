@@ -29,7 +29,6 @@ macro_rules! select_records {
          "
     };
 }
-#[cfg(feature = "provider")]
 pub(super) use select_records;
 
 macro_rules! of_source {

@@ -117,15 +117,7 @@ impl Repository for CatalogueRepository {
 
     async fn record(&self, identifier: &str, format: &str) -> Result<Option<Record>, Failure> {
         let Some(shelf) = self.shelf(format) else { return Ok(None) };
-        let query = concat!(
-            select_records!(),
-            "JOIN sources s ON s.id = r.source AND s.name = ?1 WHERE r.identifier = ?2"
-        );
-        let rows = sqlx::query(query)
-            .bind(shelf.source.as_str())
-            .bind(identifier)
-            .fetch_all(&self.catalogue.0.readers)
-            .await?;
+        let rows = self.catalogue.row(&shelf.source, identifier).await?;
         Ok(self.decode(&rows, shelf).await?.pop())
     }
 

@@ -1,0 +1,272 @@
+//! The records of a catalogue as resources: `records/<source>/<identifier>.xml`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::io;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use futures_util::TryStreamExt;
+use harvest_pipeline::{RunError, SourceId, SqliteCatalogue, StoredRecord};
+use resync_core::publish::{self, Resource};
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+
+use super::exchange::{Content, Representation};
+use super::hub::hex;
+use super::shelf::{Resources, Shelf, decode};
+
+const MEDIA_TYPE: &str = "application/xml";
+
+/// What stands before the source.
+const FOLDER: &str = "records/";
+
+/// How many names are sorted at once, so that memory does not grow with the catalogue. Of a larger
+/// source, the identifiers are read once for each so many.
+const AT_ONCE: usize = 100_000;
+
+/// The live records of a catalogue.
+#[derive(Debug)]
+pub(crate) struct CatalogueShelf {
+    catalogue: SqliteCatalogue,
+    /// Only those of this source.
+    only: Option<SourceId>,
+    at_once: usize,
+}
+
+impl CatalogueShelf {
+    pub(crate) fn new(catalogue: SqliteCatalogue, only: Option<SourceId>) -> Self {
+        Self { catalogue, only, at_once: AT_ONCE }
+    }
+
+    fn has(&self, source: &SourceId) -> bool {
+        self.only.as_ref().is_none_or(|only| only == source)
+    }
+
+    /// The sources with their folders, in the order of these.
+    async fn folders(&self) -> Result<VecDeque<(String, SourceId)>, RunError> {
+        let sources = self.catalogue.sources().await?.into_iter().map(|summary| summary.source);
+        let served = sources.filter(|source| self.has(source));
+        let mut folders: Vec<_> =
+            served.filter_map(|source| Some((folder(&source)?, source))).collect();
+        folders.sort();
+        Ok(folders.into())
+    }
+}
+
+#[async_trait]
+impl Shelf for CatalogueShelf {
+    fn resources(&self, base: &str) -> io::Result<Resources> {
+        let runtime = Handle::current();
+        let folders = runtime.block_on(self.folders()).map_err(io::Error::other)?;
+        Ok(Box::new(Listing {
+            catalogue: self.catalogue.clone(),
+            runtime,
+            base: base.to_owned(),
+            at_once: self.at_once,
+            folders,
+            names: BTreeSet::new(),
+            after: String::new(),
+        }))
+    }
+
+    async fn open(&self, path: &str) -> io::Result<Option<Representation>> {
+        let Some((source, identifier)) = place(path).filter(|(source, _)| self.has(source)) else {
+            return Ok(None);
+        };
+        let record = self.catalogue.find(&source, &identifier).await.map_err(io::Error::other)?;
+        Ok(record.and_then(content).map(|(bytes, modified)| Representation {
+            tag: hex(&Sha256::digest(&bytes)),
+            content: Content::Bytes(bytes),
+            media_type: MEDIA_TYPE.to_owned(),
+            modified,
+            may_be_packed: false,
+        }))
+    }
+
+    async fn state(&self) -> io::Result<Option<String>> {
+        let last = self.catalogue.last_batch().await.map_err(io::Error::other)?;
+        Ok(Some(format!("{last:?}")))
+    }
+}
+
+/// A walk over the records in the order of their addresses, which is not that of their identifiers.
+struct Listing {
+    catalogue: SqliteCatalogue,
+    runtime: Handle,
+    base: String,
+    at_once: usize,
+    /// What is still to be listed.
+    folders: VecDeque<(String, SourceId)>,
+    /// The names that come next in the first of them.
+    names: BTreeSet<String>,
+    /// The last name that was listed of it; empty before the first.
+    after: String,
+}
+
+impl Listing {
+    fn try_next(&mut self) -> Result<Option<Resource>, RunError> {
+        while let Some((folder, source)) = self.folders.front() {
+            let Some(name) = self.names.pop_first() else {
+                let names = names_after(&self.catalogue, source, &self.after, self.at_once);
+                self.names = self.runtime.block_on(names)?;
+                if self.names.is_empty() {
+                    self.folders.pop_front();
+                    self.after.clear();
+                }
+                continue;
+            };
+            let uri = format!("{}{folder}{name}", self.base);
+            let record = match identifier(&name) {
+                Some(it) => self.runtime.block_on(self.catalogue.find(source, &it))?,
+                None => None,
+            };
+            self.after = name;
+            // It may have been deleted a moment ago.
+            if let Some((bytes, modified)) = record.and_then(content) {
+                let mut resource = Resource::new(uri, publish::Content::Bytes(bytes));
+                resource.modified = modified;
+                resource.media_type = Some(MEDIA_TYPE.to_owned());
+                return Ok(Some(resource));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Listing {
+    type Item = io::Result<Resource>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.try_next().map_err(io::Error::other).transpose()
+    }
+}
+
+/// The first names behind this one.
+async fn names_after(
+    catalogue: &SqliteCatalogue,
+    source: &SourceId,
+    after: &str,
+    at_once: usize,
+) -> Result<BTreeSet<String>, RunError> {
+    let mut names = BTreeSet::new();
+    let mut identifiers = catalogue.identifiers(source);
+    while let Some(identifier) = identifiers.try_next().await? {
+        let name = name(&identifier);
+        if *name > *after {
+            names.insert(name);
+        }
+        if names.len() > at_once {
+            names.pop_last();
+        }
+    }
+    Ok(names)
+}
+
+/// The metadata of a live record, and since when it is here.
+fn content(record: StoredRecord) -> Option<(Vec<u8>, Option<SystemTime>)> {
+    let modified = DateTime::parse_from_rfc3339(&record.harvested).ok().map(Into::into);
+    let metadata = record.metadata.filter(|_| !record.deleted)?;
+    Some((metadata.into_bytes(), modified))
+}
+
+/// The folder of a source; `None` for names that no address can hold: `.` and `..` are resolved on
+/// the way, however they are written.
+fn folder(source: &SourceId) -> Option<String> {
+    let source = source.as_str();
+    (!matches!(source, "" | "." | "..")).then(|| format!("{FOLDER}{}/", encode(source)))
+}
+
+/// The name of a record in the folder of its source.
+fn name(identifier: &str) -> String {
+    format!("{}.xml", encode(identifier))
+}
+
+fn identifier(name: &str) -> Option<String> {
+    decode(name.strip_suffix(".xml")?)
+}
+
+/// Source and identifier of the record at this path.
+fn place(path: &str) -> Option<(SourceId, String)> {
+    let (source, name) = path.strip_prefix(FOLDER)?.split_once('/')?;
+    let source = SourceId::from(decode(source)?);
+    (!name.contains('/')).then_some((source, identifier(name)?))
+}
+
+/// Percent-encoded but for the unreserved characters of RFC 3986 §2.3.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}"); // to a String: cannot fail
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use harvest_pipeline::{Item, Payload, Pipeline, sources};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn records_come_in_the_order_of_their_addresses_however_few_are_sorted_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let catalogue = SqliteCatalogue::open(folder.path().join("harvest.db")).await.unwrap();
+        let identifiers = ["", "a", "a-", "a/b", "aé", "a:1", "a1", "b", "Z", "~"];
+        for source in ["x", "x-y", "x/y", ".."] {
+            let item = |it: &str| Item::put(it, Payload::new("m", format!("<m>{source} {it}</m>")));
+            let mut items: Vec<_> = identifiers.map(item).into();
+            items.push(Item::delete("gone"));
+            Pipeline::new(sources::items(source, items)).run(&catalogue).await.unwrap();
+        }
+        let mut listings = Vec::new();
+        for at_once in [AT_ONCE, 10, 3, 1] {
+            let mut shelf = CatalogueShelf::new(catalogue.clone(), None);
+            shelf.at_once = at_once;
+            let listed = tokio::task::spawn_blocking(move || {
+                let resources = shelf.resources("http://x.org/").unwrap();
+                resources.map(|resource| resource.unwrap().uri).collect::<Vec<_>>()
+            });
+            listings.push(listed.await.unwrap());
+        }
+        assert_eq!(listings[0].len(), 3 * identifiers.len());
+        assert!(listings[0].is_sorted_by(|one, next| one < next), "{:?}", listings[0]);
+        assert!(listings.iter().all(|listing| *listing == listings[0]), "{listings:?}");
+    }
+
+    #[test]
+    fn every_record_has_an_address_of_its_own_that_leads_back_to_it() {
+        let names = ["a", "a/b", "a%2Fb", "a%252Fb", "..", "", "žluť ?#", "a.xml", "~", "A", "\0"];
+        let mut seen = BTreeSet::new();
+        for source in names.iter().filter(|name| !matches!(**name, "" | "..")) {
+            for identifier in names {
+                let source = SourceId::from(*source);
+                let path = format!("{}{}", folder(&source).unwrap(), name(identifier));
+                // The way through a URL changes nothing.
+                let url = url::Url::parse(&format!("http://x.org/{path}")).unwrap();
+                assert_eq!(url.path(), format!("/{path}"));
+                assert_eq!(place(&path), Some((source, identifier.to_owned())), "{path}");
+                assert!(seen.insert(path));
+            }
+        }
+        for source in ["", ".", ".."] {
+            assert_eq!(folder(&source.into()), None, "{source}");
+        }
+    }
+
+    #[test]
+    fn other_paths_lead_nowhere() {
+        for path in ["records/a", "records/a/b", "records/a/b/c.xml", "a/b.xml", "records/%/b.xml"]
+        {
+            assert_eq!(place(path), None, "{path}");
+        }
+    }
+}
