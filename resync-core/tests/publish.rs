@@ -332,22 +332,16 @@ fn an_index_of_an_earlier_version_becomes_an_archive() {
     }
     let before = site.changes();
     assert_eq!(before.len(), 5);
+    let open = fs::read(site.documents.join("changelist.xml")).unwrap();
     with_index(&site);
     let publication = site.publish();
     assert_eq!(publication.unchanged, 5);
     assert_eq!(
         publication.written,
-        [
-            "changelist-00001.xml",
-            "changelist-00002.xml",
-            "changelist-archive.xml",
-            "changelist.xml",
-            "capabilitylist.xml"
-        ]
+        ["changelist-00001.xml", "changelist-archive.xml", "changelist.xml", "capabilitylist.xml"]
     );
     assert_eq!(site.changes(), before);
-    let open = site.document(&format!("{BASE}changelist.xml"));
-    assert_eq!((open.entries.len(), open.head.md.from), (0, Some(publication.at)));
+    assert_eq!(fs::read(site.documents.join("changelist.xml")).unwrap(), open);
     site.write("f", "x");
     let written = site.publish().written;
     assert!(!written.iter().any(|name| name.starts_with("changelist-")), "{written:?}");

@@ -82,13 +82,18 @@ impl Series {
             let head = reader.head().map_err(io::Error::other)?.clone();
             if head.is_index() {
                 series.adopt(stage)?;
-            } else {
-                series.from = head.md.from.ok_or_else(|| no_beginning(&path))?;
-                series.is_new = false;
-                // One that no list leads to is left by lists that were begun anew.
-                if head.link(rel::ARCHIVES).is_some() {
-                    series.closed = series.listed(stage, &frame::archive_name(stem))?;
-                }
+                return Ok(series);
+            }
+            series.from = head.md.from.ok_or_else(|| no_times(&path))?;
+            series.is_new = false;
+            // One that no list leads to is left by lists that were begun anew.
+            if head.link(rel::ARCHIVES).is_some() {
+                let archived = series.listed(stage, &frame::archive_name(stem))?.into_iter();
+                let closed = archived.map(|(number, from, until)| {
+                    let until = until.ok_or_else(|| no_times(&path))?;
+                    Ok(Closed { number, from, until })
+                });
+                series.closed = closed.collect::<io::Result<_>>()?;
             }
         }
         series.remove_left(stage)?;
@@ -174,28 +179,37 @@ impl Series {
         Ok(())
     }
 
-    /// Goes on from what earlier versions published: an index of all lists, the open one too, which
-    /// is closed now where it is.
+    /// Goes on from what earlier versions published: an index of all lists, the open one, too.
     fn adopt(&mut self, stage: &mut Stage) -> io::Result<()> {
-        for closed in self.listed(stage, &frame::open_name(self.stem))? {
-            let file = File::open(stage.path(&frame::closed_name(self.stem, closed.number)))?;
-            self.put_closed(stage, closed, file)?;
+        for (number, from, until) in self.listed(stage, &frame::open_name(self.stem))? {
+            let file = File::open(stage.path(&frame::closed_name(self.stem, number)))?;
+            if let Some(until) = until {
+                self.put_closed(stage, Closed { number, from, until }, file)?;
+                self.from = until;
+            } else {
+                self.from = from;
+                let mut writer = Writer::new(stage.file()?, &self.head())?;
+                let count = copy(file, &mut writer)?;
+                self.open = Some((writer, count));
+            }
         }
-        self.from = self.now;
         Ok(())
     }
 
-    /// The lists that a document leads to; one that is open ends now.
-    fn listed(&self, stage: &Stage, name: &str) -> io::Result<Vec<Closed>> {
+    /// The lists that a document leads to: number, `from`, and `until` where they are closed.
+    fn listed(
+        &self,
+        stage: &Stage,
+        name: &str,
+    ) -> io::Result<Vec<(u32, Datetime, Option<Datetime>)>> {
         let path = stage.path(name);
         let document = Document::parse(&fs::read_to_string(&path)?).map_err(io::Error::other)?;
-        let closed = document.entries.iter().map(|entry| {
+        let lists = document.entries.iter().map(|entry| {
             let name = entry.loc.rsplit('/').next().unwrap_or_default();
             let number = frame::closed_number(self.stem, name)?;
-            let until = entry.md.until.unwrap_or(self.now);
-            Some(Closed { number, from: entry.md.from?, until })
+            Some((number, entry.md.from?, entry.md.until))
         });
-        closed.collect::<Option<_>>().ok_or_else(|| no_beginning(&path))
+        lists.collect::<Option<_>>().ok_or_else(|| no_times(&path))
     }
 
     /// Removes what nothing leads to: left by lists that were begun anew, or by a publication that
@@ -228,8 +242,9 @@ impl Series {
     }
 }
 
-fn no_beginning(path: &Path) -> io::Error {
-    let what = format!("{} does not say from when on it is", path.display());
+fn no_times(path: &Path) -> io::Error {
+    let what =
+        format!("{} does not say since when, or up to when, changes are listed", path.display());
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
