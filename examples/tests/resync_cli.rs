@@ -184,7 +184,7 @@ fn a_source_is_shown_as_a_tree() {
     assert!(lines[3].starts_with("    ├── resourcelist  "), "{}", ran.stdout);
     assert_has(lines[3], &["  4  ", "  6 B  ", &source.server.url("resourcelist.xml")]);
     assert!(lines[4].starts_with("    │       at 20"), "{}", ran.stdout);
-    assert_has(&ran.stdout, &["    └── changelist (index, 1 part)", "        └── changelist  "]);
+    assert_has(&ran.stdout, &[", completed 20", "    └── changelist  "]);
     let next = format!("Next: harvester resync baseline {description} DIR");
     assert_eq!(lines.last(), Some(&&*next));
 
@@ -405,7 +405,7 @@ fn what_is_broken_is_checked_all_the_same() {
     assert_eq!(ran.status, 4, "{}", ran.stderr);
     assert_has(&ran.stdout, &[" error   truncated (XML) ", "1 error,"]);
     // Where the source has it is told by the one that leads there.
-    fs::copy(source.site().join("changelist-00001.xml"), &list).unwrap();
+    fs::copy(source.site().join("changelist.xml"), &list).unwrap();
     let ran = source.run(&["check", &source.url()]);
     assert_eq!(ran.status, 4, "{}", ran.stdout);
     let wrong = "error   other-capability (§9) it is a changelist, and listed as a resourcelist \
@@ -502,8 +502,18 @@ fn the_check_compares_documents_with_each_other() {
         assert!(text.contains(from), "{from} is not in {text}");
         fs::write(&path, text.replace(from, to)).unwrap();
     };
-    let part = fs::read_to_string(source.site().join("changelist-00001.xml")).unwrap();
+    let part = fs::read_to_string(source.site().join("changelist.xml")).unwrap();
     let from = part.split("from=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let index = format!(
+        "<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9' \
+         xmlns:rs='http://www.openarchives.org/rs/terms/'><rs:ln rel='up' href='{}'/>\
+         <rs:md capability='changelist' from=\"{from}\"/><sitemap><loc>{}</loc>\
+         <rs:md from=\"{from}\"/></sitemap></sitemapindex>",
+        source.server.url("capabilitylist.xml"),
+        source.server.url("changelist-00001.xml"),
+    );
+    source.write("changelist-00001.xml", &part);
+    source.write("changelist.xml", &index);
     // The part of the index says that it begins later than the index says.
     rewrite("changelist-00001.xml", &format!("from=\"{from}\""), "from=\"2999-01-01T00:00:00Z\"");
     let ran = source.run(&["check", &source.url()]);

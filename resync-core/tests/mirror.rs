@@ -14,6 +14,9 @@ mod looking;
 mod mirror_support;
 #[path = "mirror/pending.rs"]
 mod pending;
+#[cfg(feature = "publish")]
+#[path = "mirror/published.rs"]
+mod published;
 #[path = "mirror/running.rs"]
 mod running;
 

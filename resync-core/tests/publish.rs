@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use resync_core::document::{
-    Algorithm, Capability, Change, Datetime, Document, Entry, Severity, Size, Validator, rel,
+    Algorithm, Capability, Change, Datetime, Document, Entry, Head, Link, Severity, Size,
+    Validator, rel, to_xml,
 };
 use resync_core::dump::{Package, PackageError};
 use resync_core::publish::{Content, Folder, PackageSize, Publication, Publisher, Resource};
@@ -82,6 +83,9 @@ impl Site {
         if !above.is_empty() {
             assert_eq!(document.head.link(rel::UP), Some(above), "{url}");
         }
+        if let Some(archive) = document.head.link(rel::ARCHIVES) {
+            assert!(self.document(above).entries.iter().any(|entry| entry.loc == archive));
+        }
         all.push((url.to_owned(), document.clone()));
         match document.head.capability().unwrap() {
             Capability::Description | Capability::CapabilityList => {
@@ -94,11 +98,16 @@ impl Site {
                     let part_above = document.head.link(rel::UP).unwrap();
                     let before = all.len();
                     self.climb_down(&entry.loc, part_above, true, all);
-                    let part = &all[before].1.head;
-                    assert_eq!(part.link(rel::INDEX), Some(url));
-                    if part.md.from.is_some() {
-                        assert_eq!((part.md.from, part.md.until), (entry.md.from, entry.md.until));
-                    }
+                    assert_eq!(all[before].1.head.link(rel::INDEX), Some(url));
+                }
+            }
+            Capability::ChangeListArchive | Capability::ChangeDumpArchive => {
+                for entry in &document.entries {
+                    let before = all.len();
+                    self.climb_down(&entry.loc, above, false, all);
+                    let closed = &all[before].1.head;
+                    assert!(closed.md.until.is_some() && closed.link(rel::INDEX).is_none());
+                    assert_eq!((closed.md.from, closed.md.until), (entry.md.from, entry.md.until));
                 }
             }
             capability if capability.lists_packages() => {
@@ -129,10 +138,13 @@ impl Site {
 
     /// The entries of all lists of a kind, in order.
     fn entries(&self, capability: &Capability) -> Vec<Entry<'static>> {
-        let all = self.check().into_iter().filter(|(_, document)| {
+        let mut all = self.check();
+        all.retain(|(_, document)| {
             document.head.capability() == Some(capability) && !document.head.is_index()
         });
-        all.flat_map(|(_, document)| document.entries).collect()
+        // What is closed was before what is open.
+        all.sort_by_key(|(_, document)| document.head.md.until.is_none());
+        all.into_iter().flat_map(|(_, document)| document.entries).collect()
     }
 
     fn listed(&self) -> Vec<String> {
@@ -207,13 +219,7 @@ fn what_changes_is_told() {
     assert_eq!((first.created, first.updated, first.deleted, first.unchanged), (3, 0, 0, 0));
     assert_eq!(
         first.written,
-        [
-            "changelist-00001.xml",
-            "resourcelist.xml",
-            "changelist.xml",
-            "capabilitylist.xml",
-            ".well-known/resourcesync"
-        ]
+        ["changelist.xml", "resourcelist.xml", "capabilitylist.xml", ".well-known/resourcesync"]
     );
     assert_eq!(site.listed(), ["a.txt", "b.txt", "b/c.xml"]);
     assert_eq!(site.changes(), []);
@@ -237,7 +243,7 @@ fn what_changes_is_told() {
     let third = site.publish();
     assert_eq!((third.created, third.updated, third.deleted, third.unchanged), (1, 1, 1, 1));
     assert_eq!(third.measured, 2);
-    assert_eq!(third.written, ["changelist-00001.xml", "resourcelist.xml"]);
+    assert_eq!(third.written, ["changelist.xml", "resourcelist.xml"]);
     assert_eq!(site.listed(), ["a.txt", "b/c.xml", "c%20d.txt"]);
     let expected = [
         ("a.txt", Change::Updated, "03"),
@@ -267,27 +273,96 @@ fn full_change_lists_are_closed_and_stay() {
     let mut told = 0;
     for (day, count) in [(2, 2), (3, 1), (4, 1), (5, 8), (6, 0)] {
         let before = snapshot(&site.documents);
-        let index = site.document(&format!("{BASE}changelist.xml"));
+        let closed = before.keys().filter(|name| name.starts_with("changelist-0"));
+        let closed: Vec<_> = closed.cloned().collect();
         for n in 0..count {
             site.write(&format!("{day}-{n}"), "x");
         }
         site.publish();
         told += count;
         let after = snapshot(&site.documents);
-        for entry in index.entries.iter().filter(|entry| entry.md.until.is_some()) {
-            let name = entry.loc.strip_prefix(BASE).unwrap();
-            assert_eq!(before[name], after[name]);
-        }
+        assert!(closed.iter().all(|name| before[name] == after[name]));
         assert_eq!(site.changes().len(), told);
     }
     let changes = site.changes();
     assert!(changes.is_sorted_by_key(|(name, _, day)| (day.clone(), name.clone())));
-    let index = site.document(&format!("{BASE}changelist.xml"));
-    assert_eq!(index.entries.len(), 4);
-    assert!(index.entries[..3].iter().all(|entry| entry.md.until.is_some()));
-    assert!(index.entries[3].md.until.is_none());
-    assert!(index.entries.windows(2).all(|it| it[0].md.until == it[1].md.from));
-    assert_eq!(index.head.md.from, index.entries[0].md.from);
+    let archive = site.document(&format!("{BASE}changelist-archive.xml"));
+    assert_eq!(archive.entries.len(), 3);
+    assert!(archive.entries.windows(2).all(|it| it[0].md.until == it[1].md.from));
+    let open = site.document(&format!("{BASE}changelist.xml"));
+    assert_eq!(open.head.link(rel::ARCHIVES), Some(&*format!("{BASE}changelist-archive.xml")));
+    assert_eq!((open.head.md.from, open.head.md.until), (archive.entries[2].md.until, None));
+}
+
+/// As it was published by versions that had an index of all Change Lists, the open one too.
+fn with_index(site: &Site) {
+    let mut index = Document::new(Head::index(Capability::ChangeList));
+    let list = |name: &str| site.document(&format!("{BASE}{name}"));
+    let archive = list("changelist-archive.xml");
+    let names = archive.entries.iter().map(|entry| entry.loc.strip_prefix(BASE).unwrap());
+    let mut lists: Vec<_> = names.map(list).collect();
+    lists.push(list("changelist.xml"));
+    for (number, mut list) in (1..).zip(lists) {
+        let name = format!("changelist-{number:05}.xml");
+        list.head.links.retain(|link| link.is(rel::UP));
+        index.head.links = list.head.links.clone();
+        list.head.links.push(Link::new(rel::INDEX, format!("{BASE}changelist.xml")));
+        fs::write(site.documents.join(&name), to_xml(&list).unwrap()).unwrap();
+        let mut entry = Entry::new(format!("{BASE}{name}"));
+        (entry.md.from, entry.md.until) = (list.head.md.from, list.head.md.until);
+        index.head.md.from = index.head.md.from.or(entry.md.from);
+        index.entries.push(entry);
+    }
+    fs::write(site.documents.join("changelist.xml"), to_xml(&index).unwrap()).unwrap();
+    fs::remove_file(site.documents.join("changelist-archive.xml")).unwrap();
+    let path = site.documents.join("capabilitylist.xml");
+    let mut capabilities = list("capabilitylist.xml");
+    capabilities.entries.retain(|entry| !entry.loc.ends_with("archive.xml"));
+    fs::write(path, to_xml(&capabilities).unwrap()).unwrap();
+}
+
+#[test]
+fn an_index_of_an_earlier_version_becomes_an_archive() {
+    let mut site = site();
+    site.publisher = site.publisher.size(Size { entries: 3, ..Size::default() });
+    site.publish();
+    for name in ["a", "b", "c", "d", "e"] {
+        site.write(name, "x");
+        site.publish();
+    }
+    let before = site.changes();
+    assert_eq!(before.len(), 5);
+    let open = fs::read(site.documents.join("changelist.xml")).unwrap();
+    with_index(&site);
+    let publication = site.publish();
+    assert_eq!(publication.unchanged, 5);
+    assert_eq!(
+        publication.written,
+        ["changelist-00001.xml", "changelist-archive.xml", "changelist.xml", "capabilitylist.xml"]
+    );
+    assert_eq!(site.changes(), before);
+    assert_eq!(fs::read(site.documents.join("changelist.xml")).unwrap(), open);
+    site.write("f", "x");
+    let written = site.publish().written;
+    assert!(!written.iter().any(|name| name.starts_with("changelist-")), "{written:?}");
+    assert_eq!(site.changes().len(), 6);
+}
+
+#[test]
+fn snapshots_say_when_they_were_taken() {
+    let mut site = site();
+    site.publisher = site.publisher.size(Size { entries: 2, ..Size::default() }).dumps(true);
+    for name in ["a", "b", "c"] {
+        site.write(name, "x");
+        let begun = Datetime::now();
+        let at = site.publish().at;
+        for name in ["resourcelist.xml", "resourcedump.xml"] {
+            let head = site.document(&format!("{BASE}{name}")).head;
+            assert_eq!(head.md.at, Some(at));
+            assert!(head.md.completed.unwrap().timestamp() >= begun.timestamp(), "{name}");
+        }
+    }
+    assert!(site.document(&format!("{BASE}resourcelist.xml")).head.is_index());
 }
 
 #[test]
@@ -350,7 +425,7 @@ fn dumps_hold_what_the_lists_say() {
     site.write("7.txt", "seven");
     fs::remove_file(site.data.join("0.txt")).unwrap();
     let second = site.publish();
-    assert!(second.written.iter().any(|name| name.starts_with("changedump-0")));
+    assert!(second.written.iter().any(|name| name == "changedump.xml"));
     let all = site.unpacked(&Capability::ResourceDump);
     assert_eq!(all.keys().cloned().collect::<Vec<_>>(), site.listed());
     assert_eq!(all["7.txt"], "seven");
@@ -430,15 +505,17 @@ fn what_broke_off_is_harmless() {
     let changes: Vec<_> = site.changes().into_iter().map(|(name, _, _)| name).collect();
     assert_eq!(changes, ["3", "3", "4"]);
 
-    // The next list was in place, the one before it not closed yet.
-    let next = site.documents.join("changelist-00002.xml");
-    fs::copy(site.documents.join("changelist-00001.xml"), &next).unwrap();
+    // The full list was closed and in the archive, but the next one not in place yet.
+    let archived = ["changelist-00001.xml", "changelist-archive.xml"];
+    for name in archived {
+        fs::copy(site.documents.join("changelist.xml"), site.documents.join(name)).unwrap();
+    }
     site.publish();
-    assert!(!next.exists());
+    assert!(archived.iter().all(|name| !site.documents.join(name).exists()));
     site.write("5", "y");
     site.publish();
     assert_eq!(site.changes().len(), 4);
-    assert!(next.exists());
+    assert!(archived.iter().all(|name| site.documents.join(name).exists()));
     assert_eq!(site.listed().len(), 6);
 }
 

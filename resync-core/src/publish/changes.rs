@@ -50,12 +50,15 @@ impl Changes {
         }
     }
 
-    pub(super) fn finish(self, stage: &mut Stage) -> io::Result<()> {
+    /// Hands over what has changed; gives the archives that there are, by their names.
+    pub(super) fn finish(self, stage: &mut Stage) -> io::Result<Vec<(String, Capability)>> {
+        let mut archives = Vec::new();
         if let Some(mut dump) = self.dump {
             dump.close(stage)?;
-            dump.series.finish(stage)?;
+            archives.extend(dump.series.finish(stage)?);
         }
-        self.list.finish(stage)
+        archives.extend(self.list.finish(stage)?);
+        Ok(archives)
     }
 }
 

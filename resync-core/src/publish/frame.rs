@@ -34,17 +34,16 @@ pub(super) fn base(url: &str) -> io::Result<String> {
 /// Whether a publication has documents of this name. Parts of snapshots carry a digest of their
 /// content (16 digits), parts of what grows a number (5 digits or more).
 pub(super) fn is_document(name: &str) -> bool {
-    [RESOURCE_LIST, CAPABILITY_LIST, "changelist.xml"].contains(&name)
+    [RESOURCE_LIST, CAPABILITY_LIST].contains(&name)
         || is_replaceable(name)
-        || series_number(CHANGE_LIST, name).is_some()
+        || is_of_series(CHANGE_LIST, name)
         || is_dump(name)
 }
 
 /// Whether this belongs to a Resource Dump or Change Dump.
 pub(super) fn is_dump(name: &str) -> bool {
     name == RESOURCE_DUMP
-        || name == "changedump.xml"
-        || series_number(CHANGE_DUMP, name).is_some()
+        || is_of_series(CHANGE_DUMP, name)
         || is_keyed(name, "changedump-", ".zip")
         || is_keyed(name, "resourcedump-", ".zip")
 }
@@ -59,15 +58,29 @@ fn is_keyed(name: &str, before: &str, behind: &str) -> bool {
     key.is_some_and(|key| key.len() == 16 && key.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// The name of a list that grows, and its number.
-pub(super) fn series_name(stem: &str, number: u32) -> String {
+/// The name of the list that grows.
+pub(super) fn open_name(stem: &str) -> String {
+    format!("{stem}.xml")
+}
+
+/// The name of one that was full, by its number.
+pub(super) fn closed_name(stem: &str, number: u32) -> String {
     format!("{stem}-{number:05}.xml")
 }
 
-pub(super) fn series_number(stem: &str, name: &str) -> Option<u32> {
+/// The name of the list of those.
+pub(super) fn archive_name(stem: &str) -> String {
+    format!("{stem}-archive.xml")
+}
+
+fn is_of_series(stem: &str, name: &str) -> bool {
+    name == open_name(stem) || name == archive_name(stem) || closed_number(stem, name).is_some()
+}
+
+pub(super) fn closed_number(stem: &str, name: &str) -> Option<u32> {
     let digits = name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(".xml")?;
     let number = digits.parse().ok()?;
-    (series_name(stem, number) == name).then_some(number)
+    (closed_name(stem, number) == name).then_some(number)
 }
 
 /// A head with its link up: to the Capability List, and from there to the Source Description.

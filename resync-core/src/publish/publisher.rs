@@ -186,10 +186,14 @@ impl Publisher {
     }
 
     /// The Capability List and the Source Description (§9 and §8).
-    pub(super) fn capabilities(&self, stage: &mut Stage) -> io::Result<()> {
+    pub(super) fn capabilities(
+        &self,
+        stage: &mut Stage,
+        archives: Vec<(String, Capability)>,
+    ) -> io::Result<()> {
         let described_by =
             self.described_by.iter().map(|url| Link::new(rel::DESCRIBED_BY, url.clone()));
-        let document = |capability, entries: &[(&str, Capability)]| {
+        let document = |capability, entries: &[(String, Capability)]| {
             let mut document = Document::new(frame::head(Head::list(capability), &self.base));
             document.head.links.extend(described_by.clone());
             for (name, capability) in entries {
@@ -199,19 +203,18 @@ impl Publisher {
             }
             to_xml(&document)
         };
-        let (change_list, change_dump) =
-            (format!("{}.xml", frame::CHANGE_LIST), format!("{}.xml", frame::CHANGE_DUMP));
         let mut entries = vec![
-            (frame::RESOURCE_LIST, Capability::ResourceList),
-            (&*change_list, Capability::ChangeList),
+            (frame::RESOURCE_LIST.to_owned(), Capability::ResourceList),
+            (frame::open_name(frame::CHANGE_LIST), Capability::ChangeList),
         ];
         if self.has_dumps {
-            entries.push((frame::RESOURCE_DUMP, Capability::ResourceDump));
-            entries.push((&*change_dump, Capability::ChangeDump));
+            entries.push((frame::RESOURCE_DUMP.to_owned(), Capability::ResourceDump));
+            entries.push((frame::open_name(frame::CHANGE_DUMP), Capability::ChangeDump));
         }
+        entries.extend(archives);
         let list = document(Capability::CapabilityList, &entries)?;
         stage.text(Rank::Capabilities, frame::CAPABILITY_LIST, &list)?;
-        let entries = [(frame::CAPABILITY_LIST, Capability::CapabilityList)];
+        let entries = [(frame::CAPABILITY_LIST.to_owned(), Capability::CapabilityList)];
         let description = document(Capability::Description, &entries)?;
         stage.text(Rank::Description, frame::DESCRIPTION, &description)
     }

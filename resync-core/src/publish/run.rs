@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
         let begun = SystemTime::now();
         let Publisher { dir, base, size, .. } = publisher;
         let last = State::load(dir)?;
-        let stage = Stage::new(dir)?;
+        let mut stage = Stage::new(dir)?;
         let now = publisher.at.unwrap_or_else(|| begun.into());
         let last_at = last.as_ref().and_then(|last| last.at);
         // Clocks are set back; what is published has to be in order all the same (§12.1).
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         // Lists of an earlier publisher, whose state is lost, would have a gap.
         let begin = Begin { from, now, is_anew: is_first };
         let list = Series::resume(
-            &stage,
+            &mut stage,
             (frame::CHANGE_LIST, Capability::ChangeList),
             base,
             *size,
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
             let begin = Begin { is_anew: !old.keys.contains_key(&mark), ..begin };
             new.keys.insert(mark, "on".to_owned());
             let series = Series::resume(
-                &stage,
+                &mut stage,
                 (frame::CHANGE_DUMP, Capability::ChangeDump),
                 base,
                 *size,
@@ -164,12 +164,12 @@ impl<'a> Run<'a> {
         self.gone_before(None)?;
         let Self { mut stage, old, mut new, publisher, mut publication, .. } = self;
         stage.put(Rank::Part, State::records_name(new.generation), self.out)?;
-        self.changes.finish(&mut stage)?;
+        let archives = self.changes.finish(&mut stage)?;
         self.list.finish(&mut stage, &old, &mut new)?;
         if let Some(dump) = self.dump {
             dump.finish(&mut stage, &old, &mut new)?;
         }
-        publisher.capabilities(&mut stage)?;
+        publisher.capabilities(&mut stage, archives)?;
         new.store(&mut stage)?;
         publication.written = stage.commit()?;
         publication.written.retain(|name| !name.starts_with(".resync-"));

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
@@ -11,8 +12,10 @@ use crate::document::{
 
 /// A list that grows at its end, publication by publication: of changes, or of packages of them.
 ///
-/// Once it is full it is closed (§12.1, `until`), and the next one is begun. The address that the
-/// Capability List names is always that of the index, so that it stays when there are several.
+/// Once it is full it is closed (§12.1, `until`) and moves aside, and at its address the next one
+/// is begun. Those that are closed are listed in an archive (ResourceSync Archives), to which the
+/// open one leads. So a client that knows nothing of archives or indexes can follow it all the
+/// same, and one that has missed something finds it.
 #[derive(Debug)]
 pub(super) struct Series {
     stem: &'static str,
@@ -20,14 +23,21 @@ pub(super) struct Series {
     base: String,
     size: Size,
     now: Datetime,
-    /// From when and up to when the lists are that are closed.
-    closed: Vec<(u32, Datetime, Datetime)>,
-    number: u32,
+    closed: Vec<Closed>,
+    /// Since when the open list is.
     from: Datetime,
     /// Whether the open list has not been published yet.
     is_new: bool,
     /// The open list, as soon as there is something to add.
     open: Option<(Writer<BufWriter<NamedTempFile>>, u64)>,
+}
+
+/// A list that does not change any more.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    number: u32,
+    from: Datetime,
+    until: Datetime,
 }
 
 /// How a series goes on.
@@ -40,13 +50,13 @@ pub(super) struct Begin {
     pub(super) is_anew: bool,
 }
 
-/// What is kept free for the end tag, and for `until`.
+/// What is kept free for the end tag, the link to an archive, and `until`.
 const RESERVE: u64 = 256;
 
 impl Series {
     /// Goes on where the last publication ended.
     pub(super) fn resume(
-        stage: &Stage,
+        stage: &mut Stage,
         (stem, capability): (&'static str, Capability),
         base: &str,
         size: Size,
@@ -59,7 +69,6 @@ impl Series {
             size,
             now,
             closed: Vec::new(),
-            number: 1,
             from,
             is_new: true,
             open: None,
@@ -67,30 +76,27 @@ impl Series {
         if is_anew {
             return Ok(series);
         }
-        let mut is_open = false;
-        for number in numbers(stage, stem)? {
-            let path = stage.path(&frame::series_name(stem, number));
-            if is_open {
-                // Left by lists that were begun anew, or by a publication that broke off before the
-                // list before this one was closed: nothing leads here.
-                fs::remove_file(path)?;
-                continue;
-            }
+        let path = stage.path(&frame::open_name(stem));
+        if path.exists() {
             let mut reader = Reader::new(File::open(&path)?);
-            let head = reader.head().map_err(io::Error::other)?;
-            let Some(from) = head.md.from else {
-                let what = format!("{} does not say from when on it is", path.display());
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            };
-            (series.number, series.from) = (number, from);
-            match head.md.until {
-                Some(until) => {
-                    series.closed.push((number, from, until));
-                    (series.number, series.from) = (number + 1, until);
-                }
-                None => (is_open, series.is_new) = (true, false),
+            let head = reader.head().map_err(io::Error::other)?.clone();
+            if head.is_index() {
+                series.adopt(stage)?;
+                return Ok(series);
+            }
+            series.from = head.md.from.ok_or_else(|| no_times(&path))?;
+            series.is_new = false;
+            // One that no list leads to is left by lists that were begun anew.
+            if head.link(rel::ARCHIVES).is_some() {
+                let archived = series.listed(stage, &frame::archive_name(stem))?.into_iter();
+                let closed = archived.map(|(number, from, until)| {
+                    let until = until.ok_or_else(|| no_times(&path))?;
+                    Ok(Closed { number, from, until })
+                });
+                series.closed = closed.collect::<io::Result<_>>()?;
             }
         }
+        series.remove_left(stage)?;
         Ok(series)
     }
 
@@ -113,35 +119,37 @@ impl Series {
         Ok(())
     }
 
-    /// Hands over what has changed.
-    pub(super) fn finish(mut self, stage: &mut Stage) -> io::Result<()> {
+    /// Hands over what has changed; gives the archive, if there is one, by its name.
+    pub(super) fn finish(mut self, stage: &mut Stage) -> io::Result<Option<(String, Capability)>> {
         if self.open.is_none() && self.is_new {
             self.open = Some(self.begin(stage)?);
         }
         if let Some((writer, _)) = self.open.take() {
-            let rank = if self.is_new { Rank::Part } else { Rank::List };
-            stage.put(rank, frame::series_name(self.stem, self.number), writer.finish()?)?;
+            stage.put(Rank::List, frame::open_name(self.stem), writer.finish()?)?;
         }
-        let mut head = Head::index(self.capability.clone());
-        head.md.from = Some(self.closed.first().map_or(self.from, |(_, from, _)| *from));
-        let mut index = Document::new(frame::head(head, &self.base));
-        let closed = self.closed.iter().map(|(number, from, until)| (*number, *from, Some(*until)));
-        for (number, from, until) in closed.chain([(self.number, self.from, None)]) {
-            let mut entry =
-                Entry::new(format!("{}{}", self.base, frame::series_name(self.stem, number)));
-            (entry.md.from, entry.md.until) = (Some(from), until);
-            index.entries.push(entry);
+        let Some(capability) = self.capability.archive().filter(|_| !self.closed.is_empty()) else {
+            return Ok(None);
+        };
+        let head = Head::list(capability.clone());
+        let mut archive = Document::new(frame::head(head, &self.base));
+        for Closed { number, from, until } in &self.closed {
+            let name = frame::closed_name(self.stem, *number);
+            let mut entry = Entry::new(format!("{}{name}", self.base));
+            (entry.md.from, entry.md.until) = (Some(*from), Some(*until));
+            archive.entries.push(entry);
         }
-        stage.text(Rank::Index, &format!("{}.xml", self.stem), &to_xml(&index)?)
+        let name = frame::archive_name(self.stem);
+        stage.text(Rank::Archive, &name, &to_xml(&archive)?)?;
+        Ok(Some((name, capability)))
     }
 
     /// The open list with what is in it so far.
     fn begin(&self, stage: &Stage) -> io::Result<(Writer<BufWriter<NamedTempFile>>, u64)> {
-        let mut writer = Writer::new(stage.file()?, &self.head(None))?;
+        let mut writer = Writer::new(stage.file()?, &self.head())?;
         if self.is_new {
             return Ok((writer, 0));
         }
-        let file = File::open(stage.path(&frame::series_name(self.stem, self.number)))?;
+        let file = File::open(stage.path(&frame::open_name(self.stem)))?;
         let count = copy(file, &mut writer)?;
         Ok((writer, count))
     }
@@ -153,35 +161,94 @@ impl Series {
         writer: Writer<BufWriter<NamedTempFile>>,
     ) -> io::Result<()> {
         let file = writer.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let mut writer = Writer::new(stage.file()?, &self.head(Some(self.now)))?;
-        copy(file.reopen()?, &mut writer)?;
-        let rank = if self.is_new { Rank::Part } else { Rank::Closed };
-        stage.put(rank, frame::series_name(self.stem, self.number), writer.finish()?)?;
-        self.closed.push((self.number, self.from, self.now));
-        (self.number, self.from, self.is_new) = (self.number + 1, self.now, true);
+        let number = self.closed.last().map_or(1, |last| last.number + 1);
+        let closed = Closed { number, from: self.from, until: self.now };
+        self.put_closed(stage, closed, file.reopen()?)?;
+        (self.from, self.is_new) = (self.now, true);
         Ok(())
     }
 
-    fn head(&self, until: Option<Datetime>) -> Head {
+    fn put_closed(&mut self, stage: &mut Stage, closed: Closed, file: File) -> io::Result<()> {
         let mut head = frame::head(Head::list(self.capability.clone()), &self.base);
-        head.links.push(Link::new(rel::INDEX, format!("{}{}.xml", self.base, self.stem)));
-        (head.md.from, head.md.until) = (Some(self.from), until);
+        (head.md.from, head.md.until) = (Some(closed.from), Some(closed.until));
+        let mut writer = Writer::new(stage.file()?, &head)?;
+        copy(file, &mut writer)?;
+        let name = frame::closed_name(self.stem, closed.number);
+        stage.put(Rank::Part, name, writer.finish()?)?;
+        self.closed.push(closed);
+        Ok(())
+    }
+
+    /// Goes on from what earlier versions published: an index of all lists, the open one, too.
+    fn adopt(&mut self, stage: &mut Stage) -> io::Result<()> {
+        for (number, from, until) in self.listed(stage, &frame::open_name(self.stem))? {
+            let file = File::open(stage.path(&frame::closed_name(self.stem, number)))?;
+            if let Some(until) = until {
+                self.put_closed(stage, Closed { number, from, until }, file)?;
+                self.from = until;
+            } else {
+                self.from = from;
+                let mut writer = Writer::new(stage.file()?, &self.head())?;
+                let count = copy(file, &mut writer)?;
+                self.open = Some((writer, count));
+            }
+        }
+        Ok(())
+    }
+
+    /// The lists that a document leads to: number, `from`, and `until` where they are closed.
+    fn listed(
+        &self,
+        stage: &Stage,
+        name: &str,
+    ) -> io::Result<Vec<(u32, Datetime, Option<Datetime>)>> {
+        let path = stage.path(name);
+        let document = Document::parse(&fs::read_to_string(&path)?).map_err(io::Error::other)?;
+        let lists = document.entries.iter().map(|entry| {
+            let name = entry.loc.rsplit('/').next().unwrap_or_default();
+            let number = frame::closed_number(self.stem, name)?;
+            Some((number, entry.md.from?, entry.md.until))
+        });
+        lists.collect::<Option<_>>().ok_or_else(|| no_times(&path))
+    }
+
+    /// Removes what nothing leads to: left by lists that were begun anew, or by a publication that
+    /// broke off.
+    fn remove_left(&self, stage: &Stage) -> io::Result<()> {
+        for entry in fs::read_dir(stage.path(""))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_left = match frame::closed_number(self.stem, name) {
+                Some(number) => self.closed.iter().all(|closed| closed.number != number),
+                None => self.closed.is_empty() && name == frame::archive_name(self.stem),
+            };
+            if is_left {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Of the open list.
+    fn head(&self) -> Head {
+        let mut head = frame::head(Head::list(self.capability.clone()), &self.base);
+        if !self.closed.is_empty() {
+            let archive = frame::archive_name(self.stem);
+            head.links.push(Link::new(rel::ARCHIVES, format!("{}{archive}", self.base)));
+        }
+        head.md.from = Some(self.from);
         head
     }
 }
 
-/// The numbers of the lists that there are, in order.
-fn numbers(stage: &Stage, stem: &str) -> io::Result<Vec<u32>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(stage.path(""))? {
-        let name = entry?.file_name();
-        numbers.extend(name.to_str().and_then(|name| frame::series_number(stem, name)));
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
+fn no_times(path: &Path) -> io::Error {
+    let what =
+        format!("{} does not say since when, or up to when, changes are listed", path.display());
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-fn copy(file: File, writer: &mut Writer<impl io::Write>) -> io::Result<u64> {
+pub(super) fn copy(file: File, writer: &mut Writer<impl io::Write>) -> io::Result<u64> {
     let mut reader = Reader::new(file);
     while let Some(part) = reader.next_part().map_err(io::Error::other)? {
         for entry in part {

@@ -6,12 +6,13 @@ use tempfile::NamedTempFile;
 
 use super::changes::{measure, package_entry};
 use super::frame::{self, Key};
+use super::series::copy;
 use super::stage::{Rank, Stage, temporary};
 use super::state::State;
 use super::{PackageSize, Resource};
 use crate::document::{
-    Algorithm, Capability, Datetime, Document, Entry, Hashes, Head, ListPart, ListWriter, Size,
-    to_xml,
+    Algorithm, Capability, Datetime, Document, Entry, Hashes, Head, ListPart, ListWriter, Root,
+    Size, Writer, to_xml,
 };
 use crate::dump::PackageWriter;
 use crate::fixity;
@@ -74,16 +75,21 @@ impl ResourceList {
         if last.number == 1 {
             all.add(key.finish());
             if new_key(stage, old, new, frame::RESOURCE_LIST, all) {
-                stage.put(Rank::List, frame::RESOURCE_LIST, last.out)?;
+                let file = last.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                // No longer than before: there is no link to an index that has to fit in.
+                let head = snapshot_head(Capability::ResourceList, at, &base);
+                let mut writer = Writer::new(stage.file()?, &head)?;
+                copy(file.reopen()?, &mut writer)?;
+                stage.put(Rank::List, frame::RESOURCE_LIST, writer.finish()?)?;
             }
             return Ok(());
         }
         put(stage, &mut parts, key, last)?;
         parts.iter().for_each(|name| all.add(name));
         if new_key(stage, old, new, frame::RESOURCE_LIST, all) {
-            let mut head = Head::index(Capability::ResourceList);
-            head.md.at = Some(at);
-            let mut index = Document::new(frame::head(head, &base));
+            let mut head = snapshot_head(Capability::ResourceList, at, &base);
+            head.root = Root::SitemapIndex;
+            let mut index = Document::new(head);
             let entries = parts.iter().map(|name| Entry::new(format!("{base}{name}")));
             index.entries.extend(entries);
             stage.text(Rank::Index, frame::RESOURCE_LIST, &to_xml(&index)?)?;
@@ -124,9 +130,7 @@ impl ResourceDump {
         new: &mut State,
     ) -> io::Result<()> {
         self.pack(stage, old)?;
-        let mut head = Head::list(Capability::ResourceDump);
-        head.md.at = Some(self.at);
-        let mut dump = Document::new(frame::head(head, &self.base));
+        let mut dump = Document::new(snapshot_head(Capability::ResourceDump, self.at, &self.base));
         let mut key = first_key(&self.base);
         for (name, length, hashes) in &self.packages {
             key.add(name);
@@ -195,6 +199,17 @@ fn put(
     }
     parts.push(name);
     Ok(())
+}
+
+/// The head of what is written when the snapshot is taken. Its parts and packages do not say when
+/// that was: they are written before, and stay as long as what is in them.
+fn snapshot_head(capability: Capability, at: Datetime, base: &str) -> Head {
+    let mut head = Head::list(capability);
+    let now = Datetime::now();
+    // Clocks are set back.
+    head.md.completed = Some(if now.time() < at.time() { at } else { now });
+    head.md.at = Some(at);
+    frame::head(head, base)
 }
 
 fn first_key(base: &str) -> Key {

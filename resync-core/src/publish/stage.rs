@@ -22,8 +22,8 @@ pub(super) struct Stage {
 pub(super) enum Rank {
     /// Packages and parts, which lists lead to.
     Part,
-    /// A list that was open and is closed now, once the next one is there.
-    Closed,
+    /// The list of those that are closed, before the open one that begins where they end.
+    Archive,
     List,
     Index,
     Capabilities,

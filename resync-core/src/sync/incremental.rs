@@ -42,6 +42,8 @@ struct Incremental {
     /// Of a Change Dump: the packages with what is new, the oldest first.
     packages: Vec<Wanted>,
     until: Option<Datetime>,
+    /// Whether an archive of older changes is read.
+    has_archive: bool,
     /// Whether something could not be had that will not wait: the lists are read again.
     must_repeat: bool,
     /// Whether changes wait that an earlier run could not apply.
@@ -75,6 +77,7 @@ impl Incremental {
             cursors,
             packages,
             until: None,
+            has_archive: false,
             must_repeat: false,
             was_incomplete: false,
         })
@@ -130,6 +133,7 @@ impl Incremental {
                     self.run.told.notice(format!(
                         "the changes begin too late; what was before is read from {archive}"
                     ));
+                    self.has_archive = true;
                     asked.remove(&url);
                     pending.extend([(url, depth), (archive, depth + 1)]);
                     continue;
@@ -181,7 +185,8 @@ impl Incremental {
                 base: list.url.clone(),
                 since,
                 is_dump: self.is_dump,
-                must_reach_back: is_first && cursor.is_none(),
+                must_reach_back: is_first && cursor.as_ref().is_none_or(|it| it.consumed == 0),
+                has_archive: self.has_archive,
                 cursor: cursor.take(),
                 number: i64::try_from(self.cursors.len()).unwrap_or(i64::MAX >> 40),
                 told: Arc::clone(&self.run.told),
@@ -355,6 +360,8 @@ struct Collector {
     is_dump: bool,
     /// Whether the list must begin before what is known ends.
     must_reach_back: bool,
+    /// Whether what an archive holds is known by now.
+    has_archive: bool,
     cursor: Option<changes::Cursor>,
     /// How many lists were read before.
     number: i64,
@@ -362,6 +369,15 @@ struct Collector {
 }
 
 impl Collector {
+    /// Whether changes may be missing before the list. In the second in which it begins, some may
+    /// stand in the list before it, if there was one.
+    fn begins_late(&self, head: &Head) -> bool {
+        let since = self.since.map(|since| since.timestamp());
+        let is_close = head.md.from.map(|from| from.timestamp()) == since;
+        self.cursor.is_none() && has_gap(head, since)
+            || is_close && !self.has_archive && head.link(rel::ARCHIVES).is_some()
+    }
+
     fn read(
         self,
         mut reader: Reader<ReadHalf>,
@@ -369,7 +385,7 @@ impl Collector {
     ) -> Result<(History, Vec<Wanted>)> {
         let mut packages = Vec::new();
         let head = reader.head().map_err(unreadable)?.clone();
-        if self.must_reach_back && has_gap(&head, self.since.map(|since| since.timestamp())) {
+        if self.must_reach_back && self.begins_late(&head) {
             return Ok((History::BeginsLate(head), packages));
         }
         if head.is_index() || is_archive(&head) {
