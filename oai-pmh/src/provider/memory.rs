@@ -53,6 +53,18 @@ struct Shelf {
     keys: HashMap<String, Key>,
 }
 
+/// Why a [`MemoryRepository`] does not take a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PutError {
+    /// It has no datestamp, by which lists are ordered.
+    #[error("{0} has no datestamp: give it the time when it was changed")]
+    NoDatestamp(String),
+    /// The repository was made without this format.
+    #[error("there is no format {0}: name it when the repository is made")]
+    NoFormat(String),
+}
+
 impl MemoryRepository {
     /// An empty repository.
     #[must_use]
@@ -73,9 +85,9 @@ impl MemoryRepository {
     ///
     /// # Errors
     /// When there is no such format, or the record has no datestamp.
-    pub fn put(&self, format: &str, record: Record) -> Result<(), Failure> {
+    pub fn put(&self, format: &str, record: Record) -> Result<(), PutError> {
         let Some(key) = Key::of(&record.header) else {
-            return Err(format!("{} has no datestamp", record.header.identifier).into());
+            return Err(PutError::NoDatestamp(record.header.identifier));
         };
         self.change(|content| {
             for spec in &record.header.sets {
@@ -84,7 +96,7 @@ impl MemoryRepository {
                 }
             }
             let Some(shelf) = content.shelves.get_mut(format) else {
-                return Err(format!("there is no format {format}").into());
+                return Err(PutError::NoFormat(format.to_owned()));
             };
             shelf.put(key, record);
             Ok(())

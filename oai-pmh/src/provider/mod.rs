@@ -41,7 +41,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::folder::{FolderRepository, Refreshed};
-pub use self::memory::{MemoryRepository, Touch};
+pub use self::memory::{MemoryRepository, PutError, Touch};
 pub use self::repository::{Failure, Key, Repository, is_selected};
 pub use self::switch::{OutputSwitch, Pause};
 use self::token::Signer;
