@@ -14,11 +14,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{CONTENT_TYPE, LINK};
 use http::{Method, Response, StatusCode};
+use resync_core::publish::is_document;
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 use url::{Host, Url, form_urlencoded};
-
-use super::documents::is_document;
 
 /// The most subscriptions.
 const MOST: usize = 100;

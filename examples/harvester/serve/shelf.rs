@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use resync_core::publish::{Folder, Resource};
+use resync_core::publish::{Folder, Resource, is_document};
 
-use super::documents::is_document;
 pub(crate) use super::exchange::{Content, Representation};
 
 /// Resources in the order of their addresses.

@@ -11,11 +11,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use http::header::{ALLOW, LINK};
 use http::{HeaderValue, Method, Response, StatusCode};
-use resync_core::publish::{Publication, Publisher};
+use resync_core::publish::{Publication, Publisher, is_document};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::documents::{self, CAPABILITY_LIST, DESCRIPTION, is_document};
+use super::documents::{self, CAPABILITY_LIST, DESCRIPTION};
 use super::hub::Hub;
 use super::shelf::Shelf;
 

@@ -31,9 +31,11 @@ pub(super) fn base(url: &str) -> io::Result<String> {
     Ok(base)
 }
 
-/// Whether a publication has documents of this name. Parts of snapshots carry a digest of their
-/// content (16 digits), parts of what grows a number (5 digits or more).
-pub(super) fn is_document(name: &str) -> bool {
+/// Whether a publication has documents, or packages, of this name: what a server may give out of its
+/// folder. Parts of snapshots carry a digest of their content (16 digits), parts of what grows a
+/// number (5 digits or more).
+#[must_use]
+pub fn is_document(name: &str) -> bool {
     [RESOURCE_LIST, CAPABILITY_LIST].contains(&name)
         || is_replaceable(name)
         || is_of_series(CHANGE_LIST, name)

@@ -31,5 +31,6 @@ mod stage;
 mod state;
 
 pub use self::folder::Folder;
+pub use self::frame::is_document;
 pub use self::publisher::{PackageSize, Publication, Publisher};
 pub use self::resource::{Content, Resource};
