@@ -38,7 +38,7 @@ Exit status:
   1  failed; standard error names the address, the error and what to do next
   2  the command line cannot be understood
   3  finished, but single records could not be had or stored; standard error names each
-  4  an audit found differences";
+  4  an audit found differences, or a check found errors";
 
 #[derive(Debug, Parser)]
 #[command(name = "harvester", version, about = "Harvests metadata from repositories")]
