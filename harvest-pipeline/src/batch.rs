@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::RecordError;
@@ -12,7 +13,8 @@ use crate::error::RecordError;
 ///
 /// Two sources that share a name share both, so the name should say what is harvested from where,
 /// with which format and set.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SourceId(Arc<str>);
 
 impl SourceId {
@@ -54,7 +56,7 @@ impl fmt::Debug for SourceId {
 }
 
 /// One record as the source delivered it: written, or deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Item {
     /// What identifies the record within its source.
@@ -137,7 +139,7 @@ impl Item {
 }
 
 /// What happened to a record at its source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::exhaustive_enums)] // a record is there or it is not, and has come or has not
 pub enum Change {
     /// It was created or changed; this is its metadata now.
@@ -150,7 +152,7 @@ pub enum Change {
 }
 
 /// The metadata of a record: one standalone XML document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Payload {
     /// The name of the metadata format, such as `oai_dc`.
@@ -168,7 +170,7 @@ impl Payload {
 }
 
 /// Where and when a batch was fetched: the provenance of its records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Origin {
     /// The URL that was asked.
@@ -186,7 +188,7 @@ impl Origin {
 }
 
 /// Something a person should know that cost no record: a repair, a suspicion, a work-around.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notice {
     /// How serious it is.
@@ -222,7 +224,7 @@ impl fmt::Display for Notice {
 }
 
 /// How serious a [`Notice`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum NoticeLevel {
     /// Worth knowing, nothing to do.
@@ -234,7 +236,7 @@ pub enum NoticeLevel {
 }
 
 /// A piece of the list: items in the source's order, and where the source stands after them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Batch {
     /// Counts the batches of one run from 0.

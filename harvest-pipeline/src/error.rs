@@ -4,11 +4,14 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::checkpoint::CheckpointError;
 use crate::run::Summary;
 
 /// Where in the pipeline something happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Stage {
     /// Fetching and cutting the list into records.
@@ -41,7 +44,7 @@ impl fmt::Display for Stage {
 }
 
 /// One record that could not be had, or could not be used. The run goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordError {
     /// The record, if it got far enough to be named.

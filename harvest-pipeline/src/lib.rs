@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
+mod catalogue;
 mod checkpoint;
 #[cfg(feature = "document-list")]
 mod document_list;
@@ -19,15 +20,21 @@ mod registry;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
+pub mod schedule;
 mod sink;
 pub mod sinks;
 mod source;
 pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub mod store;
 pub mod two_step;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
+pub use self::catalogue::{
+    Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
+    StoredVersion,
+};
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
 pub use self::document_list::DocumentListSource;
@@ -39,15 +46,16 @@ pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 pub use self::registry::{Kind, KindError, Registry};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
-pub use self::run::{Counters, LISTED, Listed, Outcome, Progress, Run, RunState, Summary};
+pub use self::run::{
+    Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
+    UnknownWord,
+};
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "provider")]
 pub use self::sqlite::CatalogueRepository;
 #[cfg(feature = "sqlite")]
-pub use self::sqlite::{
-    Query, RunRecord, SourceSummary, SqliteCatalogue, StoredError, StoredRecord,
-};
+pub use self::sqlite::SqliteCatalogue;
 
 #[cfg(feature = "oai-pmh")]
 mod oai_pmh;

@@ -405,7 +405,7 @@ async fn a_second_run_of_the_same_source_is_refused_while_the_first_goes_on() {
     // Dropped without an end, as when the process dies.
     drop(hold);
     it.harvest(many(1)).await;
-    let state = "SELECT state = 'interrupted' AND ended IS NOT NULL FROM runs WHERE id = 1";
+    let state = "SELECT state = 'failed' AND ended IS NOT NULL FROM runs WHERE id = 1";
     assert_eq!(it.number(state).await, 1);
     assert!(
         !std::fs::read_dir(it.folder.path())
@@ -427,7 +427,7 @@ async fn a_run_that_was_taken_over_stores_nothing_more() {
     let error = pipeline.run(&it.catalogue).await.unwrap_err();
     assert!(error.to_string().contains("another run of s has begun"), "{error}");
     assert_eq!(it.records(Query::all()).await.len(), 30);
-    let state = it.number("SELECT state = 'interrupted' FROM runs").await;
+    let state = it.number("SELECT state = 'cancelled' FROM runs").await;
     assert_eq!(state, 1, "the end of the run does not overwrite what the other one said");
 }
 
@@ -439,7 +439,7 @@ fn take_over(file: &Path) {
         runtime.block_on(async {
             let options = SqliteConnectOptions::new().filename(file);
             let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
-            let sql = "UPDATE runs SET state = 'interrupted'";
+            let sql = "UPDATE runs SET state = 'cancelled'";
             sqlx::query(sql).execute(&mut conn).await.unwrap();
         });
     });

@@ -59,7 +59,7 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
     }
 
     pub(super) async fn run(self) -> Result<Summary, RunError> {
-        let run = Run::new(self.source.id());
+        let run = Run { ticket: self.settings.ticket, ..Run::new(self.source.id()) };
         let hold = self.sink.begin(&run).await?;
 
         let mut tally = Tally::new();

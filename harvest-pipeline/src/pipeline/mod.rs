@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::filter::Filter;
 use crate::parser::Parser;
 use crate::parsers::Raw;
-use crate::run::{Progress, Summary};
+use crate::run::{Progress, Summary, Ticket};
 use crate::sink::Sink;
 use crate::source::Source;
 use driver::Driver;
@@ -77,6 +77,7 @@ type OnProgress = Box<dyn Fn(&Progress<'_>) + Send + Sync>;
 
 struct Settings {
     resume: Resume,
+    ticket: Option<Ticket>,
     cancel: CancellationToken,
     prefetch: usize,
     concurrency: NonZeroUsize,
@@ -106,6 +107,7 @@ impl Pipeline {
             stage: Unparsed(()),
             settings: Settings {
                 resume: Resume::default(),
+                ticket: None,
                 cancel: CancellationToken::new(),
                 prefetch: 2,
                 concurrency: NonZeroUsize::MIN.saturating_add(1),
@@ -131,6 +133,13 @@ impl<S: ParseStage> Pipeline<S> {
     /// Sets where the run begins. Left out: where the sink says.
     pub fn resume(mut self, resume: Resume) -> Self {
         self.settings.resume = resume;
+        self
+    }
+
+    /// Runs what was claimed from a [`RunStore`](crate::store::RunStore): the sink writes under this
+    /// ticket, for as long as nobody else has the run. Ending it is left to whoever claimed it.
+    pub fn claimed(mut self, ticket: Ticket) -> Self {
+        self.settings.ticket = Some(ticket);
         self
     }
 

@@ -7,8 +7,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteCatalogue;
-use super::read::{StoredRecord, select_records};
+use super::read::select_records;
 use crate::batch::SourceId;
+use crate::catalogue::StoredRecord;
 use crate::error::RunError;
 
 /// How many identifiers are read at a time.

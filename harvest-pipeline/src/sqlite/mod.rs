@@ -29,7 +29,6 @@ use tokio::sync::Mutex;
 
 use self::codec::Dictionaries;
 use self::dictionary::Trainer;
-pub use self::read::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 #[cfg(feature = "provider")]
 pub use self::repository::CatalogueRepository;
 use crate::batch::SourceId;
@@ -79,6 +78,8 @@ struct Inner {
 struct OpenRun {
     source: i64,
     run: i64,
+    /// By which claim; 0: it was not claimed.
+    fence: i64,
     trainer: Arc<Trainer>,
 }
 

@@ -14,8 +14,9 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::SqliteCatalogue;
 use super::prepare::json;
-use super::read::{StoredRecord, select_records};
+use super::read::select_records;
 use crate::batch::SourceId;
+use crate::catalogue::StoredRecord;
 
 const PROVENANCE: &str = "http://www.openarchives.org/OAI/2.0/provenance";
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use async_trait::async_trait;
 use chrono::Utc;
 use serde::Serialize;
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::dictionary::{Dictionary, Trainer};
 use super::lock::SourceLock;
@@ -17,8 +17,9 @@ use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
 use crate::filter::Known;
-use crate::run::{Run, Summary};
+use crate::run::{Run, Summary, Ticket};
 use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
+use crate::store::StoreError;
 
 /// Ends what [`Sink::begin`] opened, also if the run's future is dropped.
 struct Open {
@@ -41,6 +42,64 @@ impl SqliteCatalogue {
         open.get(source).cloned().ok_or_else(|| {
             RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
         })
+    }
+
+    /// Notes a run that nobody asked a store for. Called holding the source's lock, so that a run that
+    /// is still going on can only be one that was killed.
+    async fn insert_run(
+        &self,
+        writer: &mut SqliteConnection,
+        source: i64,
+        run: &Run,
+    ) -> Result<i64, RunError> {
+        let cannot = self.cannot("begin a run");
+        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&cannot)?;
+        sqlx::query(
+            "UPDATE runs SET state = 'failed', ended = ?,
+                error = 'the program ended before the run did; the next one goes on where it was'
+             WHERE source = ? AND state = 'running' AND worker IS NULL",
+        )
+        .bind(timestamp(Utc::now()))
+        .bind(source)
+        .execute(&mut *tx)
+        .await
+        .map_err(&cannot)?;
+        let open = "SELECT max(id), state FROM runs WHERE source = ? AND state IN
+                ('queued', 'running', 'suspended', 'awaiting approval', 'interrupted')";
+        let row = sqlx::query(open).bind(source).fetch_one(&mut *tx).await.map_err(&cannot)?;
+        if let Some(id) = row.try_get::<Option<i64>, _>(0).map_err(&cannot)? {
+            let state: &str = row.try_get(1).map_err(&cannot)?;
+            let message = format!(
+                "{} has run {id}, which is {state}, in {}; wait until it ends, or cancel it",
+                run.source,
+                self.0.file.display()
+            );
+            return Err(RunError::new(Stage::Sink, message).with_transient(true));
+        }
+        let started = timestamp(run.started);
+        let insert = "INSERT INTO runs (source, state, queued, started)
+                      VALUES (?1, 'running', ?2, ?2)";
+        let inserted = sqlx::query(insert).bind(source).bind(started).execute(&mut *tx).await;
+        let inserted = inserted.map_err(&cannot)?;
+        tx.commit().await.map_err(&cannot)?;
+        Ok(inserted.last_insert_rowid())
+    }
+
+    /// Whether the ticket is that of a run that goes on.
+    async fn claimed(
+        &self,
+        writer: &mut SqliteConnection,
+        source: i64,
+        ticket: Ticket,
+    ) -> Result<(), RunError> {
+        let query = "SELECT EXISTS (SELECT 1 FROM runs
+             WHERE id = ? AND source = ? AND fence = ? AND state = 'running')";
+        let query = sqlx::query(query).bind(ticket.run.0).bind(source).bind(ticket.fence);
+        let row = query.fetch_one(writer).await;
+        match row.and_then(|row| row.try_get(0)).map_err(self.cannot("begin a run"))? {
+            true => Ok(()),
+            false => Err(StoreError::Stale(ticket.run).into()),
+        }
     }
 
     fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError {
@@ -80,24 +139,13 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             return Err(RunError::new(Stage::Sink, message).with_transient(true));
         };
 
-        // Holding the lock, a run that is still open can only be one that was killed.
-        let mut tx = writer.begin_with("BEGIN IMMEDIATE").await.map_err(&cannot)?;
-        sqlx::query(
-            "UPDATE runs SET state = 'interrupted', ended = ? WHERE source = ? AND state = 'running'",
-        )
-        .bind(timestamp(Utc::now()))
-        .bind(source)
-        .execute(&mut *tx)
-        .await
-        .map_err(&cannot)?;
-        let inserted =
-            sqlx::query("INSERT INTO runs (source, state, started) VALUES (?, 'running', ?)")
-                .bind(source)
-                .bind(timestamp(run.started))
-                .execute(&mut *tx)
-                .await
-                .map_err(&cannot)?;
-        tx.commit().await.map_err(&cannot)?;
+        let run_row = match run.ticket {
+            Some(ticket) => {
+                self.claimed(&mut writer, source, ticket).await?;
+                ticket.run.0
+            }
+            None => self.insert_run(&mut writer, source, run).await?,
+        };
 
         let query = "SELECT body, id FROM dictionaries WHERE source = ? ORDER BY id DESC LIMIT 1";
         let dictionary = sqlx::query(query)
@@ -109,8 +157,9 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             })
             .map_err(&cannot)?;
 
-        let run_row = inserted.last_insert_rowid();
-        let open = OpenRun { source, run: run_row, trainer: Arc::new(Trainer::new(dictionary)) };
+        let fence = run.ticket.map_or(0, |ticket| ticket.fence);
+        let trainer = Arc::new(Trainer::new(dictionary));
+        let open = OpenRun { source, run: run_row, fence, trainer };
         let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(run.source.clone(), open);
         drop(all);
@@ -179,10 +228,15 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     }
 
     async fn finish(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
+        if run.ticket.is_some() {
+            // Whoever claimed it ends it.
+            return Ok(());
+        }
         let open = self.running(&run.source)?;
         let mut writer = self.0.writer.lock().await;
         sqlx::query(
-            "UPDATE runs SET state = ?, ended = ?, error = ? WHERE id = ? AND state = 'running'",
+            "UPDATE runs SET state = ?, ended = ?, error = ?
+             WHERE id = ? AND state = 'running' AND fence = 0",
         )
         .bind(summary.state.as_str())
         .bind(timestamp(Utc::now()))

@@ -286,11 +286,12 @@ async fn advance<R: Sync>(
                     skipped_deleted = skipped_deleted + (?2 ->> 'skipped_deleted'),
                     filtered = filtered + (?2 ->> 'filtered'),
                     failed = failed + (?2 ->> 'failed')
-                 WHERE id = ?3 AND state = 'running'";
+                 WHERE id = ?3 AND fence = ?4 AND state = 'running'";
     let updated = sqlx::query(query)
         .bind(batch.bytes.cast_signed())
         .bind(json(&counters))
         .bind(run.run)
+        .bind(run.fence)
         .execute(&mut *conn)
         .await?;
     // The lock makes this impossible, where file locks work. Over a network they may not.

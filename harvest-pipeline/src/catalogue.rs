@@ -1,0 +1,288 @@
+//! What was harvested, as it can be read and mended.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use serde::Serialize;
+
+use crate::batch::SourceId;
+use crate::checkpoint::Checkpoint;
+use crate::error::RunError;
+use crate::parsers::Bibliographic;
+use crate::run::{Counters, Run, RunId};
+use crate::sink::Sink;
+use crate::sinks::Line;
+use crate::store::Page;
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Query {
+    /// Only those of this source.
+    pub source: Option<SourceId>,
+    /// Leave out tombstones.
+    pub live_only: bool,
+}
+
+impl Query {
+    /// All records, tombstones included.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Only those of this source.
+    #[must_use]
+    pub fn of(mut self, source: impl Into<SourceId>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Leaves out tombstones.
+    #[must_use]
+    pub fn live_only(mut self) -> Self {
+        self.live_only = true;
+        self
+    }
+}
+
+/// A record as the catalogue holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredRecord {
+    /// The source it was harvested from.
+    pub source: SourceId,
+    /// What identifies it within the source.
+    pub identifier: String,
+    /// When the source last changed it, as the source wrote it.
+    pub datestamp: Option<String>,
+    /// The sets it belongs to.
+    pub sets: Vec<String>,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
+    /// The metadata format; none for a tombstone.
+    pub format: Option<String>,
+    /// The metadata as standalone XML; none for a tombstone.
+    pub metadata: Option<String>,
+    /// What the parser read, as JSON; none for a tombstone or if nothing was parsed.
+    pub fields: Option<String>,
+    /// Statements about the metadata, each as standalone XML.
+    pub abouts: Vec<String>,
+    /// The URL that this version was fetched from.
+    pub request_url: Option<String>,
+    /// The time on the server's clock when it was fetched.
+    pub response_date: Option<String>,
+    /// When it arrived here, RFC 3339 in UTC.
+    pub harvested: String,
+    /// The run that saw the record first.
+    pub first_run: i64,
+    /// The run that saw it last.
+    pub last_run: i64,
+}
+
+impl StoredRecord {
+    /// The record as an object of JSON Lines.
+    #[must_use]
+    pub fn line(&self) -> Line<'_> {
+        Line {
+            identifier: &self.identifier,
+            datestamp: self.datestamp.as_deref(),
+            sets: &self.sets,
+            deleted: self.deleted,
+            metadata: self.metadata.as_deref(),
+            about: self.abouts.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// A source, and what the catalogue holds of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceSummary {
+    /// The source.
+    pub source: SourceId,
+    /// How many records are live.
+    pub live: u64,
+    /// How many are tombstones.
+    pub deleted: u64,
+    /// How many failed and did not come through since.
+    pub errors: u64,
+    /// The last run.
+    pub last_run: Option<RunRecord>,
+}
+
+/// A run, as the catalogue remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// The number of the run.
+    pub id: i64,
+    /// `running`, `interrupted` (killed, or still going in another process), or a
+    /// [`RunState`](crate::RunState).
+    pub state: String,
+    /// When it began, RFC 3339 in UTC.
+    pub started: String,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// A record that failed, as the catalogue remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredError {
+    /// The identifier, or the place in the list.
+    pub key: String,
+    /// Where it failed: `source`, `filter`, `parse` or `sink`.
+    pub stage: String,
+    /// Why.
+    pub message: String,
+    /// Whether it came through later.
+    pub resolved: bool,
+    /// How often it failed.
+    pub tries: i64,
+    /// The metadata, if there was any.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Some records of a catalogue, for people to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordQuery {
+    /// Only those of this source.
+    pub source: Option<SourceId>,
+    /// Only those that have all these words, in metadata, identifier or set.
+    pub text: Option<String>,
+    /// Only tombstones, or only live records.
+    pub deleted: Option<bool>,
+    /// Only those that this run changed.
+    pub run: Option<RunId>,
+    /// Which part of the list, by source and identifier.
+    pub page: Page<(SourceId, String)>,
+}
+
+/// One version of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoredVersion {
+    /// Counts the versions of the record from 1.
+    pub number: u32,
+    /// The run that brought it.
+    pub run: RunId,
+    /// When it arrived here, RFC 3339 in UTC.
+    pub harvested: String,
+    /// The datestamp that the source gave it.
+    pub datestamp: Option<String>,
+    /// Whether it is a tombstone.
+    pub deleted: bool,
+    /// The metadata format.
+    pub format: Option<String>,
+    /// The metadata as standalone XML.
+    pub metadata: Option<String>,
+    /// What the parser read, as JSON.
+    pub fields: Option<String>,
+    /// What the parser found wrong, as JSON.
+    pub issues: Option<String>,
+    /// The URL that it was fetched from.
+    pub request_url: Option<String>,
+}
+
+/// What was harvested: a sink that can be read and mended. [`SqliteCatalogue`](crate::SqliteCatalogue)
+/// is one, and so is `PostgresCatalogue`.
+#[async_trait]
+pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
+    /// The record, or tombstone, that a source has under this identifier.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn find(
+        &self,
+        source: &SourceId,
+        identifier: &str,
+    ) -> Result<Option<StoredRecord>, RunError>;
+
+    /// A page of records.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn list(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError>;
+
+    /// All records that `query` asks for, ordered by source and identifier (by code point).
+    fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
+
+    /// All versions of a record that are kept, oldest first.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn versions(
+        &self,
+        source: &SourceId,
+        identifier: &str,
+    ) -> Result<Vec<StoredVersion>, RunError>;
+
+    /// What there is of each source, by name.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn summaries(&self) -> Result<Vec<SourceSummary>, RunError>;
+
+    /// What there is of one source.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn summary(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError>;
+
+    /// The records of a source that failed, by key; those that came through later only if `resolved`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn errors(&self, source: &SourceId, resolved: bool)
+    -> Result<Vec<StoredError>, RunError>;
+
+    /// Forgets that a record failed.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written.
+    async fn dismiss_error(&self, source: &SourceId, key: &str) -> Result<(), RunError>;
+
+    /// How many live records of a source no run has seen since `since`, which is one that saw all that
+    /// the source has.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn count_absent(&self, source: &SourceId, since: RunId) -> Result<u64, RunError>;
+
+    /// The identifiers of those, in order, at most so many behind `after`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn absent(
+        &self,
+        source: &SourceId,
+        since: RunId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, RunError>;
+
+    /// Makes tombstones of them, as what `run` did, and raises its counters.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written, or the run is another's by now.
+    async fn delete_absent(&self, run: &Run, since: RunId) -> Result<Counters, RunError>;
+
+    /// Sets where the next run of a source begins; `None`: at the beginning. Within `run`, which must
+    /// still be this worker's.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written, or the run is another's by now.
+    async fn rewind(&self, run: &Run, checkpoint: Option<&Checkpoint>) -> Result<(), RunError>;
+
+    /// Puts every record back to what it was before this run, unless a later run changed it since.
+    /// Counts what it did: records that the run created are deleted.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written, or versions that are needed are not kept any more.
+    async fn undo(&self, source: &SourceId, run: RunId) -> Result<Counters, RunError>;
+}

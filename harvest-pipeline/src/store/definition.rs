@@ -1,0 +1,333 @@
+//! What is harvested, how and when.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Page, StoreError};
+use crate::batch::SourceId;
+use crate::checkpoint::Checkpoint;
+use crate::run::{RunId, UnknownWord};
+use crate::schedule::Schedule;
+
+/// A source as an administrator sets it up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourceDefinition {
+    /// Under what its records are kept. Stays for as long as there are any.
+    pub id: SourceId,
+    /// What people call it.
+    pub title: String,
+    /// What else there is to say about it.
+    #[serde(default)]
+    pub description: String,
+    /// Under which terms its records may be used.
+    #[serde(default)]
+    pub licence: String,
+    /// The name of its kind in the [`Registry`](crate::Registry).
+    pub kind: String,
+    /// The options that the kind declares, such as the URL.
+    pub options: Value,
+    /// Where its records belong here: a collection, an index. Words of the installation's own.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// When it is harvested.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// The mail addresses of those who look after the source.
+    #[serde(default)]
+    pub contacts: Vec<String>,
+    /// The names of its filter sets; a record that any of them accepts is taken. None: all are.
+    #[serde(default)]
+    pub filter_sets: Vec<String>,
+    /// What is done in the cases in which opinions differ.
+    #[serde(default)]
+    pub policies: Policies,
+    /// Whether it is harvested at all.
+    #[serde(default)]
+    pub status: SourceStatus,
+    /// Who set it up.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// Whatever else the application wants to keep with it.
+    #[serde(default)]
+    pub extra: Value,
+}
+
+impl SourceDefinition {
+    /// An active source of this kind, harvested by hand.
+    #[must_use]
+    pub fn new(id: impl Into<SourceId>, kind: impl Into<String>, options: Value) -> Self {
+        let id = id.into();
+        Self {
+            title: id.as_str().to_owned(),
+            id,
+            description: String::new(),
+            licence: String::new(),
+            kind: kind.into(),
+            options,
+            target: None,
+            schedule: Schedule::default(),
+            contacts: Vec::new(),
+            filter_sets: Vec::new(),
+            policies: Policies::default(),
+            status: SourceStatus::default(),
+            owner: None,
+            extra: Value::Null,
+        }
+    }
+
+    /// The URL among its options, if its kind has one.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.options.get("url").and_then(Value::as_str)
+    }
+}
+
+/// Whether a source is harvested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SourceStatus {
+    /// Being set up; never harvested.
+    Draft,
+    /// Harvested on schedule and by hand.
+    #[default]
+    Active,
+    /// Harvested by hand only.
+    Paused,
+    /// Over: never harvested, its history is kept and its address free for another.
+    Archived,
+}
+
+impl SourceStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Draft, Self::Active, Self::Paused, Self::Archived];
+
+    /// The status as it is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Paused => "paused",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+impl std::str::FromStr for SourceStatus {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        found.ok_or_else(|| UnknownWord::new("status of a source", text))
+    }
+}
+
+/// What is done in the cases in which opinions differ.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Policies {
+    /// What a run means that found nothing.
+    pub empty_window: EmptyWindow,
+    /// What is done with records that the source does not have any more.
+    pub deletions: Deletions,
+    /// When a person must agree to deletions first.
+    pub guard: Guard,
+    /// Whether records that are known already pass the filters unasked.
+    pub keep_known: bool,
+    /// So many failed records end a run.
+    pub most_failures: Option<u64>,
+}
+
+/// What a run means that found nothing where an earlier one found something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EmptyWindow {
+    /// That nothing changed: the next run begins where this one ended.
+    #[default]
+    Advance,
+    /// That the source may be off: the next run begins where this one began.
+    Hold,
+    /// As [`Advance`](Self::Advance), but the first run that finds something again is followed by one
+    /// over all the time since the last that did.
+    Backfill,
+}
+
+/// What is done with records that the source does not have any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Deletions {
+    /// Records that the source reports as deleted stay here.
+    pub ignore_reported: bool,
+    /// Records that are missing in a complete list count as deleted after so many such lists; `None`:
+    /// never.
+    pub absent_after: Option<NonZeroU32>,
+}
+
+impl Default for Deletions {
+    fn default() -> Self {
+        Self { ignore_reported: false, absent_after: Some(NonZeroU32::MIN) }
+    }
+}
+
+/// When a person must agree to deletions first: if they are more than both of these.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Guard {
+    /// So many records.
+    pub records: u64,
+    /// This share of the live records, from 0 to 1.
+    pub share: f64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { records: 10, share: 0.1 }
+    }
+}
+
+impl Guard {
+    /// Whether a person must agree to delete so many of so many live records. Deleting all of them
+    /// always needs that.
+    #[must_use]
+    pub fn holds(&self, deletions: u64, live: u64) -> bool {
+        let share = self.share * live as f64;
+        deletions > 0
+            && (deletions >= live && live > 1
+                || (deletions > self.records && deletions as f64 > share))
+    }
+}
+
+/// A source as it stands in a store.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SourceEntry {
+    /// As it was set up.
+    pub definition: SourceDefinition,
+    /// When it was set up, and when that was changed last.
+    pub created: DateTime<Utc>,
+    /// When the definition was changed last.
+    pub updated: DateTime<Utc>,
+    /// When the next run is due by its schedule; `None`: never.
+    pub next_due: Option<DateTime<Utc>>,
+    /// How many runs its schedule has started.
+    pub scheduled_runs: u32,
+    /// Where the next run begins; `None`: at the beginning.
+    pub checkpoint: Option<Checkpoint>,
+    /// Its run that is not over.
+    pub open_run: Option<RunId>,
+    /// The last run that was asked for.
+    pub last_run: Option<RunId>,
+}
+
+impl SourceEntry {
+    /// A source that was just set up.
+    #[must_use]
+    pub fn new(definition: SourceDefinition, now: DateTime<Utc>) -> Self {
+        Self {
+            definition,
+            created: now,
+            updated: now,
+            next_due: None,
+            scheduled_runs: 0,
+            checkpoint: None,
+            open_run: None,
+            last_run: None,
+        }
+    }
+}
+
+/// Which sources are wanted, by title and id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SourceQuery {
+    /// Only those that have this text in title, id or URL, in upper or lower case.
+    pub text: Option<String>,
+    /// Only those of this status. Left out, archived ones are left out.
+    pub status: Option<SourceStatus>,
+    /// Only those of this kind.
+    pub kind: Option<String>,
+    /// Only those of this owner.
+    pub owner: Option<String>,
+    /// Which part of the list, by id.
+    pub page: Page<SourceId>,
+}
+
+/// What is harvested, how and when.
+#[async_trait]
+pub trait SourceStore: Send + Sync {
+    /// Sets up a source. Its schedule begins now.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the id is taken, or a source that is not archived has the same kind
+    /// and options (that one is named).
+    async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError>;
+
+    /// Changes a source. If kind or options differ, its checkpoint is taken away, so that the next run
+    /// is a full one; if the schedule differs, it begins anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or [`StoreError::Conflict`] as in [`add_source`](Self::add_source).
+    async fn change_source(&self, definition: &SourceDefinition)
+    -> Result<SourceEntry, StoreError>;
+
+    /// Removes a source that was never harvested.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or [`StoreError::Conflict`] if it has runs: archive it.
+    async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError>;
+
+    /// A source.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn source(&self, id: &SourceId) -> Result<Option<SourceEntry>, StoreError>;
+
+    /// The sources that are wanted, by id.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn sources(&self, query: &SourceQuery) -> Result<Vec<SourceEntry>, StoreError>;
+
+    /// How many sources are wanted, whatever the page.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn count_sources(&self, query: &SourceQuery) -> Result<u64, StoreError>;
+
+    /// Sets where the next run begins; `None`: at the beginning.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or [`StoreError::Conflict`] while a run is open.
+    async fn set_checkpoint(
+        &self,
+        id: &SourceId,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(), StoreError>;
+
+    /// Asks for a run of each active source that is due by the store's clock, at most so many, and sets
+    /// when it is due next: one run, however many times were missed. Sources with an open run are
+    /// passed over until that is over.
+    ///
+    /// Several schedulers may ask at once: no source is asked for twice.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    async fn request_due(&self, limit: usize) -> Result<Vec<(SourceId, RunId)>, StoreError>;
+
+    /// How long until the next source is due; `None`: none ever is.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn next_due(&self) -> Result<Option<Duration>, StoreError>;
+}

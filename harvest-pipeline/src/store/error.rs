@@ -1,0 +1,78 @@
+//! Why a store cannot do what it was asked.
+
+use std::error::Error as StdError;
+
+use crate::error::{RunError, Stage};
+use crate::run::{RunId, RunState};
+
+/// A store cannot do what it was asked; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such thing.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// What was looked for: `source`, `run`.
+        what: &'static str,
+        /// How it was called.
+        name: String,
+    },
+    /// It would contradict what is there; the message says what and what to do.
+    #[error("{0}")]
+    Conflict(String),
+    /// That cannot happen to a run in this state.
+    #[error("run {run} is {state}: it cannot be {what}")]
+    Refused {
+        /// The run.
+        run: RunId,
+        /// The state it is in.
+        state: RunState,
+        /// What it cannot be: `paused`.
+        what: &'static str,
+    },
+    /// Another worker has the run by now: whoever asked must stop.
+    #[error("run {0} was given to another worker, because this one was not heard of for too long")]
+    Stale(RunId),
+    /// The store cannot be reached, or holds what this version cannot read.
+    #[error("{message}")]
+    Unavailable {
+        /// What was tried, and why it did not work.
+        message: String,
+        /// Whether trying again may help.
+        transient: bool,
+        /// The cause.
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}
+
+impl StoreError {
+    /// There is no such thing.
+    #[must_use]
+    pub fn missing(what: &'static str, name: &(impl ToString + ?Sized)) -> Self {
+        Self::Missing { what, name: name.to_string() }
+    }
+
+    /// The store holds what this version cannot read.
+    #[must_use]
+    pub fn unreadable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let error = error.into();
+        Self::Unavailable {
+            message: format!("the store holds something that this version cannot read: {error}"),
+            transient: false,
+            source: Some(error),
+        }
+    }
+
+    /// Whether trying again may help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { transient: true, .. })
+    }
+}
+
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> Self {
+        let transient = error.is_transient();
+        Self::new(Stage::Sink, error.to_string()).with_transient(transient).with_source(error)
+    }
+}

@@ -1,0 +1,64 @@
+//! What was fetched and not stored yet.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::batch::{Batch, SourceId};
+use crate::run::{RunId, Ticket};
+
+/// A batch that was fetched and not stored yet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Staged {
+    /// Its place among all that is staged; later ones are higher.
+    pub id: i64,
+    /// The run that fetched it.
+    pub run: RunId,
+    /// When it was staged.
+    pub time: DateTime<Utc>,
+    /// The batch as it was fetched.
+    pub batch: Batch,
+}
+
+impl Staged {
+    /// A batch that this run fetched.
+    #[must_use]
+    pub fn new(id: i64, run: RunId, time: DateTime<Utc>, batch: Batch) -> Self {
+        Self { id, run, time, batch }
+    }
+}
+
+/// What was fetched and not stored yet: by runs that only collect, and by dry runs.
+#[async_trait]
+pub trait StagingStore: Send + Sync {
+    /// Keeps a batch, and its checkpoint as that of the source in the same commit unless the run is a
+    /// dry one. A batch whose number this run has staged already is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`].
+    async fn stage(&self, ticket: Ticket, batch: &Batch) -> Result<(), StoreError>;
+
+    /// The first batch of this source behind `after` that is not from a dry run, or if `run` is given
+    /// the first of that run.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn staged(
+        &self,
+        source: &SourceId,
+        run: Option<RunId>,
+        after: i64,
+    ) -> Result<Option<Staged>, StoreError>;
+
+    /// Forgets what is staged of this source up to `id`, of one run or of all that are not dry.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    async fn unstage(
+        &self,
+        source: &SourceId,
+        run: Option<RunId>,
+        up_to: i64,
+    ) -> Result<(), StoreError>;
+}
