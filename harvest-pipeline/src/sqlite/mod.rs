@@ -1,12 +1,8 @@
 //! The SQLite catalogue.
 
-mod codec;
-mod dictionary;
 mod lock;
 mod lookup;
 mod payloads;
-mod plan;
-mod prepare;
 mod read;
 #[cfg(feature = "provider")]
 mod repository;
@@ -15,7 +11,6 @@ mod sink;
 mod statement;
 mod write;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,11 +22,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-use self::codec::Dictionaries;
-use self::dictionary::Trainer;
 #[cfg(feature = "provider")]
 pub use self::repository::CatalogueRepository;
-use crate::batch::SourceId;
+use crate::catalogue::codec::Dictionaries;
+use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};
 
 /// How long to wait for another process that is writing.
@@ -68,19 +62,9 @@ struct Inner {
     file: PathBuf,
     writer: Mutex<SqliteConnection>,
     readers: SqlitePool,
-    open: std::sync::Mutex<HashMap<SourceId, OpenRun>>,
+    open: Arc<OpenRuns>,
     /// The dictionaries that were needed for reading so far, by row.
     dictionaries: std::sync::Mutex<Dictionaries>,
-}
-
-/// The rows of a run that is going on.
-#[derive(Clone, Debug)]
-struct OpenRun {
-    source: i64,
-    run: i64,
-    /// By which claim; 0: it was not claimed.
-    fence: i64,
-    trainer: Arc<Trainer>,
 }
 
 impl SqliteCatalogue {

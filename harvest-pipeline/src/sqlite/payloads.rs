@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::codec::{Codec, PLAIN, ZSTD};
-use super::dictionary::Dictionary;
-use super::prepare::{Content, json};
 use super::statement::INSERT_PAYLOADS;
+use crate::catalogue::codec::{Codec, PLAIN, ZSTD};
+use crate::catalogue::dictionary::Dictionary;
+use crate::catalogue::prepare::{Content, json};
 
 /// Where the payload of a record is now.
 #[derive(Clone, Copy)]

@@ -8,9 +8,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use zstd::dict::DecoderDictionary;
 
-use super::codec::{self, Decoder, Dictionaries};
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
+use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 

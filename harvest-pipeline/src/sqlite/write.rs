@@ -6,11 +6,11 @@ use std::num::ParseIntError;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::OpenRun;
 use super::payloads::{self, NewDictionary};
-use super::plan::{Plan, Stored, plan};
-use super::prepare::{Prepared, json};
 use super::statement::PUT_RECORDS;
+use crate::catalogue::open::OpenRun;
+use crate::catalogue::plan::{Plan, Stored, plan};
+use crate::catalogue::prepare::{Prepared, json};
 use crate::error::RecordError;
 use crate::run::{Counters, Outcome};
 use crate::sink::{Entry, ParsedBatch, Written};

@@ -1,5 +1,16 @@
 //! What was harvested, as it can be read and mended.
 
+#[cfg(feature = "sqlite")]
+pub(crate) mod codec;
+#[cfg(feature = "sqlite")]
+pub(crate) mod dictionary;
+#[cfg(feature = "sqlite")]
+pub(crate) mod open;
+#[cfg(feature = "sqlite")]
+pub(crate) mod plan;
+#[cfg(feature = "sqlite")]
+pub(crate) mod prepare;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
