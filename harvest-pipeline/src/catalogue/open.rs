@@ -7,13 +7,19 @@ use super::dictionary::Trainer;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 
-/// The rows of a run that is going on.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenRun {
+/// What lets a run write: its rows, and by which claim.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
     pub(crate) source: i64,
     pub(crate) run: i64,
-    /// By which claim; 0: it was not claimed.
+    /// 0: it was not claimed.
     pub(crate) fence: i64,
+}
+
+/// A run that is going on.
+#[derive(Debug)]
+pub(crate) struct OpenRun {
+    pub(crate) claim: Claim,
     pub(crate) trainer: Arc<Trainer>,
 }
 
@@ -28,14 +34,19 @@ impl OpenRuns {
         Open { runs: Arc::clone(self), source }
     }
 
-    /// The run of a source.
+    /// What lets the run of a source write.
     ///
     /// # Errors
     /// If none was begun.
-    pub(crate) fn of(&self, source: &SourceId) -> Result<OpenRun, RunError> {
-        self.all().get(source).cloned().ok_or_else(|| {
+    pub(crate) fn claim(&self, source: &SourceId) -> Result<Claim, RunError> {
+        self.all().get(source).map(|run| run.claim).ok_or_else(|| {
             RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
         })
+    }
+
+    /// What compresses the metadata of a source whose run is going on.
+    pub(crate) fn trainer(&self, source: &SourceId) -> Option<Arc<Trainer>> {
+        self.all().get(source).map(|run| Arc::clone(&run.trainer))
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<SourceId, OpenRun>> {

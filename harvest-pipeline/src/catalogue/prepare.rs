@@ -40,6 +40,15 @@ impl Content {
         let (first, _) = self.hash.split_at(8);
         first.try_into().map_or(0, i64::from_be_bytes)
     }
+
+    /// Whether it is the same as what is stored.
+    pub(crate) fn is(&self, hash: &[u8], fields: Option<&str>, issues: Option<&str>) -> bool {
+        hash == self.hash && fields == self.fields.as_deref() && issues == self.issues.as_deref()
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.is(&other.hash, other.fields.as_deref(), other.issues.as_deref())
+    }
 }
 
 pub(crate) struct Prepare(pub(crate) Arc<OpenRuns>);
@@ -65,7 +74,7 @@ impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
 }
 
 pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Prepared {
-    let trainer = runs.of(&batch.source).ok().map(|run| run.trainer);
+    let trainer = runs.trainer(&batch.source);
     let bodies = batch.entries.iter().filter_map(|entry| match entry {
         Entry::Put { item, .. } => item.payload().map(|payload| payload.body.as_bytes()),
         _ => None,
@@ -120,8 +129,17 @@ fn fields<R: Serialize>(json: &mut Vec<u8>, record: &R) -> serde_json::Result<Op
 }
 
 fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version, RecordError> {
-    if item.identifier.contains('\0') {
-        return Err(cannot_store(item, "its identifier contains a NUL character"));
+    // What is inside metadata, lists and JSON does no harm.
+    let format = content.as_ref().map(|(payload, _)| &*payload.format);
+    let texts = [
+        ("identifier", Some(&*item.identifier)),
+        ("datestamp", item.datestamp.as_deref()),
+        ("version", item.version.as_deref()),
+        ("format", format),
+    ];
+    let has_nul = |text: &Option<&str>| text.is_some_and(|text| text.contains('\0'));
+    if let Some((what, _)) = texts.iter().find(|(_, text)| has_nul(text)) {
+        return Err(cannot_store(item, &format!("its {what} contains a NUL character")));
     }
     let sets = (!item.sets.is_empty()).then(|| json(&item.sets));
     let about = (!item.abouts.is_empty()).then(|| json(&item.abouts));

@@ -122,12 +122,6 @@ async fn insert_dictionary(
     Ok(Some((dictionary, inserted.last_insert_rowid())))
 }
 
-impl Content {
-    fn same_as(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.fields == other.fields && self.issues == other.issues
-    }
-}
-
 /// The contents that are stored already, by position.
 async fn existing(
     conn: &mut SqliteConnection,
@@ -145,10 +139,7 @@ async fn existing(
         let Some(Some(content)) = contents.get(nth) else { continue };
         let (hash, fields, issues): (&[u8], Option<&str>, Option<&str>) =
             (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-        if hash == content.hash
-            && fields == content.fields.as_deref()
-            && issues == content.issues.as_deref()
-        {
+        if content.is(hash, fields, issues) {
             existing.insert(nth, row.try_get(1)?);
         }
     }

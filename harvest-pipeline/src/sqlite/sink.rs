@@ -13,7 +13,7 @@ use super::write::{WriteError, timestamp, write};
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::catalogue::dictionary::{Dictionary, Trainer};
-use crate::catalogue::open::OpenRun;
+use crate::catalogue::open::{Claim, OpenRun};
 use crate::catalogue::prepare::{Prepare, Prepared, json, prepare};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
@@ -138,7 +138,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
 
         let fence = run.ticket.map_or(0, |ticket| ticket.fence);
         let trainer = Arc::new(Trainer::new(dictionary));
-        let open = OpenRun { source, run: run_row, fence, trainer };
+        let open = OpenRun { claim: Claim { source, run: run_row, fence }, trainer };
         let open = self.0.open.open(run.source.clone(), open);
         // Dropped in this order: the lock is given back after the run is over.
         Ok(Hold::new((open, lock)))
@@ -183,7 +183,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     }
 
     async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let run = self.0.open.of(&batch.source)?;
+        let run = self.0.open.claim(&batch.source)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
@@ -209,7 +209,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             // Whoever claimed it ends it.
             return Ok(());
         }
-        let open = self.0.open.of(&run.source)?;
+        let open = self.0.open.claim(&run.source)?;
         let mut writer = self.0.writer.lock().await;
         sqlx::query(
             "UPDATE runs SET state = ?, ended = ?, error = ?

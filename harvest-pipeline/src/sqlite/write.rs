@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::ParseIntError;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::Utc;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::payloads::{self, NewDictionary};
 use super::statement::PUT_RECORDS;
-use crate::catalogue::open::OpenRun;
+pub(super) use crate::catalogue::timestamp;
+use crate::catalogue::open::Claim;
 use crate::catalogue::plan::{Plan, Stored, plan};
 use crate::catalogue::prepare::{Prepared, json};
 use crate::error::RecordError;
@@ -32,7 +33,7 @@ impl From<sqlx::Error> for WriteError {
 /// Stores all of the batch or nothing.
 pub(super) async fn write<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     batch: &ParsedBatch<R>,
     mut prepared: Prepared,
 ) -> Result<Written, WriteError> {
@@ -68,7 +69,7 @@ fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
 /// What is stored of the entries, by their position.
 async fn stored(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     identifiers: &str,
 ) -> sqlx::Result<HashMap<usize, Stored>> {
     // One row with everything: each row costs a hand-over between threads, which is more than
@@ -98,7 +99,7 @@ fn decode(error: ParseIntError) -> sqlx::Error {
 
 async fn insert_page<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     batch: &ParsedBatch<R>,
 ) -> sqlx::Result<i64> {
     let query = "INSERT INTO pages (run, number, request_url, response_date, received)
@@ -116,7 +117,7 @@ async fn insert_page<R: Sync>(
 
 async fn put_records<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     page: i64,
     batch: &ParsedBatch<R>,
     prepared: &mut Prepared,
@@ -163,7 +164,7 @@ async fn put_records<R: Sync>(
 
 async fn note_seen<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     batch: &ParsedBatch<R>,
     plan: &Plan,
 ) -> sqlx::Result<()> {
@@ -180,7 +181,7 @@ async fn note_seen<R: Sync>(
 
 /// The dead letters of a batch.
 struct Errors<'a, R> {
-    run: &'a OpenRun,
+    run: &'a Claim,
     page: i64,
     batch: &'a ParsedBatch<R>,
 }
@@ -265,7 +266,7 @@ impl<R: Sync> Errors<'_, R> {
 /// Raises the run's counters and sets the source's checkpoint.
 async fn advance<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: &Claim,
     batch: &ParsedBatch<R>,
     counters: Counters,
 ) -> Result<(), WriteError> {
@@ -304,9 +305,4 @@ async fn advance<R: Sync>(
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A point in time as the catalogue keeps it.
-pub(super) fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
