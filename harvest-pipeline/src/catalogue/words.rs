@@ -32,7 +32,8 @@ impl Words {
         while let Some(at) = rest.find(['<', '&']) {
             let (text, markup) = rest.split_at(at);
             self.add_chars(text);
-            rest = if markup.starts_with('<') { self.markup(markup) } else { self.reference(markup) };
+            rest =
+                if markup.starts_with('<') { self.markup(markup) } else { self.reference(markup) };
         }
         self.add_text(rest);
     }
@@ -175,8 +176,9 @@ mod tests {
     fn words_are_what_is_between_tags_in_lower_case_and_without_accents() {
         let xml = "<dc:title lang=\"en\">The ÉTUDE, of C\u{30c}apek&#8217;s R&amp;D</dc:title>\
                    <!-- not <this> --><x>10.1000/ab-c</x><![CDATA[Straße]]>caf&#xe9;";
-        let expected =
-            ["10", "1000", "ab", "c", "cafe", "capek", "d", "etude", "of", "r", "s", "straße", "the"];
+        let expected = [
+            "10", "1000", "ab", "c", "cafe", "capek", "d", "etude", "of", "r", "s", "straße", "the",
+        ];
         assert_eq!(words_of(xml), expected);
     }
 

@@ -23,6 +23,32 @@ use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
 use crate::store::StoreError;
 
 impl SqliteCatalogue {
+    /// What lets this run write. One that was claimed need not have been begun here.
+    pub(super) async fn claim(&self, run: &Run) -> Result<Claim, RunError> {
+        let Some(ticket) = run.ticket else { return self.0.open.claim(&run.source) };
+        let query = "SELECT id FROM sources WHERE name = ?";
+        let query = sqlx::query(query).bind(run.source.as_str());
+        let row = query.fetch_optional(&self.0.readers).await;
+        let source = row.and_then(|row| row.map(|row| row.try_get(0)).transpose());
+        let source: Option<i64> = source.map_err(|error| self.unreadable(error))?;
+        let source = source.ok_or_else(|| StoreError::missing("source", run.source.as_str()))?;
+        Ok(Claim { source, run: ticket.run.0, fence: ticket.fence })
+    }
+
+    /// Why `run` could not write.
+    pub(super) fn refused(&self, run: &Run, what: &str, error: WriteError) -> RunError {
+        match (error, run.ticket) {
+            (WriteError::Database(error), _) => self.cannot(what)(error),
+            (WriteError::TakenOver, Some(ticket)) => StoreError::Stale(ticket.run).into(),
+            (WriteError::TakenOver, None) => {
+                let (source, file) = (&run.source, self.0.file.display());
+                let message =
+                    format!("another run of {source} has begun in {file}; this one stops");
+                RunError::new(Stage::Sink, message)
+            }
+        }
+    }
+
     /// Notes a run that nobody asked a store for. Called holding the source's lock, so that a run that
     /// is still going on can only be one that was killed.
     async fn insert_run(
@@ -81,7 +107,7 @@ impl SqliteCatalogue {
         }
     }
 
-    fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError {
+    pub(super) fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError + use<> {
         let what = format!("{what} in {}", self.0.file.display());
         move |error| failed(&what, error)
     }
@@ -182,25 +208,18 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
         Some(Arc::new(Prepare(Arc::clone(&self.0.open))))
     }
 
-    async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let run = self.0.open.claim(&batch.source)?;
+    async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
+        let claim = self.0.open.claim(&batch.source)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
             _ => prepare(&self.0.open, &batch),
         };
         let mut writer = self.0.writer.lock().await;
-        write(&mut writer, &run, &batch, prepared).await.map_err(|error| match error {
-            WriteError::Database(error) => {
-                self.cannot(&format!("store batch {} of {}", batch.number, batch.source))(error)
-            }
-            WriteError::TakenOver => {
-                let (source, file) = (&batch.source, self.0.file.display());
-                RunError::new(
-                    Stage::Sink,
-                    format!("another run of {source} has begun in {file}; this one stops"),
-                )
-            }
+        let written = write(&mut writer, claim, self.kept_versions(), &batch, prepared).await;
+        written.map_err(|error| {
+            let what = format!("store batch {} of {}", batch.number, batch.source);
+            self.refused(run, &what, error)
         })
     }
 
