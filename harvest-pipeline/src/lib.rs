@@ -16,6 +16,8 @@ mod holdings;
 mod parser;
 pub mod parsers;
 mod pipeline;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod registry;
 #[cfg(feature = "resync")]
 mod resync;
@@ -43,6 +45,8 @@ pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresCatalogue;
 pub use self::registry::{Kind, KindError, Registry};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
