@@ -52,4 +52,4 @@ pub use self::sqlite::{
 #[cfg(feature = "oai-pmh")]
 mod oai_pmh;
 #[cfg(feature = "oai-pmh")]
-pub use self::oai_pmh::OaiPmhSource;
+pub use self::oai_pmh::{OaiPmhSource, Strategy};

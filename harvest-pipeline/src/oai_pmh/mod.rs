@@ -1,32 +1,42 @@
 //! An OAI-PMH repository as a source.
 
-use std::sync::Arc;
+mod headers;
+mod item;
+mod options;
+mod records;
+mod single;
+
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use ::oai_pmh::xml::Mode;
-use ::oai_pmh::{
-    Client, Datestamp, Error, Harvest, Position, Record, Request, Selection, Slice, Step, Verdict,
-    Window,
-};
+use ::oai_pmh::{Client, Error, Position, Request, Selection, Slice, Window};
 use chrono::TimeDelta;
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, stream};
-use resync_core::transport::{Transport, without_credentials};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
+use resync_core::transport::without_credentials;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use url::Url;
 
-use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
+use self::headers::Headers;
+use self::options::Options;
+use self::records::Records;
+use self::single::Single;
+use crate::batch::{Batch, SourceId};
 use crate::checkpoint::Checkpoint;
-use crate::error::{RecordError, RunError, Stage};
+use crate::error::{RunError, Stage};
+use crate::holdings::Holdings;
 use crate::registry::Kind;
 use crate::source::Source;
+use crate::two_step::{self, Named};
 
 /// The records of an OAI-PMH repository, in one format.
 ///
 /// The first run lists everything; later ones list what changed since the first answer of the last
 /// run that came to its end, with some overlap, by the server's own clock. A run that was broken
 /// off goes on with the page it was at.
+///
+/// How the records are got is a [`Strategy`]. Whatever it is, records that could not be had can be got
+/// again by themselves ([`Source::get`]).
 ///
 /// A time span in the selection is for one-off runs: it is harvested as asked, and later runs
 /// without one begin where they would have begun.
@@ -54,6 +64,25 @@ pub struct OaiPmhSource {
     slice: Option<Slice>,
     parallel: usize,
     overlap: TimeDelta,
+    strategy: Strategy,
+    concurrency: NonZeroUsize,
+}
+
+/// How a run of an [`OaiPmhSource`] gets the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Strategy {
+    /// Page by page (`ListRecords`): the fewest requests.
+    #[default]
+    ListRecords,
+    /// The headers page by page (`ListIdentifiers`), then each record by itself (`GetRecord`): for
+    /// repositories that fail at writing long pages.
+    ListIdentifiers,
+    /// All headers in every run (`ListIdentifiers`), and only those records by themselves
+    /// (`GetRecord`) that the sink does not hold with this datestamp: for repositories that do not
+    /// tell of deletions, since what such a list does not name is gone.
+    Reconcile,
 }
 
 /// What a checkpoint of this source says.
@@ -65,6 +94,32 @@ struct State {
     /// The harvest that is under way, with the time span it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<(Window, Position)>,
+    /// The list of headers that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listing: Option<Listing>,
+}
+
+/// How far a list of headers was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Listing {
+    strategy: Strategy,
+    /// The time span it was asked for.
+    window: Window,
+    position: Position,
+    /// The last record done of the page behind that position, if some were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+impl State {
+    /// A harvest has come to its end.
+    fn end(&mut self, asked: &Window, position: Position) {
+        (self.running, self.listing) = (None, None);
+        // A harvest of one time span says nothing about the others.
+        if *asked == Window::ALL {
+            self.complete = Some(position);
+        }
+    }
 }
 
 impl OaiPmhSource {
@@ -79,7 +134,9 @@ impl OaiPmhSource {
         let url = without_credentials(client.base_url());
         let id = SourceId::new(format!("{url}#metadataPrefix={format}{set}"));
         let overlap = TimeDelta::seconds(120);
-        Self { id, client, selection, slice: None, parallel: 1, overlap }
+        let (strategy, concurrency) = (Strategy::default(), NonZeroUsize::MIN.saturating_add(3));
+        let (slice, parallel) = (None, 1);
+        Self { id, client, selection, slice, parallel, overlap, strategy, concurrency }
     }
 
     /// Names the source.
@@ -107,6 +164,21 @@ impl OaiPmhSource {
         self
     }
 
+    /// How the records are got.
+    #[must_use]
+    pub fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// How many records are got at the same time where that is done one by one. 4 unless said
+    /// otherwise; the transport may allow its host fewer.
+    #[must_use]
+    pub fn concurrency(mut self, records: NonZeroUsize) -> Self {
+        self.concurrency = records;
+        self
+    }
+
     /// Sources of this kind, by their options; its name is `oai-pmh`.
     #[must_use]
     pub fn kind() -> Kind {
@@ -115,32 +187,21 @@ impl OaiPmhSource {
         })
     }
 
-    async fn begin(&self, from: Option<Checkpoint>) -> Result<Batches<'_>, RunError> {
-        let mut state: State = match from {
-            Some(checkpoint) => checkpoint.state(Self::SCHEMA)?,
-            None => State::default(),
-        };
-        let positions = state.complete.iter().chain(state.running.iter().map(|(_, it)| it));
-        if positions.into_iter().any(|position| !position.is_of(&self.selection)) {
+    /// Where it stands by this checkpoint, which must be of the same selection.
+    fn state(&self, from: Option<&Checkpoint>) -> Result<State, RunError> {
+        let Some(checkpoint) = from else { return Ok(State::default()) };
+        let state: State = checkpoint.state(Self::SCHEMA)?;
+        let running = state.running.iter().map(|(_, position)| position);
+        let listing = state.listing.iter().map(|listing| &listing.position);
+        let mut positions = state.complete.iter().chain(running).chain(listing);
+        if positions.any(|position| !position.is_of(&self.selection)) {
             let message = format!(
                 "the checkpoint of {} belongs to another format or set; run once without it",
                 self.id
             );
             return Err(RunError::new(Stage::Source, message));
         }
-        let asked = self.selection.time_span().clone();
-        let harvest = match state.running.take().filter(|(window, _)| *window == asked) {
-            Some((_, position)) => self.client.resume_harvest(position, self.parallel),
-            None => {
-                let selection = self.selection.clone().window(self.window(&state)?);
-                self.client.harvest(&selection, self.slice, self.parallel).await.map_err(failed)?
-            }
-        };
-        let request = Request::ListRecords(
-            self.selection.clone().window(harvest.position().window().clone()),
-        );
-        let request_url = request.url(&without_credentials(self.client.base_url())).to_string();
-        Ok(Batches { source: self, state, asked, harvest, request_url, number: 0, is_done: false })
+        Ok(state)
     }
 
     /// The time span to ask for.
@@ -152,70 +213,11 @@ impl OaiPmhSource {
         let from = state.complete.as_ref().and_then(|position| position.next_from(self.overlap));
         Window::new(from, None).map_err(|error| RunError::new(Stage::Source, error.to_string()))
     }
-}
 
-/// The options of an OAI-PMH repository.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    /// Base URL of the repository.
-    url: Url,
-    /// Metadata format.
-    #[serde(default = "oai_dc")]
-    format: String,
-    /// Only records in this set, or in one below it.
-    set: Option<String>,
-    /// Only records of this time or later, such as 2024-01-31.
-    from: Option<String>,
-    /// Only records of this time or earlier.
-    until: Option<String>,
-    /// Ask for one month or day after the other.
-    slice: Option<Unit>,
-    /// So many of them at the same time.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 16))]
-    parallel: u8,
-    /// Repair nothing: an answer that is not as the standard demands is an error.
-    #[serde(default)]
-    strict: bool,
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Unit {
-    Month,
-    Day,
-}
-
-fn oai_dc() -> String {
-    "oai_dc".to_owned()
-}
-
-fn one() -> u8 {
-    1
-}
-
-impl Options {
-    fn source(self, transport: Arc<dyn Transport>) -> Result<OaiPmhSource, String> {
-        let time = |text: Option<String>| -> Result<Option<Datestamp>, String> {
-            let time = text.map(|text| text.parse().map_err(|error| format!("{text}: {error}")));
-            time.transpose()
-        };
-        let window = Window::new(time(self.from)?, time(self.until)?);
-        let mut selection =
-            Selection::prefix(&self.format).window(window.map_err(|error| error.to_string())?);
-        if let Some(set) = &self.set {
-            selection = selection.set(set);
-        }
-        let mode = if self.strict { Mode::Strict } else { Mode::Tolerant };
-        let client = Client::with_transport(self.url, transport).mode(mode);
-        let source = OaiPmhSource::new(client, selection);
-        let slice = match self.slice {
-            Some(Unit::Month) => Slice::Month,
-            Some(Unit::Day) => Slice::Day,
-            None => return Ok(source),
-        };
-        Ok(source.slices(slice, self.parallel.clamp(1, 16).into()))
+    /// The address of a list of this time span.
+    fn url_of(&self, window: Window, list: impl Fn(Selection) -> Request) -> String {
+        let request = list(self.selection.clone().window(window));
+        request.url(&without_credentials(self.client.base_url())).to_string()
     }
 }
 
@@ -225,110 +227,50 @@ impl Source for OaiPmhSource {
     }
 
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
-        stream::once(self.begin(from))
-            .map(|begun| match begun {
-                Ok(batches) => batches.stream().boxed(),
-                Err(error) => stream::once(async { Err(error) }).boxed(),
-            })
-            .flatten()
-            .boxed()
+        self.batches_beyond(from, Holdings::unknown())
+    }
+
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        match (self.state(from.as_ref()), self.strategy) {
+            (Err(error), _) => stream::iter([Err(error)]).boxed(),
+            (Ok(state), Strategy::ListRecords) => {
+                let begun = Records::begin(self, state).map_ok(Records::batches);
+                begun.into_stream().try_flatten().boxed()
+            }
+            (Ok(state), _) => {
+                two_step::batches(Headers::begin(self, state, held), self.concurrency).boxed()
+            }
+        }
+    }
+
+    fn lists_everything(&self, from: Option<&Checkpoint>) -> bool {
+        let asked = self.selection.time_span();
+        let Ok(state) = self.state(from) else { return false };
+        let is_under_way = match self.strategy {
+            Strategy::ListRecords => state.running.is_some(),
+            _ => state.listing.is_some(),
+        };
+        let is_whole = self.strategy == Strategy::Reconcile
+            || self.window(&state).is_ok_and(|window| window == Window::ALL);
+        *asked == Window::ALL && is_whole && !is_under_way
+    }
+
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Checkpoint,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        let named = async move { Ok(Named::new(Single::new(self), identifiers, at)) };
+        Some(two_step::batches(named, self.concurrency).boxed())
     }
 
     fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
         let state: State = checkpoint.state(Self::SCHEMA).ok()?;
         state.complete?.next_from(self.overlap).map(|from| from.to_string())
-    }
-}
-
-struct Batches<'a> {
-    source: &'a OaiPmhSource,
-    state: State,
-    asked: Window,
-    harvest: Harvest,
-    request_url: String,
-    number: u64,
-    is_done: bool,
-}
-
-impl<'a> Batches<'a> {
-    fn stream(self) -> impl futures_util::Stream<Item = Result<Batch, RunError>> + Send + 'a {
-        stream::unfold(self, async |mut this| {
-            if this.is_done {
-                return None;
-            }
-            let batch = match this.harvest.next_step().await? {
-                Ok(step) => this.batch(step),
-                Err(error) => Err(failed(error)),
-            };
-            this.is_done = batch.is_err();
-            Some((batch, this))
-        })
-    }
-
-    fn batch(&mut self, step: Step) -> Result<Batch, RunError> {
-        let Step { page, position, .. } = step;
-        let is_complete = position.is_complete();
-        if !is_complete {
-            self.state.running = Some((self.asked.clone(), position));
-        } else {
-            self.state.running = None;
-            // A harvest of one time span says nothing about the others.
-            if self.asked == Window::ALL {
-                self.state.complete = Some(position);
-            }
-        }
-        let mut batch =
-            Batch::new(self.number, Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?);
-        self.number += 1;
-        batch.total_hint = self.harvest.summary().announced;
-        if let Some(page) = page {
-            let format: Arc<str> = self.source.selection.metadata_prefix().into();
-            let date = page.response_date.as_ref().map(ToString::to_string);
-            batch.notices = page.issues.iter().map(notice).collect();
-            let items = page.items.into_iter().map(|item| match item {
-                Ok(record) => as_item(record, &format),
-                Err(broken) => Err(RecordError {
-                    identifier: broken.identifier,
-                    stage: Stage::Source,
-                    message: broken.message,
-                }),
-            });
-            batch = batch
-                .with_items(items.collect())
-                .with_origin(Origin::new(self.request_url.clone(), date));
-        }
-        if is_complete && let Verdict::Suspicious(reasons) = &self.harvest.summary().verdict {
-            let warn = |reason: &::oai_pmh::Reason| {
-                Notice::new(NoticeLevel::Warning, format!("the list may be incomplete: {reason}"))
-            };
-            batch.notices.extend(reasons.iter().map(warn));
-        }
-        Ok(batch)
-    }
-}
-
-fn as_item(record: Record, format: &Arc<str>) -> Result<Item, RecordError> {
-    let Record { header, metadata, abouts, .. } = record;
-    let mut item = if header.is_deleted {
-        Item::delete(header.identifier)
-    } else if let Some(metadata) = metadata {
-        Item::put(header.identifier, Payload::new(Arc::clone(format), metadata.standalone()))
-    } else {
-        let message = "the record has no metadata, yet is not deleted";
-        return Err(RecordError::new(header.identifier, Stage::Source, message));
-    };
-    item.datestamp = header.datestamp.map(|stamp| stamp.to_string());
-    item.sets = header.sets;
-    item.abouts = abouts.iter().map(|about| about.standalone().into_owned()).collect();
-    Ok(item)
-}
-
-fn notice(issue: &::oai_pmh::xml::Issue) -> Notice {
-    let message = format!("{}: {} at byte {}", issue.kind, issue.detail, issue.at);
-    let notice = Notice::new(NoticeLevel::Repair, message);
-    match &issue.record {
-        Some(identifier) => notice.about(identifier),
-        None => notice,
     }
 }
 
