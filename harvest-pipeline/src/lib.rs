@@ -12,6 +12,8 @@ mod filter;
 pub mod filters;
 pub mod harvest_list;
 mod holdings;
+#[cfg(feature = "document-list")]
+mod local;
 mod parser;
 pub mod parsers;
 mod pipeline;
@@ -26,6 +28,7 @@ pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod two_step;
+mod xml_document;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 pub use self::checkpoint::{Checkpoint, CheckpointError};

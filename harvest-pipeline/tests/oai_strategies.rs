@@ -12,7 +12,7 @@ use harvest_pipeline::{
     Source, SqliteCatalogue, Strategy, Summary,
 };
 use oai_pmh::provider::{MemoryRepository, Provider};
-use oai_pmh::transport::HttpTransport;
+use oai_pmh::transport::{HttpTransport, Transport};
 use oai_pmh::{
     Client, Datestamp, DeletedRecord, Header, Identify, MetadataFormat, Record, Selection, Window,
 };
@@ -289,9 +289,7 @@ async fn only_a_run_that_lists_all_records_says_so() {
     let client = Client::with_transport(base, HttpTransport::builder().build().unwrap());
     let window = Window::new(Some("2020-01-01".parse().unwrap()), None).unwrap();
     let some = OaiPmhSource::new(client.clone(), Selection::prefix("oai_dc").window(window));
-    assert!(
-        !some.clone().lists_everything(None) && !some.strategy(reconcile).lists_everything(None)
-    );
+    assert!(!some.lists_everything(None) && !some.strategy(reconcile).lists_everything(None));
     let other = OaiPmhSource::new(client, Selection::prefix("oai_dc").set("a"));
     assert!(other.lists_everything(None) && !other.lists_everything(Some(last)));
 }
@@ -300,10 +298,10 @@ async fn only_a_run_that_lists_all_records_says_so() {
 async fn the_strategy_is_an_option_by_name() {
     let site = Site::new(3, 20, DeletedRecord::Persistent).await;
     let url = format!("{}/oai", site.server.uri());
-    let transport = Arc::new(HttpTransport::builder().build().unwrap());
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::builder().build().unwrap());
     let source = |strategy: &str| {
         let options = serde_json::json!({ "url": url, "strategy": strategy, "concurrency": 2 });
-        Registry::standard().create("oai-pmh", options, transport.clone())
+        Registry::standard().create("oai-pmh", options, Arc::clone(&transport))
     };
     for (strategy, singles) in [("list-records", 0), ("list-identifiers", 3), ("reconcile", 3)] {
         let pipeline = Pipeline::new(source(strategy).unwrap()).resume(Resume::Afresh);
