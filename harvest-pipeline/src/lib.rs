@@ -13,6 +13,8 @@ mod filter;
 pub mod filters;
 pub mod harvest_list;
 mod holdings;
+#[cfg(feature = "document-list")]
+mod local;
 mod parser;
 pub mod parsers;
 mod pipeline;
@@ -29,6 +31,7 @@ pub mod sources;
 mod sqlite;
 pub mod store;
 pub mod two_step;
+mod xml_document;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 pub use self::catalogue::{
@@ -60,4 +63,4 @@ pub use self::sqlite::SqliteCatalogue;
 #[cfg(feature = "oai-pmh")]
 mod oai_pmh;
 #[cfg(feature = "oai-pmh")]
-pub use self::oai_pmh::OaiPmhSource;
+pub use self::oai_pmh::{OaiPmhSource, Strategy};
