@@ -404,7 +404,7 @@ async fn what_could_not_be_had_can_be_got_by_its_uri_and_must_be_what_the_list_s
     let names = vec![uri("/a.xml"), uri("/b.xml"), "http://192.0.2.1/c.xml".to_owned()];
     let batches: Vec<_> = source.get(names, at.clone()).unwrap().try_collect().await.unwrap();
     let [batch] = &batches[..] else { panic!("one batch is enough") };
-    assert_eq!(batch.checkpoint, at);
+    assert_eq!(batch.checkpoint, Some(at));
     assert!(batch.items[0].as_ref().unwrap_err().message.contains("bytes"), "{batch:?}");
     assert_eq!(batch.items[1].as_ref().unwrap().payload().unwrap().body, B.1);
     assert!(batch.items[2].is_err(), "elsewhere");

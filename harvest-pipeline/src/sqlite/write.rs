@@ -298,11 +298,13 @@ async fn advance<R: Sync>(
     if updated.rows_affected() != 1 {
         return Err(WriteError::TakenOver);
     }
-    sqlx::query("UPDATE sources SET checkpoint = ? WHERE id = ?")
-        .bind(batch.checkpoint.to_json())
-        .bind(run.source)
-        .execute(conn)
-        .await?;
+    if let Some(checkpoint) = &batch.checkpoint {
+        sqlx::query("UPDATE sources SET checkpoint = ? WHERE id = ?")
+            .bind(checkpoint.to_json())
+            .bind(run.source)
+            .execute(conn)
+            .await?;
+    }
     Ok(())
 }
 
