@@ -57,6 +57,8 @@ pub struct StoredRecord {
     pub identifier: String,
     /// When the source last changed it, as the source wrote it.
     pub datestamp: Option<String>,
+    /// By what the source tells this version from others, if not by its datestamp.
+    pub version: Option<String>,
     /// The sets it belongs to.
     pub sets: Vec<String>,
     /// Whether it is a tombstone.
@@ -135,6 +137,8 @@ pub struct RunRecord {
 pub struct StoredError {
     /// The identifier, or the place in the list.
     pub key: String,
+    /// The identifier, if the record got far enough to have one.
+    pub identifier: Option<String>,
     /// Where it failed: `source`, `filter`, `parse` or `sink`.
     pub stage: String,
     /// Why.

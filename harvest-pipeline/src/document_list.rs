@@ -224,11 +224,7 @@ impl Source for DocumentListSource {
         state.is_none_or(|state| state.is_ok_and(|state| state.running.is_none()))
     }
 
-    fn get(
-        &self,
-        identifiers: Vec<String>,
-        at: Checkpoint,
-    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
         let named = async move {
             let list = self.begin(None, Holdings::unknown()).await?.left;
             let wanted: HashSet<&str> = identifiers.iter().map(String::as_str).collect();
@@ -240,7 +236,7 @@ impl Source for DocumentListSource {
                     documents.insert(docid, document);
                 }
             }
-            Ok(Named::new(Single { source: self, documents }, identifiers, at))
+            Ok(Named::new(Single { source: self, documents }, identifiers))
         };
         Some(two_step::batches(named, self.site.concurrency).boxed())
     }
@@ -348,10 +344,14 @@ impl TwoStep for Running<'_> {
         self.source.document(document).await
     }
 
-    fn checkpoint(&mut self, done: usize, _: Vec<Reference>) -> Result<Checkpoint, RunError> {
+    fn checkpoint(
+        &mut self,
+        done: usize,
+        _: Vec<Reference>,
+    ) -> Result<Option<Checkpoint>, RunError> {
         self.done += done;
         let running = (!self.is_over).then(|| (self.digest.clone(), self.done));
-        Ok(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?)
+        Ok(Some(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?))
     }
 }
 

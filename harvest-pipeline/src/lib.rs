@@ -6,6 +6,7 @@ mod catalogue;
 mod checkpoint;
 #[cfg(feature = "document-list")]
 mod document_list;
+pub mod engine;
 mod error;
 #[cfg(any(feature = "document-list", feature = "resync"))]
 mod fetch;

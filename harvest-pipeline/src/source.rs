@@ -51,15 +51,10 @@ pub trait Source: Debug + Send + Sync {
     /// The named records by themselves, in this order, wherever they stand in the list; `None` from a
     /// source that can only be read as a list. This is for trying again what failed.
     ///
-    /// A record that cannot be had, or that the source does not know, is an error in its place. `at`
-    /// is where the source stands; all batches carry it as their checkpoint, so that the list goes on
-    /// from there as if nothing had been asked in between.
-    fn get(
-        &self,
-        identifiers: Vec<String>,
-        at: Checkpoint,
-    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
-        let _ = (identifiers, at);
+    /// A record that cannot be had, or that the source does not know, is an error in its place. The
+    /// batches have no checkpoint: the list goes on from where it was, as if nothing had been asked.
+    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        let _ = identifiers;
         None
     }
 
@@ -95,12 +90,8 @@ macro_rules! pointer {
                 (**self).lists_everything(from)
             }
 
-            fn get(
-                &self,
-                identifiers: Vec<String>,
-                at: Checkpoint,
-            ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
-                (**self).get(identifiers, at)
+            fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+                (**self).get(identifiers)
             }
 
             fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {

@@ -45,7 +45,7 @@ pub trait TwoStep: Send + Sync {
         &mut self,
         done: usize,
         failed: Vec<Self::Reference>,
-    ) -> Result<Checkpoint, RunError>;
+    ) -> Result<Option<Checkpoint>, RunError>;
 }
 
 /// A page of references.
@@ -107,12 +107,11 @@ pub(crate) trait Get: Send + Sync {
 pub(crate) struct Named<G> {
     source: G,
     identifiers: std::vec::IntoIter<String>,
-    at: Checkpoint,
 }
 
 impl<G: Get> Named<G> {
-    pub(crate) fn new(source: G, identifiers: Vec<String>, at: Checkpoint) -> Self {
-        Self { source, identifiers: identifiers.into_iter(), at }
+    pub(crate) fn new(source: G, identifiers: Vec<String>) -> Self {
+        Self { source, identifiers: identifiers.into_iter() }
     }
 }
 
@@ -129,9 +128,9 @@ impl<G: Get> TwoStep for Named<G> {
         self.source.get(identifier).await
     }
 
-    fn checkpoint(&mut self, _: usize, _: Vec<String>) -> Result<Checkpoint, RunError> {
+    fn checkpoint(&mut self, _: usize, _: Vec<String>) -> Result<Option<Checkpoint>, RunError> {
         self.source.check()?;
-        Ok(self.at.clone())
+        Ok(None)
     }
 }
 

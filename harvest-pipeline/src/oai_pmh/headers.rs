@@ -129,7 +129,11 @@ impl TwoStep for Headers<'_> {
         self.single.get(&header.identifier).await
     }
 
-    fn checkpoint(&mut self, done: usize, _: Vec<Reference>) -> Result<Checkpoint, RunError> {
+    fn checkpoint(
+        &mut self,
+        done: usize,
+        _: Vec<Reference>,
+    ) -> Result<Option<Checkpoint>, RunError> {
         self.single.check()?;
         let last = self.left.drain(..done).next_back().flatten();
         let (position, after) = match self.left.is_empty() {
@@ -142,7 +146,7 @@ impl TwoStep for Headers<'_> {
             let (strategy, window) = (self.source.strategy, self.asked.clone());
             self.state.listing = Some(Listing { strategy, window, position, after });
         }
-        Ok(Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?)
+        Ok(Some(Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?))
     }
 }
 

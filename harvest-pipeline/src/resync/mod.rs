@@ -272,16 +272,12 @@ impl Source for ResyncSource {
         }
     }
 
-    fn get(
-        &self,
-        identifiers: Vec<String>,
-        at: Checkpoint,
-    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
         let named = async move {
             let missed = self.state(Some(&at))?.missed.into_iter();
             let missed = missed.map(|resource| (resource.uri.clone(), resource)).collect();
             let single = Single { within: self.within(), max: self.site.max_record, missed };
-            Ok(Named::new(single, identifiers, at))
+            Ok(Named::new(single, identifiers))
         };
         Some(two_step::batches(named, self.site.concurrency).boxed())
     }
@@ -372,7 +368,11 @@ impl TwoStep for Running<'_> {
         resource.get(&self.within, source.site.max_record).await
     }
 
-    fn checkpoint(&mut self, _: usize, failed: Vec<Reference>) -> Result<Checkpoint, RunError> {
+    fn checkpoint(
+        &mut self,
+        _: usize,
+        failed: Vec<Reference>,
+    ) -> Result<Option<Checkpoint>, RunError> {
         // What has no address will have none next time.
         let failed = failed.into_iter().map(|reference| reference.resource);
         self.missed.extend(failed.filter(|resource| resource.check().is_ok()));
@@ -391,7 +391,7 @@ impl TwoStep for Running<'_> {
                 missed: std::mem::take(&mut self.missed),
             };
         }
-        Ok(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?)
+        Ok(Some(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?))
     }
 }
 

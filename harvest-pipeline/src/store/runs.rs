@@ -190,6 +190,8 @@ pub struct RunEntry {
     /// The source's definition when it was asked for: what it runs with, whatever is changed
     /// meanwhile.
     pub settings: Value,
+    /// Where the source stood when a worker took it first; `None`: at the beginning.
+    pub began_at: Option<Checkpoint>,
     /// How far it is.
     pub state: RunState,
     /// What its worker is to do at the next occasion.
@@ -377,6 +379,13 @@ pub trait RunStore: Send + Sync {
         lease: Duration,
         total_hint: Option<u64>,
     ) -> Result<Option<Wanted>, StoreError>;
+
+    /// Notes that a run saw everything that its source has, and says which run was so many such runs
+    /// ago, this one being the first; `None` if there were not so many.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`].
+    async fn note_whole(&self, ticket: Ticket, runs: u32) -> Result<Option<RunId>, StoreError>;
 
     /// Adds to the counters of a run. For sinks that do not do so themselves.
     ///
