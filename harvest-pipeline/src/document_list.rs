@@ -224,7 +224,11 @@ impl Source for DocumentListSource {
         state.is_none_or(|state| state.is_ok_and(|state| state.running.is_none()))
     }
 
-    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        _: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
         let named = async move {
             let list = self.begin(None, Holdings::unknown()).await?.left;
             let wanted: HashSet<&str> = identifiers.iter().map(String::as_str).collect();

@@ -52,9 +52,14 @@ pub trait Source: Debug + Send + Sync {
     /// source that can only be read as a list. This is for trying again what failed.
     ///
     /// A record that cannot be had, or that the source does not know, is an error in its place. The
-    /// batches have no checkpoint: the list goes on from where it was, as if nothing had been asked.
-    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
-        let _ = identifiers;
+    /// batches have no checkpoint: the list goes on from where it was, as if nothing had been asked. `at`
+    /// is where that is; it may say more of the records than their names.
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        let _ = (identifiers, at);
         None
     }
 
@@ -90,8 +95,8 @@ macro_rules! pointer {
                 (**self).lists_everything(from)
             }
 
-            fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
-                (**self).get(identifiers)
+            fn get(&self, identifiers: Vec<String>, at: Option<Checkpoint>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+                (**self).get(identifiers, at)
             }
 
             fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {

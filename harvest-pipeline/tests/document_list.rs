@@ -189,7 +189,7 @@ async fn a_run_that_was_killed_in_mid_list_goes_on_behind_what_was_stored() {
     Pipeline::new(one).run(&catalogue).await.unwrap();
 
     let resumed = Pipeline::new(site.source())
-        .resume(Resume::From(checkpoint))
+        .resume(Resume::From(checkpoint.unwrap()))
         .run(&catalogue)
         .await
         .unwrap();
@@ -217,7 +217,7 @@ async fn a_document_can_be_got_by_name_as_long_as_the_list_names_it() {
     let (source, catalogue) = (site.source(), site.catalogue().await);
     Pipeline::new(source.clone()).run(&catalogue).await.unwrap();
     let names = ["demo.2", "demo.3", "demo.9"].map(str::to_owned).to_vec();
-    let batches: Vec<_> = source.get(names).unwrap().try_collect().await.unwrap();
+    let batches: Vec<_> = source.get(names, None).unwrap().try_collect().await.unwrap();
     let [batch] = &batches[..] else { panic!("one batch is enough") };
     assert_eq!(batch.checkpoint, None);
     assert_eq!(batch.items[0].as_ref().unwrap().version.as_deref(), Some("4"));
@@ -234,8 +234,8 @@ async fn a_list_names_everything_unless_its_beginning_was_read_before() {
     let source = site.source();
     let batches: Vec<_> = source.batches(None).try_collect().await.unwrap();
     let last = &batches.last().unwrap().checkpoint;
-    assert!(source.lists_everything(None) && source.lists_everything(Some(last)));
-    assert!(!source.lists_everything(Some(&batches[0].checkpoint)));
+    assert!(source.lists_everything(None) && source.lists_everything(last.as_ref()));
+    assert!(!source.lists_everything(batches[0].checkpoint.as_ref()));
 }
 
 /// Answers as if it stood on the Internet.

@@ -184,7 +184,7 @@ async fn a_record_that_cannot_be_had_is_an_error_in_its_place_and_can_be_got_lat
     let asked = [4, 25, 5, 99].map(name).to_vec();
     for strategy in [Strategy::ListRecords, Strategy::Reconcile] {
         let source: Box<dyn Source> = Box::new(site.source(strategy));
-        let again = source.get(asked.clone()).unwrap();
+        let again = source.get(asked.clone(), None).unwrap();
         let batches: Vec<_> = again.try_collect().await.unwrap();
         assert_eq!(named(&batches), ["oai:x:004", "oai:x:025?", "oai:x:005", "oai:x:099?"]);
         let [batch] = &batches[..] else { panic!("one batch is enough") };
@@ -208,7 +208,7 @@ async fn killed_behind_any_batch_it_goes_on_there_and_nothing_is_lost_or_got_twi
         // In mid-page, at the end of a page, and at the end of all.
         for killed in [1, 2, 3, 5, whole.len()] {
             let first: Vec<_> = source.batches(None).take(killed).try_collect().await.unwrap();
-            let at = first.last().unwrap().checkpoint.clone();
+            let at = first.last().unwrap().checkpoint.clone().unwrap();
             assert!(!source.lists_everything(Some(&at)) || killed == whole.len());
             site.singles();
             let rest = source.batches(Some(Checkpoint::from_json(&at.to_json()).unwrap()));
@@ -277,7 +277,10 @@ async fn only_a_run_that_lists_all_records_says_so() {
     let source: Arc<dyn Source> = Arc::new(site.source(records));
     assert!(source.lists_everything(None));
     let batches: Vec<_> = source.batches(None).try_collect().await.unwrap();
-    let (first, last) = (&batches[0].checkpoint, &batches.last().unwrap().checkpoint);
+    let (first, last) = (
+        batches[0].checkpoint.as_ref().unwrap(),
+        batches.last().unwrap().checkpoint.as_ref().unwrap(),
+    );
     assert!(!source.lists_everything(Some(first)), "the rest of a list");
     assert!(!source.lists_everything(Some(last)), "what has changed");
     assert!(site.source(reconcile).lists_everything(Some(last)));

@@ -399,9 +399,10 @@ async fn what_could_not_be_had_can_be_got_by_its_uri_and_must_be_what_the_list_s
     let summary = site.run_with(source.clone(), Resume::Afresh).await.unwrap();
     assert_eq!(summary.counters, counters(0, 0, 0, 0, 1));
 
+    let at = summary.checkpoint;
     let uri = |name: &str| format!("{}{name}", site.server.uri());
     let names = vec![uri("/a.xml"), uri("/b.xml"), "http://192.0.2.1/c.xml".to_owned()];
-    let batches: Vec<_> = source.get(names).unwrap().try_collect().await.unwrap();
+    let batches: Vec<_> = source.get(names, at).unwrap().try_collect().await.unwrap();
     let [batch] = &batches[..] else { panic!("one batch is enough") };
     assert_eq!(batch.checkpoint, None);
     assert!(batch.items[0].as_ref().unwrap_err().message.contains("bytes"), "{batch:?}");

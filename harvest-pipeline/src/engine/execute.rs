@@ -211,7 +211,8 @@ impl Execution {
     ) -> Result<(), RunError> {
         let errors = self.installation.catalogue().errors(&definition.id, false).await?;
         let identifiers: Vec<_> = errors.into_iter().filter_map(|error| error.identifier).collect();
-        let failed = Failed { inner: Arc::clone(source), identifiers };
+        let at = self.installation.catalogue().checkpoint(&definition.id).await?;
+        let failed = Failed { inner: Arc::clone(source), identifiers, at };
         if failed.identifiers.is_empty() || !failed.can() {
             return Ok(());
         }

@@ -71,8 +71,12 @@ impl Source for Configured {
         self.inner.lists_everything(from)
     }
 
-    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
-        self.inner.get(identifiers).map(|batches| self.adapt(batches))
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        self.inner.get(identifiers, at).map(|batches| self.adapt(batches))
     }
 
     fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
@@ -122,6 +126,8 @@ fn item(record: StoredRecord) -> Item {
 pub(super) struct Failed {
     pub(super) inner: Arc<dyn Source>,
     pub(super) identifiers: Vec<String>,
+    /// Where the source stands.
+    pub(super) at: Option<Checkpoint>,
 }
 
 /// How many records are asked for in one go.
@@ -130,7 +136,7 @@ const AGAIN: usize = 100;
 impl Failed {
     /// Whether the source can be asked for single records.
     pub(super) fn can(&self) -> bool {
-        self.inner.get(Vec::new()).is_some()
+        self.inner.get(Vec::new(), None).is_some()
     }
 }
 
@@ -143,7 +149,7 @@ impl Source for Failed {
         let parts: VecDeque<Vec<String>> =
             self.identifiers.chunks(AGAIN).map(<[String]>::to_vec).collect();
         let batches = stream::iter(parts).flat_map(|identifiers| {
-            let batches = self.inner.get(identifiers);
+            let batches = self.inner.get(identifiers, self.at.clone());
             batches.unwrap_or_else(|| stream::empty().boxed())
         });
         batches

@@ -259,7 +259,11 @@ impl Source for OaiPmhSource {
         *asked == Window::ALL && is_whole && !is_under_way
     }
 
-    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        _: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
         let named = async move { Ok(Named::new(Single::new(self), identifiers)) };
         Some(two_step::batches(named, self.concurrency).boxed())
     }

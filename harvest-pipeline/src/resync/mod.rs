@@ -272,9 +272,13 @@ impl Source for ResyncSource {
         }
     }
 
-    fn get(&self, identifiers: Vec<String>) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
         let named = async move {
-            let missed = self.state(Some(&at))?.missed.into_iter();
+            let missed = self.state(at.as_ref())?.missed.into_iter();
             let missed = missed.map(|resource| (resource.uri.clone(), resource)).collect();
             let single = Single { within: self.within(), max: self.site.max_record, missed };
             Ok(Named::new(single, identifiers))
