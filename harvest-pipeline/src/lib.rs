@@ -16,10 +16,12 @@ pub mod harvest_list;
 mod holdings;
 #[cfg(feature = "document-list")]
 mod local;
+mod operations;
 mod parser;
 pub mod parsers;
 mod pipeline;
 mod registry;
+pub mod reports;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
@@ -45,6 +47,7 @@ pub use self::document_list::DocumentListSource;
 pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
+pub use self::operations::Operation;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 pub use self::registry::{Kind, KindError, Registry};

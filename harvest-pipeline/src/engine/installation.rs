@@ -156,7 +156,7 @@ impl Installation {
     }
 
     /// What a run runs with: the definition when it was asked for.
-    pub(super) fn settings(entry: &RunEntry) -> Result<SourceDefinition, StoreError> {
+    pub(crate) fn settings(entry: &RunEntry) -> Result<SourceDefinition, StoreError> {
         serde_json::from_value(entry.settings.clone()).map_err(StoreError::unreadable)
     }
 }

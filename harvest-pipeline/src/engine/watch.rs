@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::NoticeLevel;
+use crate::operations::Operation;
 use crate::pipeline::{ParseStage, Pipeline};
 use crate::run::{Progress, Ticket};
 use crate::store::{Event, EventLevel, RunEntry, Store, StoreError, Wanted};
@@ -121,6 +122,14 @@ impl Chronicle {
     }
 }
 
+/// An event; if the message begins with the word for an [`Operation`], under that.
+fn named(code: &str, level: EventLevel, message: &str) -> Event {
+    match Operation::of_message(message) {
+        Some((operation, message)) => Event::new(operation.code, level, message),
+        None => Event::new(code, level, message),
+    }
+}
+
 /// Adds to a pipeline what every run of a worker has.
 pub(super) fn watched<S: ParseStage>(
     pipeline: Pipeline<S>,
@@ -146,7 +155,7 @@ pub(super) fn watched<S: ParseStage>(
                     NoticeLevel::Repair => EventLevel::Info,
                     NoticeLevel::Warning => EventLevel::Warning,
                 };
-                let noticed = Event::new("Notice", level, &notice.message);
+                let noticed = named("Notice", level, &notice.message);
                 event(match &notice.identifier {
                     Some(identifier) => noticed.about(identifier),
                     None => noticed,
@@ -155,7 +164,7 @@ pub(super) fn watched<S: ParseStage>(
             let mut told = failures.lock().unwrap_or_else(PoisonError::into_inner);
             for failure in progress.failures.iter().take(EVENTS.saturating_sub(*told)) {
                 *told += 1;
-                let failed = Event::new("RecordFailed", EventLevel::Error, failure.to_string());
+                let failed = named("RecordFailed", EventLevel::Error, &failure.message);
                 event(match &failure.identifier {
                     Some(identifier) => failed.about(identifier),
                     None => failed,
