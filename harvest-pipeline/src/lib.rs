@@ -20,6 +20,8 @@ mod operations;
 mod parser;
 pub mod parsers;
 mod pipeline;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod registry;
 pub mod reports;
 #[cfg(feature = "resync")]
@@ -33,6 +35,8 @@ pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod two_step;
 mod xml_document;
 

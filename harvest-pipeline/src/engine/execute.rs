@@ -261,7 +261,8 @@ impl Execution {
     fn resume(&self) -> Resume {
         let request = &self.entry.request;
         match &request.from {
-            _ if self.entry.batches > 0 => Resume::FromSink,
+            // A dry run leaves no position behind: it begins anew.
+            _ if self.entry.batches > 0 && !request.dry_run => Resume::FromSink,
             Some(checkpoint) => Resume::From(checkpoint.clone()),
             None if request.full => Resume::Afresh,
             None => Resume::FromSink,
