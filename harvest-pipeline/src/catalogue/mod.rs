@@ -1,8 +1,23 @@
 //! What was harvested, as it can be read and mended.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod codec;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod dictionary;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod open;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod plan;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod prepare;
+#[cfg(feature = "postgres")]
+pub(crate) mod words;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
@@ -289,4 +304,10 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// # Errors
     /// If the catalogue cannot be written, or versions that are needed are not kept any more.
     async fn undo(&self, source: &SourceId, run: RunId) -> Result<Counters, RunError>;
+}
+
+/// A point in time as catalogues keep it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
