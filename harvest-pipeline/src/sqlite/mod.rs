@@ -4,6 +4,7 @@ mod absent;
 mod catalogue;
 mod codec;
 mod dictionary;
+mod index;
 mod list;
 mod lock;
 mod lookup;
@@ -19,6 +20,7 @@ mod sink;
 mod statement;
 mod undo;
 mod versions;
+mod words;
 mod write;
 
 use std::collections::HashMap;
