@@ -3,6 +3,7 @@
 
 mod batch;
 mod checkpoint;
+mod digest;
 #[cfg(feature = "document-list")]
 mod document_list;
 mod error;
