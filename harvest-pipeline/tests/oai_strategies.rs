@@ -1,5 +1,4 @@
 //! The ways to get the records of an OAI-PMH repository, over HTTP on loopback, into SQLite.
-#![cfg(all(feature = "provider", feature = "rustls"))]
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeSet, HashMap};
