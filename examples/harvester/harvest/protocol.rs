@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::args::{GlobalArgs, HarvestArgs, Protocol, SliceUnit};
+use crate::args::{GlobalArgs, HarvestArgs, Protocol, SliceUnit, Strategy};
 use crate::network;
 use crate::progress::Console;
 use crate::report::Failure;
@@ -60,13 +60,18 @@ impl Spoken {
     }
 
     /// The options of the source.
-    pub(super) fn options(self, url: &Url, args: &HarvestArgs, strict: bool) -> Value {
+    pub(super) fn options(self, url: &Url, args: &HarvestArgs, global: &GlobalArgs) -> Value {
         let selection = &args.selection;
         let text = |time: &Option<oai_pmh::Datestamp>| time.as_ref().map(ToString::to_string);
         let slice = args.slice.map(|unit| match unit {
             SliceUnit::Month => "month",
             SliceUnit::Day => "day",
         });
+        let strategy = match args.strategy.unwrap_or(Strategy::ListRecords) {
+            Strategy::ListRecords => "list-records",
+            Strategy::ListIdentifiers => "list-identifiers",
+            Strategy::Reconcile => "reconcile",
+        };
         match self {
             Self::OaiPmh => json!({
                 "url": url,
@@ -74,9 +79,11 @@ impl Spoken {
                 "set": selection.set,
                 "from": text(&selection.from),
                 "until": text(&selection.until),
+                "strategy": strategy,
+                "concurrency": global.network.concurrency.get().min(16),
                 "slice": slice,
                 "parallel": args.parallel,
-                "strict": strict,
+                "strict": global.strict,
             }),
             Self::ResourceSync => {
                 json!({ "url": url, "set": selection.set, "from": text(&selection.from) })
@@ -97,6 +104,7 @@ pub(super) fn check(spoken: Spoken, args: &HarvestArgs) -> Result<(), Failure> {
         ("--set", selection.set.is_some() && is_list),
         ("--from", selection.from.is_some() && is_list),
         ("--until", selection.until.is_some() && !is_oai),
+        ("--strategy", args.strategy.is_some() && !is_oai),
         ("--slice", args.slice.is_some() && !is_oai),
     ];
     match unfit.iter().find(|(_, is_unfit)| *is_unfit) {
