@@ -108,15 +108,15 @@ async fn all_come_out_right(names: &[&str]) {
     let each = names.iter().flat_map(|name| {
         [Strategy::ListRecords, Strategy::ListIdentifiers].map(|strategy| (*name, strategy))
     });
-    let wrong: Vec<_> = futures_util::stream::iter(each)
+    let judged: Vec<Option<String>> = futures_util::stream::iter(each)
         .map(async |(name, strategy)| {
             let judged = Harvested::new(name, strategy).await.judge().await;
             judged.err().map(|what| format!("{name}, {strategy:?}: {what}"))
         })
         .buffered(6)
-        .filter_map(async |wrong| wrong)
         .collect()
         .await;
+    let wrong: Vec<_> = judged.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
