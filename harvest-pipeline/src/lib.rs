@@ -4,6 +4,7 @@
 mod batch;
 mod catalogue;
 mod checkpoint;
+mod digest;
 #[cfg(feature = "document-list")]
 mod document_list;
 pub mod engine;
