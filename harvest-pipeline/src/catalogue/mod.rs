@@ -10,7 +10,7 @@ pub(crate) mod open;
 pub(crate) mod plan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod prepare;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod words;
 
 use std::fmt::Debug;
@@ -72,6 +72,8 @@ pub struct StoredRecord {
     pub identifier: String,
     /// When the source last changed it, as the source wrote it.
     pub datestamp: Option<String>,
+    /// By what the source tells this version from others, if not by its datestamp.
+    pub version: Option<String>,
     /// The sets it belongs to.
     pub sets: Vec<String>,
     /// Whether it is a tombstone.
@@ -150,6 +152,8 @@ pub struct RunRecord {
 pub struct StoredError {
     /// The identifier, or the place in the list.
     pub key: String,
+    /// The identifier, if the record got far enough to have one.
+    pub identifier: Option<String>,
     /// Where it failed: `source`, `filter`, `parse` or `sink`.
     pub stage: String,
     /// Why.

@@ -1,208 +1,214 @@
-//! The words by which records are found.
+//! The words of a text, for finding it by them.
 //!
-//! They are taken apart here and not by the database, so that they do not depend on its locale, and
-//! so that Chinese and Japanese texts, which have no spaces, can be searched: every two neighbours
-//! of their characters are a word.
+//! Words are compared without case, accents and width. Scripts that are written without spaces are
+//! cut into pairs of characters that stand side by side: 機関誌 has the words 機関, 関誌 and 誌, so
+//! that a search for any part of it finds it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+use resync_core::xml::text_of;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
-/// How much of a word counts, in bytes.
-const LENGTH: usize = 128;
-/// How many bytes of words are kept of a record.
-const TOTAL: usize = 256 * 1024;
+/// No word is told from another by what comes behind so many characters.
+const LONGEST: usize = 64;
+/// How many different words of a record can be found.
+const MOST: usize = 20_000;
+/// How many different words are looked for.
+const MOST_ASKED: usize = 50;
 
-/// The words of a record, each once, in order of their bytes.
+/// The words of one record, each once.
 #[derive(Debug, Default)]
-pub(crate) struct Words {
-    words: BTreeSet<String>,
-    bytes: usize,
-    current: String,
-    /// The last character of a text without spaces.
-    before: Option<char>,
-    /// Whether that one has had a neighbour.
-    paired: bool,
-}
+pub(crate) struct Words(BTreeSet<String>);
 
 impl Words {
-    /// Adds what is written between the tags of an XML document. It need not be well-formed.
-    pub(crate) fn add_xml(&mut self, xml: &str) {
-        let mut rest = xml;
-        while let Some(at) = rest.find(['<', '&']) {
-            let (text, markup) = rest.split_at(at);
-            self.add_chars(text);
-            rest =
-                if markup.starts_with('<') { self.markup(markup) } else { self.reference(markup) };
-        }
-        self.add_text(rest);
-    }
-
-    /// Adds a text.
-    pub(crate) fn add_text(&mut self, text: &str) {
-        self.add_chars(text);
-        self.end_word();
-    }
-
-    /// The words, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(String::as_str)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.words.len()
-    }
-
-    /// Behind a tag, a comment, or the bounds of a CDATA section. Tags part words.
-    fn markup<'x>(&mut self, markup: &'x str) -> &'x str {
-        self.end_word();
-        let end = match markup {
-            _ if markup.starts_with("<![CDATA[") => return &markup["<![CDATA[".len()..],
-            _ if markup.starts_with("<!--") => "-->",
-            _ => ">",
-        };
-        markup.find(end).map_or("", |at| &markup[at + end.len()..])
-    }
-
-    /// Behind a reference. Those that are not to a character by number are to signs that part words.
-    fn reference<'x>(&mut self, markup: &'x str) -> &'x str {
-        let behind = &markup[1..];
-        let Some((name, rest)) = behind.split_once(';').filter(|(name, _)| name.len() <= 8) else {
-            self.end_word();
-            return behind;
-        };
-        let character = name.strip_prefix('#').and_then(|number| {
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        });
-        match character {
-            Some(character) => self.add_char(character),
-            None => self.end_word(),
-        }
-        rest
-    }
-
-    fn add_chars(&mut self, text: &str) {
-        text.chars().for_each(|character| self.add_char(character));
-    }
-
-    fn add_char(&mut self, character: char) {
-        match character {
-            'a'..='z' | '0'..='9' => self.push(character),
-            'A'..='Z' => self.push(character.to_ascii_lowercase()),
-            '\0'..='\x7f' => self.end_word(),
-            // Their signs are part of the character.
-            '\u{3040}'..='\u{30ff}' | '\u{ac00}'..='\u{d7a3}' => self.push(character),
-            _ => {
-                for folded in character.to_lowercase() {
-                    decompose_compatible(folded, |part| {
-                        if part.is_alphanumeric() {
-                            self.push(part);
-                        } else if !is_combining_mark(part) {
-                            self.end_word();
-                        }
-                    });
+    /// Adds those of a text.
+    pub(crate) fn add(&mut self, text: &str) {
+        each_run(text, |run| {
+            if self.0.len() >= MOST {
+                return;
+            }
+            match run {
+                Run::Word(word) => {
+                    if !self.0.contains(word) {
+                        self.0.insert(word.to_owned());
+                    }
+                }
+                Run::Unspaced(characters) => {
+                    self.0.extend(pairs(characters));
+                    self.0.extend(characters.last().map(char::to_string));
                 }
             }
+        });
+    }
+
+    /// Adds those of a document's text, without its markup.
+    pub(crate) fn add_xml(&mut self, xml: &str) {
+        for piece in xml.split('<') {
+            let text = match piece.strip_prefix("![CDATA[") {
+                Some(data) => Cow::Borrowed(data),
+                None => text_of(piece.split_once('>').map_or("", |(_, text)| text)),
+            };
+            if !text.trim_ascii().is_empty() {
+                self.add(&text);
+            }
         }
     }
 
-    fn push(&mut self, character: char) {
-        if !has_no_spaces(character) {
-            if self.before.is_some() {
-                self.end_word();
-            }
-            if self.current.len() < LENGTH {
-                self.current.push(character);
-            }
-            return;
-        }
-        match self.before {
-            Some(before) => {
-                self.keep([before, character].iter().collect());
-                self.paired = true;
-            }
-            None => self.end_word(),
-        }
-        self.before = Some(character);
+    /// The words, in the order of their bytes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
-    fn end_word(&mut self) {
-        if !self.current.is_empty() {
-            let word = std::mem::take(&mut self.current);
-            self.keep(word);
-        }
-        if let Some(alone) = self.before.take()
-            && !std::mem::take(&mut self.paired)
-        {
-            self.keep(alone.to_string());
-        }
-    }
-
-    fn keep(&mut self, word: String) {
-        if self.bytes + word.len() <= TOTAL {
-            let length = word.len();
-            if self.words.insert(word) {
-                self.bytes += length;
-            }
-        }
+    /// The words, with a space between one and the next.
+    pub(crate) fn into_text(self) -> String {
+        self.0.into_iter().collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Whether a character is of a script that is written without spaces.
-fn has_no_spaces(character: char) -> bool {
-    matches!(
-        character,
-        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-            | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
-            | '\u{20000}'..='\u{3ffff}'
-    )
+/// A word that must be found.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Term {
+    pub(crate) word: String,
+    /// Whether it may go on.
+    pub(crate) is_beginning: bool,
+}
+
+impl Term {
+    fn whole(word: String) -> Self {
+        Self { word, is_beginning: false }
+    }
+
+    fn beginning(word: String) -> Self {
+        Self { word, is_beginning: true }
+    }
+}
+
+/// What must be found: every word, and of the last the beginning. None if there is no word in it.
+pub(crate) fn terms(text: &str) -> BTreeSet<Term> {
+    let mut terms = BTreeSet::new();
+    let mut last = None;
+    each_run(text, |run| {
+        if terms.len() >= MOST_ASKED {
+            return;
+        }
+        // The one before is not the last.
+        terms.extend(last.take().map(Term::whole));
+        match run {
+            Run::Word(word) => last = Some(word.to_owned()),
+            Run::Unspaced([character]) => {
+                terms.insert(Term::beginning(character.to_string()));
+            }
+            Run::Unspaced(characters) => terms.extend(pairs(characters).map(Term::whole)),
+        }
+    });
+    terms.extend(last.map(Term::beginning));
+    terms
+}
+
+/// Characters that belong together.
+enum Run<'t> {
+    /// A word.
+    Word(&'t str),
+    /// Any number of words, written without spaces.
+    Unspaced(&'t [char]),
+}
+
+fn pairs(characters: &[char]) -> impl Iterator<Item = String> {
+    characters.windows(2).map(|pair| pair.iter().collect())
+}
+
+/// Hands over what the text consists of, folded.
+fn each_run(text: &str, mut found: impl FnMut(Run<'_>)) {
+    let mut word = String::new();
+    let mut length = 0;
+    let mut unspaced = Vec::new();
+    let mut take = |character: char| {
+        let is_unspaced = is_unspaced(character);
+        if !is_unspaced && !unspaced.is_empty() {
+            found(Run::Unspaced(&unspaced));
+            unspaced.clear();
+        }
+        if is_unspaced || !character.is_alphanumeric() {
+            if !word.is_empty() {
+                found(Run::Word(&word));
+                word.clear();
+                length = 0;
+            }
+            if is_unspaced {
+                unspaced.push(character);
+            }
+        } else if length < LONGEST {
+            word.push(character);
+            length += 1;
+        }
+    };
+    if text.is_ascii() {
+        text.bytes().for_each(|byte| take(char::from(byte.to_ascii_lowercase())));
+    } else {
+        // The marks of kana make other letters of them, unlike accents.
+        let is_accent =
+            |it: &char| is_combining_mark(*it) && !matches!(it, '\u{3099}' | '\u{309a}');
+        let bare = text.nfkd().filter(|it| !is_accent(it)).nfc();
+        bare.flat_map(char::to_lowercase).for_each(&mut take);
+    }
+    take(' ');
+}
+
+/// Whether words are written without spaces in the character's script: kana and Han characters.
+fn is_unspaced(character: char) -> bool {
+    matches!(character,
+        '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'
+        | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3fffd}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words_of(xml: &str) -> Vec<String> {
+    fn words(text: &str) -> String {
         let mut words = Words::default();
-        words.add_xml(xml);
-        words.iter().map(str::to_owned).collect()
+        words.add(text);
+        words.into_text()
     }
 
     #[test]
-    fn words_are_what_is_between_tags_in_lower_case_and_without_accents() {
-        let xml = "<dc:title lang=\"en\">The ÉTUDE, of C\u{30c}apek&#8217;s R&amp;D</dc:title>\
-                   <!-- not <this> --><x>10.1000/ab-c</x><![CDATA[Straße]]>caf&#xe9;";
-        let expected = [
-            "10", "1000", "ab", "c", "cafe", "capek", "d", "etude", "of", "r", "s", "straße", "the",
-        ];
-        assert_eq!(words_of(xml), expected);
+    fn words_are_folded_and_cut() {
+        for (text, expected) in [
+            ("The Grandmother's oai:x.org/7", "7 grandmother oai org s the x"),
+            ("Babi\u{10d}ka BABIC\u{30c}KA", "babicka"),
+            ("機関誌 abc", "abc 機関 誌 関誌"),
+            ("ﾎﾟ", "ポ"),
+            ("ａｂ２", "ab2"),
+            ("- \u{0} \"", ""),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+        assert_eq!(words(&"x".repeat(1000)), "x".repeat(LONGEST));
     }
 
     #[test]
-    fn texts_without_spaces_are_taken_apart_by_two_characters() {
-        assert_eq!(words_of("<t>東京大学 A館 学</t>"), ["a", "京大", "大学", "学", "東京", "館"]);
-        assert_eq!(words_of("<t>ガラス</t>"), ["ガラ", "ラス"]);
+    fn markup_is_no_text() {
+        let mut words = Words::default();
+        words.add_xml("<a href=\"no\"><b>one &amp; two</b><![CDATA[thr<ee]]>four</a>");
+        assert_eq!(words.into_text(), "four one thr two");
     }
 
     #[test]
-    fn broken_markup_is_no_reason_to_fail() {
-        assert_eq!(words_of("a<b"), ["a"]);
-        assert_eq!(words_of("a & b &# &#xffffffff; &"), ["a", "b"]);
-        assert_eq!(words_of("<!-- a"), Vec::<String>::new());
-        assert_eq!(words_of("NUL \0 x"), ["nul", "x"]);
-    }
-
-    #[test]
-    fn what_is_kept_of_a_record_is_limited() {
-        let long = "x".repeat(10 * LENGTH);
-        assert_eq!(words_of(&long), ["x".repeat(LENGTH)]);
-        let many: String = (0..100_000).map(|n| format!("{n:06} ")).collect();
-        let words = words_of(&many);
-        assert!(words.iter().map(String::len).sum::<usize>() <= TOTAL);
-        assert_eq!(words.len(), TOTAL / 6);
+    fn all_words_are_asked_for_and_the_last_may_go_on() {
+        for (text, expected) in [
+            ("one two", "one two*"),
+            ("one AND OR*", "and one or*"),
+            ("機関 x", "x* 機関"),
+            ("x 機", "x 機*"),
+            (" -\"*^ ", ""),
+        ] {
+            let all = terms(text).into_iter();
+            let all = all.map(|it| it.word + if it.is_beginning { "*" } else { "" });
+            assert_eq!(all.collect::<Vec<_>>().join(" "), expected, "{text}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use sqlx::{Postgres, QueryBuilder};
 use super::read::{COLUMNS, JOINED};
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
-use crate::catalogue::words::Words;
+use crate::catalogue::words::terms;
 use crate::catalogue::{Query, RecordQuery, StoredRecord};
 use crate::error::RunError;
 use crate::store::Page;
@@ -137,11 +137,11 @@ fn limit(query: &RecordQuery) -> i64 {
     i64::try_from(query.page.limit).unwrap_or(i64::MAX)
 }
 
-/// A query for records that have all words of a text; `None` if there are no words in it.
+/// What must be found in the language of `tsquery`; `None` if there is no word in the text.
 fn tsquery(text: &str) -> Option<String> {
-    let mut words = Words::default();
-    words.add_text(text);
-    // Words are letters and digits: there is nothing to escape.
-    let all: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
-    (!all.is_empty()).then(|| all.join(" & "))
+    // In quotes, nothing is syntax; and there are none in words.
+    let terms = terms(text).into_iter();
+    let terms = terms.map(|it| format!("'{}'{}", it.word, if it.is_beginning { ":*" } else { "" }));
+    let terms: Vec<_> = terms.collect();
+    (!terms.is_empty()).then(|| terms.join(" & "))
 }

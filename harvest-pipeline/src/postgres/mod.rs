@@ -9,7 +9,7 @@ mod mend;
 mod payloads;
 mod prepare;
 mod read;
-mod schema;
+pub(crate) mod schema;
 mod sink;
 mod text;
 mod undo;

@@ -14,6 +14,9 @@ use crate::catalogue::prepare::{Prepare, Prepared};
 use crate::catalogue::words::Words;
 use crate::sink::{Entry, ParsedBatch, Preparer};
 
+/// How many bytes of words can be found of a record. PostgreSQL takes a megabyte.
+const LARGEST: usize = 768 * 1024;
+
 /// What is to be stored, and the words of it, for each entry.
 pub(super) struct Ready {
     pub(super) versions: Prepared,
@@ -46,8 +49,8 @@ impl<R: Serialize + Send + Sync> Preparer<R> for PrepareWords {
 /// By what a record is found: its identifier, its sets, its metadata.
 pub(super) fn words(identifier: &str, sets: &[String], metadata: Option<&str>) -> Words {
     let mut words = Words::default();
-    words.add_text(identifier);
-    sets.iter().for_each(|set| words.add_text(set));
+    words.add(identifier);
+    sets.iter().for_each(|set| words.add(set));
     words.add_xml(metadata.unwrap_or_default());
     words
 }
@@ -64,11 +67,17 @@ impl Default for TsVector {
 
 impl TsVector {
     pub(super) fn new(words: &Words) -> Self {
-        let mut bytes = i32::try_from(words.len()).unwrap_or(i32::MAX).to_be_bytes().to_vec();
+        let mut bytes = vec![0; 4];
+        let mut count = 0_i32;
         for word in words.iter() {
+            if bytes.len() > LARGEST {
+                break;
+            }
             bytes.extend_from_slice(word.as_bytes());
             bytes.extend_from_slice(b"\0\0\0");
+            count += 1;
         }
+        bytes[..4].copy_from_slice(&count.to_be_bytes());
         Self(bytes)
     }
 }

@@ -14,7 +14,8 @@ use crate::catalogue::{RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 
 /// The columns of records `r` of sources `s`, and what they are joined with.
-pub(super) const COLUMNS: &str = "s.name AS source, r.identifier, r.datestamp, r.sets, r.deleted,
+pub(super) const COLUMNS: &str =
+    "s.name AS source, r.identifier, r.datestamp, r.version, r.sets, r.deleted,
     r.format, r.about, r.first_run, r.last_run, p.codec, p.size, p.body, p.fields, g.request_url,
     g.response_date, g.received";
 /// See [`COLUMNS`].
@@ -44,7 +45,7 @@ impl PostgresCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.stage, e.message, e.resolved, e.tries, e.body
+        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body
              FROM record_errors e JOIN sources s ON s.id = e.source
              WHERE s.name = $1 AND ($2 OR NOT e.resolved)
              ORDER BY e.key";
@@ -53,11 +54,12 @@ impl PostgresCatalogue {
         let error = |row: &PgRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
-                stage: row.try_get(1)?,
-                message: row.try_get(2)?,
-                resolved: row.try_get(3)?,
-                tries: row.try_get(4)?,
-                body: row.try_get(5)?,
+                identifier: row.try_get(1)?,
+                stage: row.try_get(2)?,
+                message: row.try_get(3)?,
+                resolved: row.try_get(4)?,
+                tries: row.try_get(5)?,
+                body: row.try_get(6)?,
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
@@ -152,6 +154,7 @@ fn stored_record(row: &PgRow) -> sqlx::Result<StoredRecord> {
         source: row.try_get::<String, _>("source")?.into(),
         identifier: row.try_get("identifier")?,
         datestamp: row.try_get("datestamp")?,
+        version: row.try_get("version")?,
         sets: list(row, "sets")?,
         deleted: row.try_get("deleted")?,
         format: row.try_get("format")?,

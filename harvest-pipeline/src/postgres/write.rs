@@ -13,6 +13,7 @@ use crate::catalogue::open::Claim;
 use crate::catalogue::plan::{Plan, Stock, Stored, plan};
 use crate::catalogue::prepare::Version;
 use crate::catalogue::timestamp;
+use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::Counters;
 use crate::sink::{Entry, ParsedBatch, Written};
@@ -261,11 +262,11 @@ impl<R: Sync> Batch<'_, R> {
 
     /// Sets the source's checkpoint, and keeps count of its records.
     async fn advance(&self, conn: &mut PgConnection, stock: Stock) -> sqlx::Result<()> {
-        let query = "UPDATE sources SET checkpoint = $1, live = live + $2,
+        let query = "UPDATE sources SET checkpoint = coalesce($1, checkpoint), live = live + $2,
                 tombstones = tombstones + $3
              WHERE id = $4";
         sqlx::query(query)
-            .bind(self.batch.checkpoint.to_json())
+            .bind(self.batch.checkpoint.as_ref().map(Checkpoint::to_json))
             .bind(stock.live)
             .bind(stock.tombstones)
             .bind(self.claim.source)

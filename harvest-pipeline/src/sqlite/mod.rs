@@ -2,6 +2,7 @@
 
 mod absent;
 mod catalogue;
+mod index;
 mod list;
 mod lock;
 mod lookup;
@@ -15,6 +16,7 @@ mod sink;
 mod statement;
 mod undo;
 mod versions;
+
 mod write;
 
 use std::fmt;

@@ -13,6 +13,7 @@ use crate::catalogue::open::Claim;
 use crate::catalogue::plan::{Plan, Stock, Stored, plan};
 use crate::catalogue::prepare::{Prepared, json};
 pub(super) use crate::catalogue::timestamp;
+use crate::checkpoint::Checkpoint;
 use crate::error::RecordError;
 use crate::run::{Counters, Outcome};
 use crate::sink::{Entry, ParsedBatch, Written};
@@ -365,10 +366,10 @@ async fn advance<R: Sync>(
     batch: &ParsedBatch<R>,
     stock: Stock,
 ) -> sqlx::Result<()> {
-    let query = "UPDATE sources SET checkpoint = ?, live = live + ?, tombstones = tombstones + ?
+    let query = "UPDATE sources SET checkpoint = ifnull(?, checkpoint), live = live + ?, tombstones = tombstones + ?
                  WHERE id = ?";
     sqlx::query(query)
-        .bind(batch.checkpoint.to_json())
+        .bind(batch.checkpoint.as_ref().map(Checkpoint::to_json))
         .bind(stock.live)
         .bind(stock.tombstones)
         .bind(run.source)
