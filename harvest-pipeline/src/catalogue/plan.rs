@@ -9,42 +9,59 @@ use crate::sink::Entry;
 
 /// What the catalogue holds of a record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stored {
-    pub(super) deleted: bool,
-    pub(super) digest: [u8; 16],
-    pub(super) payload: Option<i64>,
+pub(crate) struct Stored {
+    pub(crate) deleted: bool,
+    pub(crate) digest: [u8; 16],
+    pub(crate) payload: Option<i64>,
+    /// Counts the versions of the record.
+    pub(crate) number: i64,
 }
 
 /// What is to be done, and what came of each record.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) outcomes: Vec<Outcome>,
+pub(crate) struct Plan {
+    pub(crate) outcomes: Vec<Outcome>,
     /// What to write, in the order of the table: ascending by identifier, each once.
-    pub(super) writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
     /// The entries that need nothing but a note that they were seen.
-    pub(super) seen: Vec<usize>,
-    pub(super) failures: Vec<RecordError>,
+    pub(crate) seen: Vec<usize>,
+    pub(crate) failures: Vec<RecordError>,
+    pub(crate) stock: Stock,
+}
+
+/// How many records there are more than before, or fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stock {
+    pub(crate) live: i64,
+    pub(crate) tombstones: i64,
+}
+
+impl Stock {
+    fn add(&mut self, deleted: bool, records: i64) {
+        *if deleted { &mut self.tombstones } else { &mut self.live } += records;
+    }
 }
 
 /// A row of `records` to write.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Write {
+pub(crate) struct Write {
     /// Which entry of the batch.
-    pub(super) entry: usize,
-    /// The payload that the record has in the catalogue.
-    pub(super) payload: Option<i64>,
+    pub(crate) entry: usize,
+    /// What the catalogue holds so far.
+    pub(crate) before: Option<Stored>,
 }
 
 struct Current {
+    before: Option<Stored>,
+    /// What it will hold once the entries so far are written.
     stored: Option<Stored>,
-    payload: Option<i64>,
     entry: usize,
     write: bool,
 }
 
 /// Decides about each entry in the order of the list. If a record occurs twice, both count and the
 /// last one is written.
-pub(super) fn plan<R>(
+pub(crate) fn plan<R>(
     entries: &[Entry<R>],
     prepared: &Prepared,
     stored: &HashMap<usize, Stored>,
@@ -65,8 +82,8 @@ pub(super) fn plan<R>(
                 let (outcome, write) = change(now.stored, version);
                 if write {
                     let deleted = version.content.is_none();
-                    let digest = version.digest;
-                    now.stored = Some(Stored { deleted, digest, payload: now.payload });
+                    let (payload, number) = (None, 0);
+                    now.stored = Some(Stored { deleted, digest: version.digest, payload, number });
                     now.entry = entry;
                     now.write = true;
                 }
@@ -84,6 +101,10 @@ pub(super) fn plan<R>(
     let mut changed: Vec<_> = Vec::with_capacity(records.len());
     for (identifier, current) in records {
         if current.write {
+            if let Some(before) = current.before {
+                plan.stock.add(before.deleted, -1);
+            }
+            plan.stock.add(current.stored.is_some_and(|it| it.deleted), 1);
             changed.push((identifier, current));
         } else if current.stored.is_some() {
             plan.seen.push(current.entry);
@@ -91,7 +112,7 @@ pub(super) fn plan<R>(
     }
     changed.sort_unstable_by_key(|(identifier, _)| *identifier);
     let writes = changed.into_iter();
-    plan.writes = writes.map(|(_, it)| Write { entry: it.entry, payload: it.payload }).collect();
+    plan.writes = writes.map(|(_, it)| Write { entry: it.entry, before: it.before }).collect();
     plan.seen.sort_unstable();
     plan
 }
@@ -104,7 +125,7 @@ fn current<'m, 'i>(
 ) -> &'m mut Current {
     records.entry(identifier).or_insert_with(|| {
         let stored = stored.get(&entry).copied();
-        Current { stored, payload: stored.and_then(|it| it.payload), entry, write: false }
+        Current { before: stored, stored, entry, write: false }
     })
 }
 
