@@ -59,7 +59,7 @@ impl Dialect {
     pub(super) fn points_at_pages(self) -> &'static [(&'static str, &'static str)] {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::Sqlite => &[("records", "page"), ("record_errors", "page")],
+            Self::Sqlite => &[("records", "page"), ("versions", "page"), ("record_errors", "page")],
             #[cfg(feature = "postgres")]
             Self::Postgres => &[],
         }

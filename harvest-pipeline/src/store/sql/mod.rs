@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::DropGuard;
 
 use self::dialect::Dialect;
-use self::error::{SqlResult, attempt};
+use self::error::{SqlError, SqlResult, attempt};
 pub use self::open::SqlStoreOptions;
 use self::row::{Columns, text};
 use super::{ManualClock, Store, StoreError};
@@ -67,6 +67,17 @@ impl SqlStore {
     /// Begins to change something.
     async fn begin(&self) -> SqlResult<Transaction<'static, Any>> {
         Ok(self.0.writers.begin_with(self.0.dialect.begin()).await?)
+    }
+
+    /// Changes nothing after all. Whoever asks for the same rows next finds them free, which a
+    /// transaction that is only dropped would not promise.
+    async fn refuse<T>(
+        &self,
+        tx: Transaction<'static, Any>,
+        why: impl Into<SqlError> + Send,
+    ) -> SqlResult<T> {
+        tx.rollback().await?;
+        Err(why.into())
     }
 
     /// `$1` of every statement that asks for [`Dialect::now`].

@@ -95,7 +95,7 @@ pub(super) const RUN: &str = "t.id, s.name, t.state, t.kind, t.cause, t.requeste
     t.from_checkpoint, t.dry, t.parent, t.together, t.settings, t.queued, t.not_before, t.started,
     t.ended, t.wanted, t.attempt, t.fence, t.worker, t.leased_until, t.batches, t.bytes, t.created,
     t.updated, t.unchanged, t.deleted, t.skipped_deleted, t.filtered, t.failed, t.total_hint, t.held,
-    t.failure, t.error
+    t.failure, t.error, t.began_at, t.whole
     FROM runs t JOIN sources s ON s.id = t.source";
 
 pub(super) fn run(row: &AnyRow) -> SqlResult<RunRow> {
@@ -113,6 +113,8 @@ pub(super) fn run(row: &AnyRow) -> SqlResult<RunRow> {
     let settings = row.json("settings")?.unwrap_or_default();
     let mut entry =
         RunEntry::new(RunId(row.integer("id")?), request, settings, row.time("queued")?);
+    entry.began_at = row.checkpoint("began_at")?;
+    entry.whole = row.integer("whole")? != 0;
     entry.state = row.word("state")?;
     let wanted = row.optional_text("wanted")?;
     entry.wanted = wanted.map(|word| word.parse()).transpose()?;

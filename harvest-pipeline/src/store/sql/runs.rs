@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, RUN, json, signed, text};
@@ -32,16 +32,17 @@ impl SqlStore {
         row.map(|row| Ok((row::run(&row)?, Columns(&row).time("now")?))).transpose()
     }
 
-    /// The run of a ticket. One that is gone was given to nobody, but the worker must stop all the same.
-    pub(super) async fn ticketed(
+    /// Begins to change the run of a ticket. One that is gone was given to nobody, but the worker must
+    /// stop all the same.
+    pub(super) async fn begin_ticketed(
         &self,
-        conn: &mut AnyConnection,
         ticket: Ticket,
-    ) -> SqlResult<(RunRow, DateTime<Utc>)> {
-        let found = self.locked_run(conn, ticket.run).await?;
-        let (run, now) = found.ok_or(StoreError::Stale(ticket.run))?;
-        run.check(ticket)?;
-        Ok((run, now))
+    ) -> SqlResult<(Transaction<'static, Any>, RunRow, DateTime<Utc>)> {
+        let mut tx = self.begin().await?;
+        match self.locked_run(&mut tx, ticket.run).await? {
+            Some((run, now)) if run.check(ticket).is_ok() => Ok((tx, run, now)),
+            _ => self.refuse(tx, StoreError::Stale(ticket.run)).await,
+        }
     }
 
     /// Changes a run from outside.
@@ -51,11 +52,10 @@ impl SqlStore {
         change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
         let mut tx = self.begin().await?;
-        let found = self.locked_run(&mut tx, id).await?;
-        let (mut run, now) = found.ok_or_else(|| StoreError::missing("run", &id))?;
-        let result = change(&mut run, now)?;
-        save(&mut tx, &run).await?;
-        tx.commit().await?;
+        let Some((run, now)) = self.locked_run(&mut tx, id).await? else {
+            return self.refuse(tx, StoreError::missing("run", &id)).await;
+        };
+        let result = self.commit(tx, run, now, change).await?;
         self.notify();
         Ok(result)
     }
@@ -66,9 +66,21 @@ impl SqlStore {
         ticket: Ticket,
         change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
-        let mut tx = self.begin().await?;
-        let (mut run, now) = self.ticketed(&mut tx, ticket).await?;
-        let result = change(&mut run, now)?;
+        let (tx, run, now) = self.begin_ticketed(ticket).await?;
+        self.commit(tx, run, now, change).await
+    }
+
+    async fn commit<T: Send>(
+        &self,
+        mut tx: Transaction<'static, Any>,
+        mut run: RunRow,
+        now: DateTime<Utc>,
+        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+    ) -> SqlResult<T> {
+        let result = match change(&mut run, now) {
+            Ok(result) => result,
+            Err(error) => return self.refuse(tx, error).await,
+        };
         save(&mut tx, &run).await?;
         tx.commit().await?;
         Ok(result)
@@ -83,10 +95,12 @@ impl SqlStore {
         request: &RunRequest,
         now: DateTime<Utc>,
     ) -> SqlResult<Option<RunId>> {
+        let begins = request.from.as_ref();
+        let begins = begins.or(source.checkpoint.as_ref().filter(|_| !request.full));
         let row = sqlx::query(
             "INSERT INTO runs (source, state, attempt, kind, cause, requested_by, from_start,
-                from_checkpoint, dry, parent, together, settings, queued, not_before)
-             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                from_checkpoint, dry, parent, together, settings, queued, not_before, began_at)
+             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(number)
@@ -101,6 +115,7 @@ impl SqlStore {
         .bind(json(&source.definition)?)
         .bind(text(now))
         .bind(request.not_before.map(text))
+        .bind(begins.map(Checkpoint::to_json))
         .fetch_optional(conn)
         .await?;
         Ok(row.as_ref().map(super::number).transpose()?.map(RunId))
@@ -109,18 +124,23 @@ impl SqlStore {
     async fn request(&self, request: &RunRequest) -> SqlResult<Requested> {
         let mut tx = self.begin().await?;
         let (number, source, now) = self.locked_source(&mut tx, &request.source).await?;
-        source.definition.may_run(request.trigger)?;
-        if let Some(open) = source.open_run {
-            return Ok(Requested::AlreadyOpen(open));
+        if let Err(error) = source.definition.may_run(request.trigger) {
+            return self.refuse(tx, error).await;
         }
-        let Some(run) = self.queue(&mut tx, number, &source, request, now).await? else {
-            // A catalogue began one that no store was asked for.
-            let open = open_run(&mut tx, number).await?;
-            return Ok(Requested::AlreadyOpen(open.ok_or(sqlx::Error::RowNotFound)?));
+        let asked = match source.open_run {
+            Some(open) => Requested::AlreadyOpen(open),
+            None => match self.queue(&mut tx, number, &source, request, now).await? {
+                Some(run) => Requested::Queued(run),
+                // A catalogue began one that no store was asked for.
+                None => {
+                    let open = open_run(&mut tx, number).await?;
+                    Requested::AlreadyOpen(open.ok_or(sqlx::Error::RowNotFound)?)
+                }
+            },
         };
         tx.commit().await?;
         self.notify();
-        Ok(Requested::Queued(run))
+        Ok(asked)
     }
 
     async fn claim(&self, worker: &str, lease: Duration) -> SqlResult<Option<(Ticket, RunEntry)>> {
@@ -133,7 +153,10 @@ impl SqlStore {
             now = self.0.dialect.now(),
         );
         let query = sqlx::query(AssertSqlSafe(query)).bind(self.clock());
-        let Some(row) = query.fetch_optional(&mut *tx).await? else { return Ok(None) };
+        let Some(row) = query.fetch_optional(&mut *tx).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
         let (mut run, now) = (row::run(&row)?, Columns(&row).time("now")?);
         let ticket = run.claim(worker, lease, now)?;
         save(&mut tx, &run).await?;
@@ -253,6 +276,33 @@ impl RunStore for SqlStore {
         let renew =
             |run: &mut RunRow, now: DateTime<Utc>| run.renew(ticket, lease, total_hint, now);
         attempt("renew the run", self.change_ticketed(ticket, renew)).await
+    }
+
+    async fn note_whole(&self, ticket: Ticket, runs: u32) -> Result<Option<RunId>, StoreError> {
+        attempt("note that the run saw everything", async {
+            let (mut tx, ..) = self.begin_ticketed(ticket).await?;
+            sqlx::query("UPDATE runs SET whole = 1 WHERE id = $1")
+                .bind(ticket.run.0)
+                .execute(&mut *tx)
+                .await?;
+            let row = match runs.checked_sub(1) {
+                None => None,
+                Some(ago) => {
+                    sqlx::query(
+                        "SELECT id FROM runs WHERE whole = 1
+                            AND source = (SELECT source FROM runs WHERE id = $1)
+                         ORDER BY id DESC LIMIT 1 OFFSET $2",
+                    )
+                    .bind(ticket.run.0)
+                    .bind(i64::from(ago))
+                    .fetch_optional(&mut *tx)
+                    .await?
+                }
+            };
+            tx.commit().await?;
+            Ok(row.as_ref().map(number).transpose()?.map(RunId))
+        })
+        .await
     }
 
     async fn count(

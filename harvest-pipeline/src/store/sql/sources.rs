@@ -133,7 +133,9 @@ impl SqlStore {
     async fn change(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
         let (number, mut entry, now) = self.locked_source(&mut tx, &definition.id).await?;
-        self.check_likeness(&mut tx, definition).await?;
+        if let Err(error) = self.check_likeness(&mut tx, definition).await {
+            return self.refuse(tx, error).await;
+        }
         let had_checkpoint = entry.checkpoint.is_some();
         entry.change(definition.clone(), now);
         update(&mut tx, number, &entry, had_checkpoint && entry.checkpoint.is_none()).await?;
@@ -245,7 +247,7 @@ impl SourceStore for SqlStore {
             let mut tx = self.begin().await?;
             let (number, entry, _) = self.locked_source(&mut tx, id).await?;
             if entry.last_run.is_some() || entry.open_run.is_some() {
-                return Err(StoreError::was_harvested(id).into());
+                return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
             for table in ["coverage WHERE source", "sources WHERE id"] {
                 sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
@@ -307,7 +309,7 @@ impl SourceStore for SqlStore {
             let mut tx = self.begin().await?;
             let (number, entry, _) = self.locked_source(&mut tx, id).await?;
             if let Some(run) = entry.open_run {
-                return Err(StoreError::is_running(id, run).into());
+                return self.refuse(tx, StoreError::is_running(id, run)).await;
             }
             stand(&mut tx, number, checkpoint).await?;
             Ok(tx.commit().await?)

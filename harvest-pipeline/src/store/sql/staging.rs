@@ -33,8 +33,7 @@ impl StagingStore for SqlStore {
     async fn stage(&self, ticket: Ticket, batch: &Batch) -> Result<(), StoreError> {
         attempt("stage a batch", async {
             let body = pack(batch).await?;
-            let mut tx = self.begin().await?;
-            let (run, now) = self.ticketed(&mut tx, ticket).await?;
+            let (mut tx, run, now) = self.begin_ticketed(ticket).await?;
             let request = run.entry.request;
             let number = number_of(&mut tx, &request.source).await?;
             let source = number.ok_or(sqlx::Error::RowNotFound)?;
@@ -44,8 +43,8 @@ impl StagingStore for SqlStore {
                     .bind(ticket.fence)
                     .execute(&mut *tx)
                     .await?;
-            } else {
-                stand(&mut tx, source, Some(&batch.checkpoint)).await?;
+            } else if let Some(checkpoint) = &batch.checkpoint {
+                stand(&mut tx, source, Some(checkpoint)).await?;
             }
             sqlx::query(
                 "INSERT INTO staged (source, run, fence, number, dry, time, body)
