@@ -10,7 +10,7 @@ pub(crate) mod open;
 pub(crate) mod plan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod prepare;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod words;
 
 use std::fmt::Debug;

@@ -56,38 +56,56 @@ impl Words {
         }
     }
 
+    /// The words, in the order of their bytes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The words, with a space between one and the next.
     pub(crate) fn into_text(self) -> String {
         self.0.into_iter().collect::<Vec<_>>().join(" ")
     }
 }
 
-/// What must be found in the language of FTS5: every word, and of the last the beginning. `None` if
-/// there is no word in it.
-pub(crate) fn expression(text: &str) -> Option<String> {
+/// A word that must be found.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Term {
+    pub(crate) word: String,
+    /// Whether it may go on.
+    pub(crate) is_beginning: bool,
+}
+
+impl Term {
+    fn whole(word: String) -> Self {
+        Self { word, is_beginning: false }
+    }
+
+    fn beginning(word: String) -> Self {
+        Self { word, is_beginning: true }
+    }
+}
+
+/// What must be found: every word, and of the last the beginning. None if there is no word in it.
+pub(crate) fn terms(text: &str) -> BTreeSet<Term> {
     let mut terms = BTreeSet::new();
     let mut last = None;
     each_run(text, |run| {
         if terms.len() >= MOST_ASKED {
             return;
         }
+        // The one before is not the last.
+        terms.extend(last.take().map(Term::whole));
         match run {
-            Run::Word(word) => {
-                // The one before is not the last.
-                terms.extend(last.replace(format!("\"{word}\"")));
-            }
+            Run::Word(word) => last = Some(word.to_owned()),
             Run::Unspaced([character]) => {
-                terms.extend(last.take());
-                terms.insert(format!("\"{character}\" *"));
+                terms.insert(Term::beginning(character.to_string()));
             }
-            Run::Unspaced(characters) => {
-                terms.extend(last.take());
-                terms.extend(pairs(characters).map(|pair| format!("\"{pair}\"")));
-            }
+            Run::Unspaced(characters) => terms.extend(pairs(characters).map(Term::whole)),
         }
     });
-    terms.extend(last.map(|last| last + " *"));
-    (!terms.is_empty()).then(|| terms.into_iter().collect::<Vec<_>>().join(" AND "))
+    terms.extend(last.map(Term::beginning));
+    terms
 }
 
 /// Characters that belong together.
@@ -180,15 +198,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_is_no_syntax() {
+    fn all_words_are_asked_for_and_the_last_may_go_on() {
         for (text, expected) in [
-            ("one two", "\"one\" AND \"two\" *"),
-            ("one AND OR*", "\"and\" AND \"one\" AND \"or\" *"),
-            ("機関 x", "\"x\" * AND \"機関\""),
-            ("x 機", "\"x\" AND \"機\" *"),
+            ("one two", "one two*"),
+            ("one AND OR*", "and one or*"),
+            ("機関 x", "x* 機関"),
+            ("x 機", "x 機*"),
+            (" -\"*^ ", ""),
         ] {
-            assert_eq!(expression(text).as_deref(), Some(expected), "{text}");
+            let all = terms(text).into_iter();
+            let all = all.map(|it| it.word + if it.is_beginning { "*" } else { "" });
+            assert_eq!(all.collect::<Vec<_>>().join(" "), expected, "{text}");
         }
-        assert_eq!(expression(" -\"*^ "), None);
     }
 }

@@ -13,7 +13,7 @@ use super::read::select_records;
 use super::{SqliteCatalogue, index};
 use crate::batch::SourceId;
 use crate::catalogue::prepare::json;
-use crate::catalogue::words;
+use crate::catalogue::words::terms;
 use crate::catalogue::{RecordQuery, StoredRecord};
 use crate::error::RunError;
 use crate::run::RunId;
@@ -26,7 +26,7 @@ const CATCH_UP: usize = 5;
 
 impl SqliteCatalogue {
     pub(super) async fn listed(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError> {
-        let expression = query.text.as_deref().and_then(words::expression);
+        let expression = query.text.as_deref().and_then(expression);
         if expression.is_some() {
             for _ in 0..CATCH_UP {
                 if !self.index_some().await? {
@@ -200,4 +200,14 @@ impl SqliteCatalogue {
         let rows = sqlx::query(query).bind(expression).fetch_all(&self.0.readers).await?;
         rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map(Some)
     }
+}
+
+/// What must be found in the language of FTS5; `None` if there is no word in the text.
+fn expression(text: &str) -> Option<String> {
+    // In quotes, nothing is syntax; and there are none in words.
+    let terms = terms(text).into_iter();
+    let terms =
+        terms.map(|it| format!("\"{}\"{}", it.word, if it.is_beginning { " *" } else { "" }));
+    let terms: Vec<_> = terms.collect();
+    (!terms.is_empty()).then(|| terms.join(" AND "))
 }
