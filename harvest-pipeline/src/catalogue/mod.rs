@@ -228,6 +228,15 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// If the catalogue cannot be read.
     async fn list(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError>;
 
+    /// Reads what was stored since for searches, where that is put off so that runs need not wait for
+    /// it. To be called between runs; does nothing if nothing was put off.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written.
+    async fn index(&self) -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
 

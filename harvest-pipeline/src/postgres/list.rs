@@ -8,7 +8,7 @@ use sqlx::{Postgres, QueryBuilder};
 use super::read::{COLUMNS, JOINED};
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
-use crate::catalogue::words::terms;
+use crate::catalogue::words::Search;
 use crate::catalogue::{Query, RecordQuery, StoredRecord};
 use crate::error::RunError;
 use crate::store::Page;
@@ -54,8 +54,8 @@ impl PostgresCatalogue {
     pub(super) async fn listed(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError> {
         let mut sql = QueryBuilder::new("SELECT ");
         sql.push(COLUMNS).push(" FROM (");
-        match query.text.as_deref().and_then(tsquery) {
-            Some(words) => push_found(&mut sql, query, words),
+        match query.text.as_deref().and_then(Search::read) {
+            Some(search) => push_found(&mut sql, query, search.tsquery()),
             None => push_walked(&mut sql, query),
         }
         sql.push(") r JOIN sources s ON s.id = r.source ").push(JOINED);
@@ -135,13 +135,4 @@ fn push_conditions(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery) {
 
 fn limit(query: &RecordQuery) -> i64 {
     i64::try_from(query.page.limit).unwrap_or(i64::MAX)
-}
-
-/// What must be found in the language of `tsquery`; `None` if there is no word in the text.
-fn tsquery(text: &str) -> Option<String> {
-    // In quotes, nothing is syntax; and there are none in words.
-    let terms = terms(text).into_iter();
-    let terms = terms.map(|it| format!("'{}'{}", it.word, if it.is_beginning { ":*" } else { "" }));
-    let terms: Vec<_> = terms.collect();
-    (!terms.is_empty()).then(|| terms.join(" & "))
 }
