@@ -7,7 +7,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use oai_pmh::Client;
 use oai_pmh::retry::{Backoff, Retrying};
-use oai_pmh::transport::{HttpTransport, HttpTransportBuilder, Politeness, Throttled, Transport};
+use oai_pmh::transport::{
+    HttpTransport, HttpTransportBuilder, Politeness, Reach, Throttled, Transport,
+};
 use oai_pmh::xml::Mode;
 use url::Url;
 
@@ -40,6 +42,29 @@ pub(crate) fn transport(
     with_concurrency(url, args, args.concurrency, console)
 }
 
+/// The same, where these origins may be on the local network whatever the source is.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn with_allowed(
+    url: &Url,
+    allowed: &[Url],
+    args: &NetworkArgs,
+    concurrency: NonZeroUsize,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    let reach = match args.allow_local {
+        true => Reach::anywhere(),
+        false => allowed.iter().fold(Reach::from_origin(url), Reach::allow),
+    };
+    let http = http(url, reach, args)?;
+    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
+    let throttled: Arc<dyn Transport> = Arc::new(Throttled::new(http, politeness));
+    let console = console.clone();
+    let retrying = Retrying::new(throttled, backoff(args));
+    Ok(retrying.on_retry(Arc::new(move |event| console.retry(event))))
+}
+
 /// The same, with so many requests to a host at the same time.
 ///
 /// # Errors
@@ -50,19 +75,25 @@ pub(crate) fn with_concurrency(
     concurrency: NonZeroUsize,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    with_allowed(url, &[], args, concurrency, console)
+}
+
+fn backoff(args: &NetworkArgs) -> Backoff {
     let defaults = Backoff::default();
     let cap = defaults.cap.max(args.retry_delay);
-    let backoff = Backoff::default()
+    Backoff::default()
         .retries(args.retries)
         .first(args.retry_delay)
         .cap(cap)
         // Whoever asks for long waits means them.
-        .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))));
-    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
+        .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))))
+}
 
+fn http(url: &Url, reach: Reach, args: &NetworkArgs) -> Result<HttpTransport, Failure> {
     let builder = HttpTransport::builder()
         .user_agent(&args.user_agent)
         .secrets_only_for(url)
+        .reach(reach)
         .connect_timeout(args.timeout.min(Duration::from_secs(10)))
         .read_timeout(args.timeout);
     let builder = match &args.contact {
@@ -70,14 +101,10 @@ pub(crate) fn with_concurrency(
         None => builder,
     };
     let builder = sign_in(builder, args.user.as_deref());
-    let http = headers(builder, &args.headers)?.build().map_err(|error| {
+    headers(builder, &args.headers)?.build().map_err(|error| {
         // Says what is wrong, but not with which secret.
         Failure::usage(error.to_string())
-    })?;
-
-    let console = console.clone();
-    let throttled: Arc<dyn Transport> = Arc::new(Throttled::new(http, politeness));
-    Ok(Retrying::new(throttled, backoff).on_retry(Arc::new(move |event| console.retry(event))))
+    })
 }
 
 fn sign_in(builder: HttpTransportBuilder, user: Option<&str>) -> HttpTransportBuilder {
