@@ -531,6 +531,32 @@ fn the_check_compares_documents_with_each_other() {
 }
 
 #[test]
+fn the_check_compares_archives_with_what_they_lead_to() {
+    let source = Source::new(&[]);
+    let document = |md: &str, entries: &str| {
+        format!(
+            "<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9' \
+             xmlns:rs='http://www.openarchives.org/rs/terms/'><rs:ln rel='up' href='{}'/>\
+             <rs:md {md}/>{entries}</urlset>",
+            source.server.url("capabilitylist.xml"),
+        )
+    };
+    let (from, until) = ("from='2024-01-01T00:00:00Z'", "until='2024-02-01T00:00:00Z'");
+    source.write("old.xml", &document(&format!("capability='changelist' {from} {until}"), ""));
+    let archive = |until: &str| {
+        let url = source.server.url("old.xml");
+        let entry = format!("<url><loc>{url}</loc><rs:md {from} {until}/></url>");
+        source.write("archive.xml", &document("capability='changelist-archive'", &entry));
+        source.run(&["check", &source.server.url("archive.xml")])
+    };
+    let ran = archive(until);
+    assert!(!ran.stdout.contains("part-times"), "{}", ran.stdout);
+    let ran = archive("until='2024-03-01T00:00:00Z'");
+    let told = "warning part-times (§12) until is 2024-02-01T00:00:00Z, and 2024-03-01T00:00:00Z";
+    assert_eq!(ran.stdout.matches(told).count(), 1, "{}", ran.stdout);
+}
+
+#[test]
 fn the_check_compares_packages_with_the_copies_of_their_manifests() {
     let source = Source::published();
     assert_eq!(source.publish(&["--dump"]).status, 0);

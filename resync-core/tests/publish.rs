@@ -362,6 +362,12 @@ fn snapshots_say_when_they_were_taken() {
             assert!(head.md.completed.unwrap().timestamp() >= begun.timestamp(), "{name}");
         }
     }
+    // And so do the manifests of packages (§11.3).
+    for entry in site.entries(&Capability::ResourceDump) {
+        let mut package = Package::open(File::open(site.path(&entry.loc)).unwrap()).unwrap();
+        let md = package.manifest().unwrap().head().unwrap().md.clone();
+        assert!(md.completed.unwrap().time() >= md.at.unwrap().time());
+    }
     assert!(site.document(&format!("{BASE}resourcelist.xml")).head.is_index());
 }
 
