@@ -34,7 +34,7 @@ pub use self::document_list::DocumentListSource;
 pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
-pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
+pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 pub use self::registry::{Kind, KindError, Registry};
 #[cfg(feature = "resync")]
