@@ -16,7 +16,6 @@ pub mod filters;
 pub mod harvest_list;
 mod holdings;
 #[cfg(feature = "document-list")]
-mod local;
 mod operations;
 mod parser;
 pub mod parsers;
@@ -53,7 +52,7 @@ pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
 pub use self::operations::Operation;
-pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
+pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;
