@@ -15,7 +15,6 @@ mod filter;
 pub mod filters;
 pub mod harvest_list;
 mod holdings;
-#[cfg(feature = "document-list")]
 mod operations;
 mod parser;
 pub mod parsers;

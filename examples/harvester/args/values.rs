@@ -54,7 +54,7 @@ pub(super) fn datetime(text: &str) -> Result<Datetime, String> {
 /// Where records go: `sqlite`, `jsonl:FILE` or `xml:DIR`.
 pub(super) fn destination(text: &str) -> Result<Destination, String> {
     match text.split_once(':') {
-        None if text == "sqlite" => Ok(Destination::Sqlite),
+        None if text == "sqlite" => Ok(Destination::Database),
         Some(("jsonl", path)) if !path.is_empty() => Ok(Destination::JsonLines(path.into())),
         Some(("xml", path)) if !path.is_empty() => Ok(Destination::XmlFiles(path.into())),
         _ => Err("write sqlite, jsonl:FILE or xml:DIR; --db names the database".to_owned()),
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn destinations_name_their_place() {
-        assert_eq!(destination("sqlite"), Ok(Destination::Sqlite));
+        assert_eq!(destination("sqlite"), Ok(Destination::Database));
         assert_eq!(destination("jsonl:a:b"), Ok(Destination::JsonLines("a:b".into())));
         assert_eq!(destination("xml:out"), Ok(Destination::XmlFiles("out".into())));
         for text in ["", "jsonl", "jsonl:", "csv:x", "sqlite:x.db"] {

@@ -9,11 +9,12 @@ use std::fs::File;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use harvest_pipeline::store::Page;
 use harvest_pipeline::{
-    Catalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue, StoredRecord,
+    Catalogue, PostgresCatalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue,
+    StoredRecord,
 };
 
 use crate::args::{GlobalArgs, RecordsArgs, RecordsFormat};
-use crate::database;
+use crate::database::{self, Database};
 use crate::output::Output;
 use crate::report::{Failure, Status};
 
@@ -31,13 +32,26 @@ struct Format {
 }
 
 pub(crate) async fn run(args: &RecordsArgs, global: &GlobalArgs) -> Result<Status, Failure> {
-    let catalogue = SqliteCatalogue::open_existing(database::sqlite(global.db())?).await?;
-    let printed = print(args, &catalogue).await;
-    catalogue.close().await?;
-    printed
+    match database::named(global.db())? {
+        Database::Sqlite(file) => {
+            let catalogue = SqliteCatalogue::open_existing(file).await?;
+            if args.search.is_some() {
+                catalogue.index().await?;
+            }
+            let printed = print(args, &catalogue).await;
+            catalogue.close().await?;
+            printed
+        }
+        Database::Postgres(url) => {
+            let catalogue = PostgresCatalogue::open_existing(url).await?;
+            let printed = print(args, &catalogue).await;
+            catalogue.close().await;
+            printed
+        }
+    }
 }
 
-async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status, Failure> {
+async fn print(args: &RecordsArgs, catalogue: &dyn Catalogue) -> Result<Status, Failure> {
     let sources = match &args.source {
         Some(name) => find(name, catalogue).await?.into_iter().map(Some).collect(),
         None => vec![None],
@@ -58,9 +72,6 @@ async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status
     };
     let mut lines = output.buffer();
     (format.head)(&mut lines);
-    if args.search.is_some() {
-        catalogue.index().await?;
-    }
     'sources: for source in sources {
         let mut records = match &args.search {
             Some(words) => search(catalogue, source, words, args.live),
@@ -88,7 +99,7 @@ async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status
 
 /// The records that have these words, a page at a time.
 fn search<'c>(
-    catalogue: &'c SqliteCatalogue,
+    catalogue: &'c dyn Catalogue,
     source: Option<SourceId>,
     words: &str,
     live: bool,
@@ -112,8 +123,8 @@ fn search<'c>(
 }
 
 /// The sources of this name, or harvested from this URL.
-async fn find(name: &str, catalogue: &SqliteCatalogue) -> Result<Vec<SourceId>, Failure> {
-    let all: Vec<_> = catalogue.sources().await?.into_iter().map(|it| it.source).collect();
+async fn find(name: &str, catalogue: &dyn Catalogue) -> Result<Vec<SourceId>, Failure> {
+    let all: Vec<_> = catalogue.summaries().await?.into_iter().map(|it| it.source).collect();
     let is_from = |source: &SourceId| {
         // Named after URL, format and set.
         source.as_str().split_once('#').is_some_and(|(url, _)| url == name)
