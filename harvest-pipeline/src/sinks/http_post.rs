@@ -146,6 +146,6 @@ where
                     .with_source(error)
             })?;
         }
-        Ok(lines.written())
+        Ok(lines.written)
     }
 }

@@ -88,7 +88,7 @@ where
     async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
         let lines = Formatted::take(&mut batch).unwrap_or_else(|| lines::<R, F>(&batch));
         self.out.lock().await.write_all(&lines.text).await.map_err(cannot_write)?;
-        Ok(lines.written())
+        Ok(lines.written)
     }
 
     async fn finish(&self, _: &Run, _: &Summary) -> Result<(), RunError> {

@@ -7,6 +7,8 @@ mod formatted;
 mod http_post;
 mod json_lines;
 mod line;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod row;
 mod tee;
 mod xml_files;
@@ -16,6 +18,8 @@ pub use csv::{Column, Csv, CsvTable};
 pub use http_post::HttpPost;
 pub use json_lines::JsonLines;
 pub use line::{AsReceived, Line, LineForm, WithRecord};
+#[cfg(feature = "parquet")]
+pub use parquet::{Parquet, ParquetFile};
 pub use row::Row;
 pub use tee::Tee;
 pub use xml_files::XmlFiles;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::batch::{Item, SourceId};
 
@@ -53,6 +54,15 @@ impl<'a> Row<'a> {
     pub fn with_record(mut self, json: impl Into<Cow<'a, str>>) -> Self {
         self.record = Some(json.into());
         self
+    }
+
+    /// The same with what the parser read; one that reads nothing (`null`) leaves it as it is.
+    ///
+    /// # Errors
+    /// If the record cannot be written as JSON.
+    pub fn with_parsed(self, record: &impl Serialize) -> serde_json::Result<Self> {
+        let json = serde_json::to_string(record)?;
+        Ok(if json == "null" { self } else { self.with_record(json) })
     }
 
     /// The same as a tombstone.

@@ -1,10 +1,12 @@
 //! Reading what the catalogue holds.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use chrono::DateTime;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sqlx::Row;
+use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use zstd::dict::DecoderDictionary;
 
@@ -12,7 +14,7 @@ use super::codec::{self, Decoder, Dictionaries};
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
-use crate::sinks::Line;
+use crate::sinks::{Line, Row};
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
@@ -120,6 +122,23 @@ impl StoredRecord {
             deleted: self.deleted,
             metadata: self.metadata.as_deref(),
             about: self.abouts.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The record as a row of a table.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        let harvested = DateTime::parse_from_rfc3339(&self.harvested).ok();
+        Row {
+            source: self.source.as_str(),
+            identifier: &self.identifier,
+            datestamp: self.datestamp.as_deref(),
+            sets: &self.sets,
+            deleted: self.deleted,
+            format: self.format.as_deref(),
+            metadata: self.metadata.as_deref(),
+            record: self.fields.as_deref().map(Cow::Borrowed),
+            harvested: harvested.map(|time| time.to_utc()),
         }
     }
 }

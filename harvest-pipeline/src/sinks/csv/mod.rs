@@ -87,7 +87,7 @@ fn rows<R: Serialize>(table: &CsvTable, batch: &ParsedBatch<R>) -> Formatted {
         let row = Row::of(&batch.source, item, batch.received);
         let row = match record {
             None => row.into_tombstone(),
-            Some(record) if table.has_fields() => row.with_record(serde_json::to_string(record)?),
+            Some(record) if table.has_fields() => row.with_parsed(record)?,
             Some(_) => row,
         };
         table.write_row(&row, out)
@@ -116,7 +116,7 @@ where
     async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
         let rows = Formatted::take(&mut batch).unwrap_or_else(|| rows(&self.table, &batch));
         self.append(&rows.text).await.map_err(cannot_write)?;
-        Ok(rows.written())
+        Ok(rows.written)
     }
 
     async fn finish(&self, _: &Run, _: &Summary) -> Result<(), RunError> {
