@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
+#[cfg(feature = "object-store")]
+mod bucket;
 mod checkpoint;
 #[cfg(feature = "document-list")]
 mod document_list;
@@ -14,6 +16,8 @@ pub mod harvest_list;
 mod holdings;
 mod parser;
 pub mod parsers;
+#[cfg(feature = "payloads")]
+pub mod payloads;
 mod pipeline;
 mod registry;
 #[cfg(feature = "resync")]
@@ -28,6 +32,8 @@ mod sqlite;
 pub mod two_step;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
+#[cfg(feature = "object-store")]
+pub use self::bucket::{Bucket, BucketError};
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
 pub use self::document_list::DocumentListSource;

@@ -7,6 +7,8 @@ mod formatted;
 mod http_post;
 mod json_lines;
 mod line;
+#[cfg(feature = "object-store")]
+mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod row;
@@ -18,6 +20,8 @@ pub use csv::{Column, Csv, CsvTable};
 pub use http_post::HttpPost;
 pub use json_lines::JsonLines;
 pub use line::{AsReceived, Line, LineForm, WithRecord};
+#[cfg(feature = "object-store")]
+pub use objects::Objects;
 #[cfg(feature = "parquet")]
 pub use parquet::{Parquet, ParquetFile};
 pub use row::Row;
