@@ -29,6 +29,7 @@ mod source;
 pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub mod targets;
 pub mod two_step;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};

@@ -134,8 +134,8 @@ pub struct ParsedBatch<R> {
 
 impl<R> ParsedBatch<R> {
     /// The same batch with these entries, and nothing prepared.
-    pub(crate) fn with_entries(&self, entries: Vec<Entry<R>>) -> Self {
-        Self {
+    pub(crate) fn with_entries<T>(&self, entries: Vec<Entry<T>>) -> ParsedBatch<T> {
+        ParsedBatch {
             number: self.number,
             source: self.source.clone(),
             entries,
