@@ -21,13 +21,13 @@
 //! # async fn example(source: impl harvest_pipeline::Source + 'static)
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! use harvest_pipeline::Pipeline;
-//! use harvest_pipeline::parsers::ByFormat;
+//! use harvest_pipeline::parsers::{Bibliographic, ByFormat};
 //! use harvest_pipeline::sinks::{JsonLines, XmlFiles};
 //! use harvest_pipeline::targets::{MemoryDeliveries, Target, Targets, Withdrawal};
 //!
 //! let index = Target::new("index", JsonLines::create("index.jsonl").await?.with_record())
 //!     .withdraw(Withdrawal::ByOperatorOrDeletion);
-//! let theses = Target::new("theses", XmlFiles::new("theses")?)
+//! let theses = Target::<Bibliographic>::new("theses", XmlFiles::new("theses")?)
 //!     .when(|offer| offer.record.thesis.is_some() && !offer.record.files.is_empty())
 //!     .withdraw(Withdrawal::Never);
 //! let targets = Targets::new(MemoryDeliveries::new(), [index, theses])?;
@@ -37,8 +37,6 @@
 //! }
 //! # Ok(()) }
 //! ```
-//!
-//! [`Sink`]: crate::Sink
 
 mod deliveries;
 mod operator;
@@ -57,7 +55,7 @@ use crate::error::{RecordError, RunError};
 use crate::run::{Counters, Outcome, Run, Summary};
 use crate::sink::{Entry, Hold, ParsedBatch, Sink, Written};
 
-/// All targets of a pipeline, as one [`Sink`](crate::Sink).
+/// All targets of a pipeline, as one [`Sink`].
 ///
 /// The outcome of a record is what became of it in the target where most happened; it has failed if
 /// it could not be delivered to one of them. [`counters`](Self::counters) tells it of each target.
