@@ -99,6 +99,11 @@ impl Bucket {
     }
 }
 
+/// Whether the same may well succeed later.
+pub(crate) fn is_transient(error: &Error) -> bool {
+    matches!(error, Error::Generic { .. } | Error::JoinError { .. })
+}
+
 fn if_found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),

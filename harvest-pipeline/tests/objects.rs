@@ -181,3 +181,29 @@ fn a_place_that_cannot_be_is_named_without_its_password() {
     assert!(error.contains("example.org/x") && !error.contains("secret"), "{error}");
     Bucket::open(&"memory:///".parse().unwrap(), []).unwrap();
 }
+
+/// `BUCKET_URL=s3://bucket AWS_ENDPOINT=http://127.0.0.1:5000 AWS_ALLOW_HTTP=true AWS_REGION=…
+/// AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…`, with a server that speaks S3 and has the bucket.
+#[cfg(feature = "aws")]
+#[ignore = "needs a server that speaks S3; the variables above say where it is"]
+#[tokio::test]
+async fn a_bucket_on_s3_is_like_the_others() {
+    use harvest_pipeline::payloads::{ContentAddress, ObjectPayloads, PayloadStore};
+
+    let url = std::env::var("BUCKET_URL").unwrap().parse().unwrap();
+    let bucket = Bucket::open(&url, std::env::vars()).unwrap();
+    let bucket = bucket.below(&format!("test-{}", std::process::id()));
+    let first = run(&Objects::new(bucket.clone()), 250).await.unwrap();
+    assert_eq!((first.counters.created, first.resumed), (250, false));
+    // Another process reads where the first one stood.
+    let second = run(&Objects::new(bucket.clone()), 260).await.unwrap();
+    assert_eq!((second.counters.created, second.resumed), (10, true));
+
+    let archive = ObjectPayloads::new(bucket);
+    let address = archive.put(b"<dc/>").await.unwrap();
+    assert_eq!(archive.get(&address).await.unwrap().unwrap(), b"<dc/>");
+    assert_eq!(archive.get(&ContentAddress::of(b"other")).await.unwrap(), None);
+    archive.remove(&address).await.unwrap();
+    archive.remove(&address).await.unwrap();
+    assert!(!archive.contains(&address).await.unwrap());
+}

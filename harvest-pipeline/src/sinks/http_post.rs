@@ -104,8 +104,8 @@ impl<F> HttpPost<F> {
         let limits = BodyLimits::default().max(LARGEST_ANSWER);
         let response = self.transport.send(request.clone()).await?;
         response.success()?;
-        // To its end, so that the connection can be used again.
-        response.collect(&limits).await?;
+        // To its end, so that the connection can be used again. The status has said all.
+        let _ = response.collect(&limits).await;
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use super::file_name::{run_name, source_name};
 use super::formatted::Formatted;
 use super::line::{AsReceived, LineForm, WithRecord, lines};
 use crate::batch::SourceId;
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, is_transient};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
 use crate::run::{Run, RunState, Summary};
@@ -100,7 +100,9 @@ impl<F> Objects<F> {
     async fn put(&self, name: &str, body: Vec<u8>) -> Result<(), RunError> {
         self.bucket.put(name, body).await.map_err(|error| {
             let message = format!("cannot write {}: {error}", self.bucket.full_name(name));
-            RunError::new(Stage::Sink, message).with_transient(true).with_source(error)
+            RunError::new(Stage::Sink, message)
+                .with_transient(is_transient(&error))
+                .with_source(error)
         })
     }
 
@@ -123,10 +125,9 @@ impl<F> Objects<F> {
             let name = self.bucket.full_name(&name);
             RunError::new(Stage::Sink, format!("cannot read {name}: {why}"))
         };
-        let stored =
-            self.bucket.get(&name).await.map_err(|error| {
-                cannot(&error.to_string()).with_transient(true).with_source(error)
-            })?;
+        let stored = self.bucket.get(&name).await.map_err(|error| {
+            cannot(&error.to_string()).with_transient(is_transient(&error)).with_source(error)
+        })?;
         stored
             .map(|json| {
                 serde_json::from_slice(&json).map_err(|error| {
