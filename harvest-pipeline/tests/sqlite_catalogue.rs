@@ -265,7 +265,7 @@ async fn history(it: &Fixture, crash: Option<(&str, usize)>) -> usize {
         it.execute("DELETE FROM countdown").await;
     };
     let mut last = RunId(0);
-    for step in 0..5 {
+    for step in 0..6 {
         let mut resume = Resume::Afresh;
         let mut first = None;
         while let Err(error) = it.try_harvest(found(step), resume).await {
