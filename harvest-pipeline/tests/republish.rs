@@ -10,7 +10,7 @@ use oai_pmh::provider::{Failure, Key, MemoryRepository, Provider, Repository, To
 use oai_pmh::transport::{Body, Payload, Request, Response, Transport};
 use oai_pmh::{Client, Datestamp, Header, Identify, MetadataFormat, Record, Selection};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 const KEY: &[u8] = b"a key of sixteen bytes or more";
 const SOURCE: &str = "source";
@@ -127,19 +127,28 @@ async fn what_is_touched_is_listed_again() {
 #[tokio::test]
 async fn a_catalogue_from_before_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("old.db");
-    let catalogue = harvest(origin(10), "first.org", &file).await;
-    catalogue.close().await.unwrap();
-    let mut old =
-        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&file)).await.unwrap();
-    sqlx::raw_sql(
-        "DROP INDEX records_changed; ALTER TABLE records DROP COLUMN changed;
-         ALTER TABLE records DROP COLUMN version;
-         PRAGMA user_version = 1; UPDATE pages SET received = '2021-05-06T07:08:09.123Z'",
-    )
-    .execute(&mut old)
-    .await
-    .unwrap();
+    let (now, file) = (folder.path().join("now.db"), folder.path().join("old.db"));
+    harvest(origin(10), "first.org", &now).await.close().await.unwrap();
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(include_str!("../src/sqlite/migrations/0001_catalogue.sql"))
+        .execute(&mut old)
+        .await
+        .unwrap();
+    let filled = format!(
+        "ATTACH '{}' AS now;
+         INSERT INTO sources SELECT id, name, checkpoint FROM now.sources;
+         INSERT INTO runs (id, source, state, started)
+            SELECT id, source, state, started FROM now.runs;
+         INSERT INTO pages SELECT id, run, number, request_url, response_date,
+            '2021-05-06T07:08:09.123Z' FROM now.pages;
+         INSERT INTO payloads SELECT * FROM now.payloads;
+         INSERT INTO records SELECT source, identifier, deleted, datestamp, sets, about, format,
+            digest, payload, page, first_run, last_run FROM now.records;
+         PRAGMA user_version = 1; PRAGMA application_id = 0x48727650;",
+        now.display()
+    );
+    sqlx::raw_sql(AssertSqlSafe(filled)).execute(&mut old).await.unwrap();
     old.close().await.unwrap();
     let catalogue = SqliteCatalogue::open_existing(&file).await.unwrap();
     let records = all(&published(&catalogue, "second.org"), &Selection::prefix("oai_dc")).await;
