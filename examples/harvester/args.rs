@@ -257,6 +257,9 @@ pub(crate) struct HarvestArgs {
     /// Fetch and read everything, store nothing, and say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How the records of an OAI-PMH repository are got; list-records unless said otherwise
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) strategy: Option<Strategy>,
     /// Ask for one day or month after the other instead of one long list
     ///
     /// For repositories whose lists break off, or whose resumption tokens expire.
@@ -283,6 +286,17 @@ pub(crate) enum Protocol {
     #[value(name = "resourcesync")]
     ResourceSync,
     HarvestList,
+}
+
+/// How records are got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// Page by page
+    ListRecords,
+    /// The headers page by page, then each record by itself: for repositories that fail at long pages
+    ListIdentifiers,
+    /// All headers every time, and by itself each record that is new or has another datestamp
+    Reconcile,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -320,10 +334,15 @@ Formats:
 
 Examples:
   harvester records --live | jq -r .identifier
+  harvester records --search 'climate archi'
   harvester records --source https://export.example.org/oai --format csv --out records.csv";
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordsArgs {
+    /// Only the records that have all these words, in their metadata, identifier or sets; of the last
+    /// word its beginning will do
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
     /// Only the records of this source: its name, or the URL it was harvested from
     #[arg(long, value_name = "S")]
     pub(crate) source: Option<String>,

@@ -10,11 +10,11 @@ use resync_core::transport::{BodyLimits, Request, Transport, without_credentials
 use resync_core::xml::{Issues, Mode, decode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::checkpoint::Checkpoint;
+use crate::digest::sha256;
 use crate::error::{RecordError, RunError, Stage};
 use crate::fetch::{Fetched, Site, fetch};
 use crate::harvest_list::{Document, ListError, Reader};
@@ -135,7 +135,7 @@ impl DocumentListSource {
                 .with_transient(error.is_transient())
                 .with_source(error)
         })?;
-        let digest = hex(&Sha256::digest(&bytes));
+        let digest = sha256(&bytes);
         let read = tokio::task::spawn_blocking(move || read(bytes, charset.as_deref()));
         let read = read.await.map_err(|error| {
             RunError::new(Stage::Source, "reading the list was given up").with_source(error)
@@ -373,8 +373,4 @@ fn format_of<'d>(document: &'d Document, xml: &XmlDocument) -> Result<&'d str, S
         "the list says that the document is {said}, but its root element is <{}> in {namespace}",
         xml.root
     ))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

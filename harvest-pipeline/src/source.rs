@@ -40,9 +40,9 @@ pub trait Source: Debug + Send + Sync {
     /// Whether the batches of a run that begins at `from` name every record that the source has, so
     /// that one they do not name is gone. Sources of which this is never certain say no.
     ///
-    /// Only a list that has come to its end and was not empty tells what is gone, and none during
-    /// which a [warning](crate::NoticeLevel::Warning) was given that concerns no single record:
-    /// then something may be missing from it.
+    /// Only a list that has come to its end and was not empty tells what is gone; and none in which a
+    /// record failed that could not be named, or with a [warning](crate::NoticeLevel::Warning) that
+    /// concerns no single record: then something may be missing from it.
     fn lists_everything(&self, from: Option<&Checkpoint>) -> bool {
         let _ = from;
         false

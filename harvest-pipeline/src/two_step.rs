@@ -94,23 +94,34 @@ pub fn batches<T: TwoStep>(
 
 /// Gets a record by what it is called.
 #[async_trait]
-pub(crate) trait Get: Send + Sync {
+pub trait Get: Send + Sync {
+    /// The record itself.
+    ///
+    /// # Errors
+    /// If it cannot be had; the others are got all the same.
     async fn get(&self, identifier: &str) -> Result<Item, RecordError>;
 
-    /// Whether it makes sense to go on.
+    /// Whether it makes sense to go on. Asked before a batch is handed out.
+    ///
+    /// # Errors
+    /// If it does not.
     fn check(&self) -> Result<(), RunError> {
         Ok(())
     }
 }
 
-/// Records that are asked for by name: a list of its own, which moves no checkpoint.
-pub(crate) struct Named<G> {
+/// Records that are asked for by name, a run of their own: [`batches`] makes of it what
+/// [`Source::get`](crate::Source::get) must give.
+#[derive(Debug)]
+pub struct Named<G> {
     source: G,
     identifiers: std::vec::IntoIter<String>,
 }
 
 impl<G: Get> Named<G> {
-    pub(crate) fn new(source: G, identifiers: Vec<String>) -> Self {
+    /// These records of a source.
+    #[must_use]
+    pub fn new(source: G, identifiers: Vec<String>) -> Self {
         Self { source, identifiers: identifiers.into_iter() }
     }
 }

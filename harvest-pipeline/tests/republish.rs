@@ -1,33 +1,20 @@
 //! What was harvested is published again, and harvested again.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::path::Path;
 
-use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use harvest_pipeline::{CatalogueRepository, OaiPmhSource, Pipeline, SqliteCatalogue};
 use oai_pmh::provider::{Failure, Key, MemoryRepository, Provider, Repository, Touch};
-use oai_pmh::transport::{Body, Payload, Request, Response, Transport};
 use oai_pmh::{Client, Datestamp, Header, Identify, MetadataFormat, Record, Selection};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
+use support::Direct;
 
 const KEY: &[u8] = b"a key of sixteen bytes or more";
 const SOURCE: &str = "source";
-
-/// The shortest way from a client to a provider.
-#[derive(Debug)]
-struct Direct(Provider);
-
-#[async_trait]
-impl Transport for Direct {
-    async fn send(&self, request: Request) -> resync_core::Result<Response> {
-        let asked = http::Request::get(request.url.as_str()).body([]).unwrap();
-        let (head, body) = self.0.handle(&asked).await.into_parts();
-        let body = Body::Whole(Payload::Memory(body));
-        Ok(Response::new(head.status, head.headers, request.url, body))
-    }
-}
 
 fn identify(host: &str) -> Identify {
     Identify::new(host, format!("http://{host}/oai"), "a@x.org")

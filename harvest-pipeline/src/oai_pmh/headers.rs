@@ -136,10 +136,13 @@ impl TwoStep for Headers<'_> {
     ) -> Result<Option<Checkpoint>, RunError> {
         self.single.check()?;
         let last = self.left.drain(..done).next_back().flatten();
-        let (position, after) = match self.left.is_empty() {
-            true => (self.harvest.position().clone(), self.after.clone()),
-            false => (self.before.clone(), last),
+        let position = match self.left.is_empty() {
+            true => self.harvest.position().clone(),
+            false => self.before.clone(),
         };
+        // The position stands before the page until a token or the end of the list is behind it.
+        let after = if position == self.before { last } else { None };
+        let after = after.or_else(|| self.after.clone());
         if position.is_complete() {
             self.state.end(&self.asked, position);
         } else {
