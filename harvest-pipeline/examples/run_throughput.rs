@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn measure(server: &str, runs: usize, workers: usize) -> Result<(), Box<dyn Error>> {
     let separator = if server.contains('?') { '&' } else { '?' };
-    let url = format!("{server}{separator}options=-csearch_path%3Drun_throughput");
+    let url = format!("{server}{separator}options[search_path]=run_throughput");
     let store = SqlStore::open(&url).await?;
     let started = Instant::now();
     try_join_all((0..4).map(|part| fill(&store, (part..runs).step_by(4)))).await?;

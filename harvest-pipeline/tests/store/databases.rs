@@ -6,18 +6,21 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::future::join_all;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use harvest_pipeline::parsers::Raw;
+use harvest_pipeline::parsers::{Raw, RawRecord};
 use harvest_pipeline::store::{
     Event, EventLevel, EventQuery, EventStore, HostStore, ManualClock, Requested, RunKind,
     RunRequest, RunStore, SourceDefinition, SourceStore, SqlStore, SqlStoreOptions, Store,
     StoreError,
 };
 use harvest_pipeline::testing::start;
-use harvest_pipeline::{Batch, Checkpoint, Pipeline, RunError, Source, SourceId, SqliteCatalogue};
+use harvest_pipeline::{
+    Batch, Checkpoint, Item, Payload, Pipeline, PostgresCatalogue, RunError, Sink, Source,
+    SourceId, SqliteCatalogue,
+};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::support::Schema;
+use super::postgres_schema::Schema;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -80,7 +83,7 @@ async fn a_file_remembers() {
     assert_eq!(store.events(&EventQuery::default()).await.unwrap().len(), 1);
 }
 
-/// One batch that ends at a checkpoint.
+/// One record, and where to go on behind it.
 #[derive(Debug)]
 struct OneBatch;
 
@@ -91,6 +94,8 @@ impl Source for OneBatch {
 
     fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
         let batch = Batch::new(0, Checkpoint::new(1, "behind it").unwrap());
+        let payload = Payload::new("oai_dc", "<dc/>");
+        let batch = batch.with_items(vec![Ok(Item::put("one", payload))]);
         stream::iter([Ok(batch)]).boxed()
     }
 }
@@ -120,7 +125,7 @@ async fn a_source_that_was_harvested_before_it_was_set_up_goes_on_where_it_was()
 async fn time_is_that_of_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite:{}", folder.path().join("harvest.db").display());
-    let schema = Schema::create().await;
+    let schema = Schema::new().await;
     for url in [Some(file), schema.as_ref().map(Schema::url)].into_iter().flatten() {
         let store = SqlStore::open(&url).await.unwrap();
         let before = Utc::now();
@@ -138,25 +143,51 @@ async fn time_is_that_of_the_database() {
         }
         assert!(matches!(store.renew_run(ticket, MINUTE, None).await, Err(StoreError::Stale(_))));
     }
-    if let Some(schema) = schema {
-        schema.drop().await;
+}
+
+/// Harvests one record three times; only the first run changes anything.
+async fn harvest_thrice(catalogue: impl Sink<RawRecord>, store: &SqlStore) {
+    for _ in 0..3 {
+        Pipeline::new(OneBatch).parse(Raw).run(&catalogue).await.unwrap();
     }
+    let ids = async || {
+        let runs = store.runs(&Default::default()).await.unwrap();
+        runs.iter().map(|run| run.id).collect::<Vec<_>>()
+    };
+    let before = ids().await;
+    let [last, _, first] = *before.as_slice() else { panic!("{before:?}") };
+    let gone = store.purge_runs(Utc::now() + MINUTE, 1).await.unwrap();
+    assert_eq!((gone, ids().await), (1, vec![last, first]));
+    // Whoever comes next finds the record as it was left.
+    let summary = Pipeline::new(OneBatch).parse(Raw).run(&catalogue).await.unwrap();
+    assert_eq!(summary.counters.unchanged, 1);
+}
+
+#[tokio::test]
+async fn runs_that_records_point_to_are_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("harvest.db").display());
+    let catalogue = SqliteCatalogue::open(&url).await.unwrap();
+    harvest_thrice(catalogue, &SqlStore::open(&url).await.unwrap()).await;
+
+    let Some(schema) = Schema::new().await else { return };
+    let catalogue = PostgresCatalogue::open(&schema.url()).await.unwrap();
+    harvest_thrice(catalogue, &SqlStore::open(&schema.url()).await.unwrap()).await;
 }
 
 #[tokio::test]
 async fn several_programs_that_start_at_once_create_the_tables_once() {
-    let Some(schema) = Schema::create().await else { return };
+    let Some(schema) = Schema::new().await else { return };
     let url = schema.url();
     let stores = join_all((0..5).map(|_| SqlStore::open(&url))).await;
     let stores: Vec<_> = stores.into_iter().map(Result::unwrap).collect();
     ask(&stores[0], "a").await;
     assert!(stores[4].claim_run("worker", MINUTE).await.unwrap().is_some());
-    schema.drop().await;
 }
 
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_left_alone() {
-    let Some(schema) = Schema::create().await else { return };
+    let Some(schema) = Schema::new().await else { return };
     let url = schema.url();
     SqlStore::open(&url).await.unwrap().close().await;
     let mut conn = PgConnection::connect(&url).await.unwrap();
@@ -166,14 +197,13 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     let message = message_of(&url).await;
     assert!(message.contains("schema 1000"), "{message}");
     assert!(message.contains("Update the program"), "{message}");
-    schema.drop().await;
 }
 
 /// A worker that waits is told by the database when another program asks for a run, and when one of its
 /// runs is to stop.
 #[tokio::test]
 async fn a_worker_hears_of_what_another_program_asks_for() {
-    let Some(schema) = Schema::create().await else { return };
+    let Some(schema) = Schema::new().await else { return };
     let worker = Arc::new(SqlStore::open(&schema.url()).await.unwrap());
     let other = SqlStore::open(&schema.url()).await.unwrap();
     let wait = || {
@@ -199,5 +229,4 @@ async fn a_worker_hears_of_what_another_program_asks_for() {
     other.cancel_run(ticket.run).await.unwrap();
     heard(waiting).await;
     assert!(worker.renew_run(ticket, MINUTE, None).await.unwrap().is_some());
-    schema.drop().await;
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 
+use super::dialect::POINTS_AT_RUNS;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, RUN, json, signed, text};
 use super::sources::open_run;
@@ -206,23 +207,27 @@ impl SqlStore {
         let mut gone = 0;
         for ids in ids.chunks(500) {
             let ids = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-            let not_named = |points: &[(&str, &str)]| -> String {
-                let named =
-                    points.iter().map(|(table, column)| format!("SELECT {column} FROM {table}"));
-                named.map(|named| format!(" AND id NOT IN ({named})")).collect()
-            };
-            let pages = self.0.dialect.points_at_pages();
-            if !pages.is_empty() {
-                let query = format!("DELETE FROM pages WHERE run IN ({ids}){}", not_named(pages));
-                sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?;
-            }
-            let runs = not_named(self.0.dialect.points_at_runs());
-            let query = format!("DELETE FROM runs WHERE id IN ({ids}){runs}");
+            let pages = format!("SELECT id FROM pages WHERE run IN ({ids})");
+            let named = still_named(self.0.dialect.points_at_pages(), &pages);
+            let query = format!("DELETE FROM pages WHERE run IN ({ids}){named}");
+            sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?;
+            let named = still_named(POINTS_AT_RUNS, &ids);
+            let query = format!("DELETE FROM runs WHERE id IN ({ids}){named}");
             gone += sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
         Ok(gone)
     }
+}
+
+/// Leaves out those of `candidates` that one of these columns names.
+fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
+    let named = points.iter().map(|(table, column)| {
+        format!(
+            " AND id NOT IN (SELECT DISTINCT {column} FROM {table} WHERE {column} IN ({candidates}))"
+        )
+    });
+    named.collect()
 }
 
 /// Writes what can happen to a run; its counters are raised by those who store batches.
