@@ -18,6 +18,9 @@ use crate::store::{
     Ending, Requested, RunEntry, RunQuery, RunRequest, RunStore, SourceEntry, StoreError, Wanted,
 };
 
+/// How often a run may change while it is being changed.
+const MOST_TRIES: usize = 50;
+
 impl SqlStore {
     /// The run, with the time. Nobody else changes it until the transaction ends.
     async fn locked_run(
@@ -50,41 +53,48 @@ impl SqlStore {
     async fn change_run<T: Send>(
         &self,
         id: RunId,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
-        let mut tx = self.begin().await?;
-        let Some((run, now)) = self.locked_run(&mut tx, id).await? else {
-            return self.refuse(tx, StoreError::missing("run", &id)).await;
-        };
-        let result = self.commit(tx, run, now, change).await?;
+        let changed = self.change_if_there(id, change).await?;
         self.notify();
-        Ok(result)
+        changed.ok_or_else(|| StoreError::missing("run", &id).into())
     }
 
     /// Changes a run for the worker that has it.
     async fn change_ticketed<T: Send>(
         &self,
         ticket: Ticket,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
-        let (tx, run, now) = self.begin_ticketed(ticket).await?;
-        self.commit(tx, run, now, change).await
+        let changed = self.change_if_there(ticket.run, change).await?;
+        changed.ok_or_else(|| StoreError::Stale(ticket.run).into())
     }
 
-    async fn commit<T: Send>(
+    /// Changes a run. It is read, changed, and written if it still is as it was read, else all over:
+    /// two round trips to the server, where holding it meanwhile would take four.
+    async fn change_if_there<T: Send>(
         &self,
-        mut tx: Transaction<'static, Any>,
-        mut run: RunRow,
-        now: DateTime<Utc>,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
-    ) -> SqlResult<T> {
-        let result = match change(&mut run, now) {
-            Ok(result) => result,
-            Err(error) => return self.refuse(tx, error).await,
-        };
-        save(&mut tx, &run).await?;
-        tx.commit().await?;
-        Ok(result)
+        id: RunId,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+    ) -> SqlResult<Option<T>> {
+        let mut conn = self.0.writers.acquire().await?;
+        let query = format!("SELECT {} AS now, {RUN} WHERE t.id = $2", self.0.dialect.now());
+        for _ in 0..MOST_TRIES {
+            let read = sqlx::query(AssertSqlSafe(&*query)).bind(self.clock()).bind(id.0);
+            let Some(row) = read.fetch_optional(&mut *conn).await? else { return Ok(None) };
+            let mut run = row::run(&row)?;
+            let read = run.clone();
+            let result = change(&mut run, Columns(&row).time("now")?)?;
+            if save(&mut conn, &read, &run).await? {
+                return Ok(Some(result));
+            }
+        }
+        Err(StoreError::Unavailable {
+            message: format!("run {id} changes all the time; try again"),
+            transient: true,
+            source: None,
+        }
+        .into())
     }
 
     /// Queues a run, unless the source has an open one.
@@ -159,8 +169,9 @@ impl SqlStore {
             return Ok(None);
         };
         let (mut run, now) = (row::run(&row)?, Columns(&row).time("now")?);
+        let read = run.clone();
         let ticket = run.claim(worker, lease, now)?;
-        save(&mut tx, &run).await?;
+        save(&mut tx, &read, &run).await?;
         tx.commit().await?;
         self.notify();
         Ok(Some((ticket, run.entry)))
@@ -179,8 +190,9 @@ impl SqlStore {
         let mut swept = Vec::new();
         for row in query.fetch_all(&mut *tx).await? {
             let mut run = row::run(&row)?;
+            let read = run.clone();
             let state = run.lost(most_attempts, Columns(&row).time("now")?)?;
-            save(&mut tx, &run).await?;
+            save(&mut tx, &read, &run).await?;
             swept.push((run.entry.id, state));
         }
         tx.commit().await?;
@@ -230,14 +242,16 @@ fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
     named.collect()
 }
 
-/// Writes what can happen to a run; its counters are raised by those who store batches.
-async fn save(conn: &mut AnyConnection, run: &RunRow) -> SqlResult<()> {
+/// Writes what can happen to a run, if it still is as it was read; its counters are raised by those who
+/// store batches.
+async fn save(conn: &mut AnyConnection, read: &RunRow, run: &RunRow) -> SqlResult<bool> {
     let RunRow { entry, fence } = run;
-    sqlx::query(
+    let saved = sqlx::query(
         "UPDATE runs SET state = $1, wanted = $2, attempt = $3, fence = $4, worker = $5,
             leased_until = $6, total_hint = $7, held = $8, failure = $9, error = $10,
             not_before = $11, started = $12, ended = $13
-         WHERE id = $14",
+         WHERE id = $14 AND state = $15 AND fence = $16 AND COALESCE(wanted, '') = $17
+            AND COALESCE(leased_until, '') = $18 AND failed = $19",
     )
     .bind(entry.state.as_str())
     .bind(entry.wanted.map(Wanted::as_str))
@@ -253,9 +267,14 @@ async fn save(conn: &mut AnyConnection, run: &RunRow) -> SqlResult<()> {
     .bind(entry.started.map(text))
     .bind(entry.ended.map(text))
     .bind(entry.id.0)
+    .bind(read.entry.state.as_str())
+    .bind(read.fence)
+    .bind(read.entry.wanted.map_or("", Wanted::as_str))
+    .bind(read.entry.leased_until.map_or_else(String::new, text))
+    .bind(signed(read.entry.counters.failed))
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(saved.rows_affected() == 1)
 }
 
 #[async_trait]
