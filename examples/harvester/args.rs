@@ -317,7 +317,8 @@ impl From<SliceUnit> for Slice {
 /// Where harvested records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
-    Sqlite,
+    /// Written `sqlite`, whichever database `--db` names.
+    Database,
     JsonLines(std::path::PathBuf),
     Csv(std::path::PathBuf),
     Parquet(std::path::PathBuf),
@@ -409,7 +410,7 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArgs {
-    /// The database [default: sqlite:harvest.db]
+    /// The database, sqlite:FILE or postgres://… [default: sqlite:harvest.db]
     #[arg(long, global = true, value_name = "URL")]
     #[arg(env = "HARVESTER_DB", hide_env_values = true, help_heading = "Output")]
     pub(crate) db: Option<String>,

@@ -2,20 +2,41 @@
 
 use crate::report::Failure;
 
-/// The catalogue's file, from `sqlite:harvest.db`. What is wrong is not shown in full: the URL of a
-/// database can hold a password.
+/// A database, by its URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database<'u> {
+    /// `sqlite:harvest.db`.
+    Sqlite(&'u str),
+    /// `postgres://user:password@host/database`.
+    Postgres(&'u str),
+}
+
+/// The database that `--db` names. What is wrong is not shown in full: the URL can hold a password.
+///
+/// # Errors
+/// If it is another kind of database.
+pub(crate) fn named(db: &str) -> Result<Database<'_>, Failure> {
+    let scheme = db.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        "postgres" | "postgresql" => Ok(Database::Postgres(db)),
+        "sqlite" if db.len() > "sqlite:".len() => Ok(Database::Sqlite(db)),
+        _ => Err(Failure::usage(
+            "--db is written sqlite:FILE, such as sqlite:harvest.db, or \
+             postgres://USER:PASSWORD@HOST/DATABASE",
+        )),
+    }
+}
+
+/// The file of a command that reads no other database.
 ///
 /// # Errors
 /// If it is another kind of database.
 pub(crate) fn sqlite(db: &str) -> Result<&str, Failure> {
-    let scheme = db.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme {
-        "postgres" | "postgresql" => Err(Failure::usage(
-            "--db: PostgreSQL is not built yet: it comes with the workers that share it; use \
-             sqlite:FILE",
-        )),
-        "sqlite" if db.len() > "sqlite:".len() => Ok(db),
-        _ => Err(Failure::usage("--db is written sqlite:FILE, such as sqlite:harvest.db")),
+    match named(db)? {
+        Database::Sqlite(db) => Ok(db),
+        Database::Postgres(_) => {
+            Err(Failure::usage("--db: this command cannot work with PostgreSQL; use sqlite:FILE"))
+        }
     }
 }
 
@@ -24,14 +45,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_sqlite_is_there_and_passwords_are_not_shown() {
+    fn databases_are_told_apart_and_passwords_are_not_shown() {
         for db in ["sqlite:harvest.db", "sqlite:///var/lib/harvest.db"] {
+            assert_eq!(named(db).unwrap(), Database::Sqlite(db));
             assert_eq!(sqlite(db).unwrap(), db);
         }
-        for db in ["postgres://me:secret@x/db", "mysql://me:secret@x", "harvest.db", "sqlite:", ""]
-        {
-            let failure = sqlite(db).unwrap_err();
-            assert!(!failure.text().unwrap().contains("secret"), "{db}");
+        let postgres = "postgres://me:secret@x/db";
+        assert_eq!(named(postgres).unwrap(), Database::Postgres(postgres));
+        for failure in [
+            sqlite(postgres).unwrap_err(),
+            named("mysql://me:secret@x").unwrap_err(),
+            named("harvest.db").unwrap_err(),
+            named("sqlite:").unwrap_err(),
+            named("").unwrap_err(),
+        ] {
+            assert!(!failure.text().unwrap().contains("secret"));
         }
     }
 }

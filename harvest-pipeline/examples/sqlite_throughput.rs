@@ -2,30 +2,25 @@
 //!
 //! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [bare|raw|fields|search]`
 
+mod synthetic;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::StreamExt;
 use harvest_pipeline::parsers::DublinCore;
 use harvest_pipeline::{
-    Batch, Catalogue, Checkpoint, Hold, Item, ParsedBatch, Parser, Payload, Pipeline, Preparer,
-    Query, RecordQuery, Resume, Run, RunError, RunId, RunRecord, Sink, Source, SourceId,
-    SqliteCatalogue, Summary, Written, sources,
+    Catalogue, Hold, Item, ParsedBatch, Parser, Payload, Pipeline, Preparer, Query, RecordQuery,
+    Resume, Run, RunError, RunId, RunRecord, Sink, Source, SqliteCatalogue, Summary, Written,
+    sources,
 };
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
-macro_rules! report {
-    ($($text:tt)*) => {{
-        use std::io::Write;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
-}
-
-const BATCH: usize = 1000;
+use self::synthetic::{BATCH, Synthetic, record, report};
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -177,135 +172,6 @@ fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     peak.unwrap_or("unknown").trim().to_owned()
-}
-
-/// A record in oai_dc whose text differs from record to row as real ones do.
-fn record(number: usize) -> String {
-    let mut seed = number as u64 ^ 0x9e37_79b9_7f4a_7c15;
-    let mut word = || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        WORDS[(seed % WORDS.len() as u64) as usize]
-    };
-    let mut sentence = |words: usize| {
-        let words: Vec<_> = (0..words).map(|_| word()).collect();
-        words.join(" ")
-    };
-    format!(
-        "<oai_dc:dc xmlns:oai_dc=\"http://www.openarchives.org/OAI/2.0/oai_dc/\" \
-         xmlns:dc=\"http://purl.org/dc/elements/1.1/\" \
-         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
-         xsi:schemaLocation=\"http://www.openarchives.org/OAI/2.0/oai_dc/ \
-         http://www.openarchives.org/OAI/2.0/oai_dc.xsd\">\
-         <dc:title>{}</dc:title><dc:creator>{}</dc:creator><dc:creator>{}</dc:creator>\
-         <dc:subject>{}</dc:subject><dc:subject>{}</dc:subject>\
-         <dc:description>{}</dc:description><dc:date>20{:02}-0{}-1{}</dc:date>\
-         <dc:type>Article</dc:type><dc:format>application/pdf</dc:format>\
-         <dc:identifier>https://repository.example.org/items/{number}</dc:identifier>\
-         <dc:language>en</dc:language><dc:rights>{}</dc:rights></oai_dc:dc>",
-        sentence(9),
-        sentence(2),
-        sentence(2),
-        sentence(2),
-        sentence(3),
-        sentence(150),
-        number % 25,
-        number % 9 + 1,
-        number % 10,
-        sentence(6),
-    )
-}
-
-const WORDS: [&str; 64] = [
-    "archive",
-    "measurement",
-    "of",
-    "the",
-    "temperature",
-    "and",
-    "ocean",
-    "in",
-    "a",
-    "model",
-    "library",
-    "northern",
-    "history",
-    "analysis",
-    "quantum",
-    "field",
-    "with",
-    "data",
-    "survey",
-    "language",
-    "structure",
-    "on",
-    "river",
-    "city",
-    "protein",
-    "method",
-    "study",
-    "for",
-    "climate",
-    "records",
-    "water",
-    "species",
-    "digital",
-    "network",
-    "theory",
-    "electron",
-    "early",
-    "medieval",
-    "manuscript",
-    "signal",
-    "towards",
-    "from",
-    "observation",
-    "growth",
-    "variation",
-    "by",
-    "numerical",
-    "regional",
-    "education",
-    "policy",
-    "materials",
-    "surface",
-    "high",
-    "low",
-    "energy",
-    "catalogue",
-    "an",
-    "approach",
-    "social",
-    "between",
-    "soil",
-    "forest",
-    "linear",
-    "response",
-];
-
-#[derive(Debug)]
-struct Synthetic(usize);
-
-impl Source for Synthetic {
-    fn id(&self) -> SourceId {
-        "synthetic".into()
-    }
-
-    fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
-        let batches = (0..self.0.div_ceil(BATCH)).map(|number| {
-            let numbers = number * BATCH..((number + 1) * BATCH).min(self.0);
-            let items = numbers.map(|number| {
-                let payload = Payload::new("oai_dc", record(number));
-                Ok(Item::put(format!("oai:repository.example.org:{number:07}"), payload)
-                    .with_datestamp("2024-01-31T12:00:00Z")
-                    .with_sets(["com_1721.1_7622", "col_1721.1_7627"]))
-            });
-            let checkpoint = Checkpoint::new(1, &number)?;
-            Ok(Batch::new(number as u64, checkpoint).with_items(items.collect()))
-        });
-        stream::iter(batches).boxed()
-    }
 }
 
 async fn harvest(

@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 mod catalogue_contract;
-mod postgres_schema;
+#[path = "support/postgres.rs"]
+mod support;
 
 use harvest_pipeline::PostgresCatalogue;
 
 use self::catalogue_contract::catalogue_contract;
-use self::postgres_schema::Schema;
+use self::support::Schema;
 
 async fn catalogue() -> Option<(PostgresCatalogue, Schema)> {
     let schema = Schema::new().await?;
-    Some((PostgresCatalogue::open(&schema.url()).await.unwrap(), schema))
+    let catalogue = PostgresCatalogue::open(&schema.url()).await.unwrap();
+    Some((catalogue, schema))
 }
 
 catalogue_contract!(catalogue);

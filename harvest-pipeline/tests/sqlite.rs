@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use futures_util::TryStreamExt;
 use harvest_pipeline::parsers::{DublinCore, RawRecord};
 use harvest_pipeline::{
-    Candidate, Counters, Decision, Item, Outcome, Payload, Pipeline, Query, RecordError, Resume,
-    Run, RunError, RunState, Sink, SourceId, SqliteCatalogue, Stage, StoredRecord, Summary,
-    sources,
+    Counters, Item, Outcome, Payload, Pipeline, Query, RecordError, Resume, Run, RunError, Sink,
+    SqliteCatalogue, Stage, StoredRecord, Summary, sources,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -121,17 +120,6 @@ async fn records_pass_through_their_states() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_something_never_seen_leaves_a_tombstone() {
-    let it = Fixture::new().await;
-    let summary = it.harvest(vec![Ok(Item::delete("a"))]).await;
-    assert_eq!(summary.counters, counters([(Outcome::SkippedDeleted, 1)]));
-    let summary = it.harvest(vec![Ok(Item::delete("a"))]).await;
-    assert_eq!(summary.counters, counters([(Outcome::Unchanged, 1)]));
-    assert_eq!(it.records(Query::all()).await.len(), 1);
-    assert_eq!(it.records(Query::all().live_only()).await, []);
-}
-
-#[tokio::test]
 async fn the_last_of_several_versions_in_one_batch_is_kept() {
     let it = Fixture::new().await;
     let list = vec![
@@ -213,49 +201,6 @@ async fn a_batch_is_stored_with_its_checkpoint_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn records_that_fail_are_kept_until_they_come_through() {
-    let it = Fixture::new().await;
-    let broken = || Err(RecordError::new("a", Stage::Source, "broken"));
-    // The one kind of record that the database itself does not take.
-    let refused = put("c\0", "<r/>");
-    let unnamed = || Err(RecordError::unnamed(Stage::Source, "cut off"));
-    for tries in 1..=2 {
-        let list = vec![broken(), unnamed(), Ok(put("b", "<b/>")), Ok(refused.clone())];
-        let summary = it.harvest(list).await;
-        assert_eq!(summary.state, RunState::SucceededWithErrors);
-        assert_eq!(summary.counters.failed, 3);
-        let errors = it.catalogue.errors(&"s".into(), false).await.unwrap();
-        let [named, unnamed, refused] = &*errors else { panic!("{errors:?}") };
-        assert_eq!((&*named.key, &*named.stage, named.tries), ("a", "source", tries));
-        assert_eq!((&*refused.key, &*refused.stage), ("c\0", "sink"));
-        assert!(refused.message.contains("NUL"), "{}", refused.message);
-        assert_eq!(refused.body.as_deref(), Some(&b"<r/>"[..]));
-        assert_eq!((&*unnamed.key, unnamed.tries), ("batch 0, record 1", tries));
-    }
-    it.harvest(vec![Ok(put("a", "<a/>"))]).await;
-    let open = it.catalogue.errors(&"s".into(), false).await.unwrap();
-    assert_eq!(open.iter().map(|it| &*it.key).collect::<Vec<_>>(), ["batch 0, record 1", "c\0"]);
-    assert_eq!(it.catalogue.errors(&"s".into(), true).await.unwrap().len(), 3);
-    let sources = it.catalogue.sources().await.unwrap();
-    assert_eq!((sources[0].live, sources[0].errors), (2, 2));
-}
-
-#[tokio::test]
-async fn a_version_that_cannot_be_parsed_leaves_the_one_before() {
-    let it = Fixture::new().await;
-    let run = async |body: &str| {
-        let source = sources::items("s", vec![put("a", body)]);
-        let pipeline = Pipeline::new(source).parse(DublinCore).resume(Resume::Afresh);
-        pipeline.run(&it.catalogue).await.unwrap()
-    };
-    assert_eq!(run("<dc><title>t</title></dc>").await.counters.created, 1);
-    assert_eq!(run("<mods/>").await.counters.failed, 1);
-    let records = it.records(Query::all()).await;
-    assert_eq!(records[0].metadata.as_deref(), Some("<dc><title>t</title></dc>"));
-    assert_eq!(records[0].fields.as_deref(), Some(r#"{"title":["t"]}"#));
-}
-
-#[tokio::test]
 async fn another_parser_makes_another_version() {
     let it = Fixture::forgetful().await;
     let body = "<dc><title>t</title></dc>";
@@ -290,56 +235,6 @@ async fn equal_metadata_is_kept_once_and_goes_with_its_last_record() {
     Pipeline::new(elsewhere).resume(Resume::Afresh).run(&it.catalogue).await.unwrap();
     assert_eq!(it.number("SELECT count(*) FROM payloads WHERE size = 350").await, 0);
     assert_eq!(it.number("SELECT refs FROM payloads").await, 16);
-}
-
-#[tokio::test]
-async fn what_filters_decide_is_kept_to() {
-    let it = Fixture::new().await;
-    it.harvest(many(4)).await;
-    let changed = |n: usize| Ok(put(&format!("id{n:04}"), "<changed/>"));
-    let source = sources::items("s", (0..5).map(changed).collect::<Listed>());
-    let pipeline = Pipeline::new(source).resume(Resume::Afresh);
-    let pipeline = pipeline_with_decisions(pipeline);
-    let summary = pipeline.run(&it.catalogue).await.unwrap();
-    let expected = [
-        (Outcome::Filtered, 1),
-        (Outcome::Unchanged, 1),
-        (Outcome::Deleted, 1),
-        (Outcome::Updated, 1),
-        (Outcome::Created, 1),
-    ];
-    assert_eq!(summary.counters, counters(expected));
-    let records = it.records(Query::all()).await;
-    let changed: Vec<_> =
-        records.iter().map(|it| it.metadata.as_deref().map(|it| it == "<changed/>")).collect();
-    assert_eq!(changed, [Some(false), Some(false), None, Some(true), Some(true)]);
-    let seen: Vec<_> = records.iter().map(|it| it.last_run).collect();
-    assert_eq!(seen, [1, 2, 2, 2, 2]);
-}
-
-fn pipeline_with_decisions(pipeline: Pipeline) -> Pipeline {
-    pipeline.filter(|it: &Candidate<'_>| match &*it.item().identifier {
-        "id0000" => Decision::Reject("unwanted".to_owned()),
-        "id0001" => Decision::Unchanged,
-        "id0002" => Decision::Delete,
-        _ => Decision::Accept,
-    })
-}
-
-#[tokio::test]
-async fn everything_about_a_record_is_kept() {
-    let it = Fixture::new().await;
-    let item = put("", "<r>ř</r>").with_sets(["a", "b:c"]).with_abouts(["<x/>", "<y/>"]);
-    it.harvest(vec![Ok(item)]).await;
-    let record = it.records(Query::all()).await.remove(0);
-    assert_eq!(record.source, SourceId::new("s"));
-    assert_eq!((&*record.identifier, record.format.as_deref()), ("", Some("test")));
-    assert_eq!(record.datestamp.as_deref(), Some("2024-01-31"));
-    assert_eq!(record.sets, ["a", "b:c"]);
-    assert_eq!(record.metadata.as_deref(), Some("<r>ř</r>"));
-    assert_eq!(record.abouts, ["<x/>", "<y/>"]);
-    assert!(record.harvested.starts_with("20") && record.harvested.ends_with('Z'));
-    assert_eq!((record.first_run, record.last_run), (1, 1));
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ pub(super) fn datetime(text: &str) -> Result<Datetime, String> {
 /// Where records go: `sqlite`, or the kind of a file or folder and its place.
 pub(super) fn destination(text: &str) -> Result<Destination, String> {
     let place = match text.split_once(':') {
-        None if text == "sqlite" => return Ok(Destination::Sqlite),
+        None if text == "sqlite" => return Ok(Destination::Database),
         Some((kind, path)) if !path.is_empty() => Some((kind, path.into())),
         _ => None,
     };
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn destinations_name_their_place() {
-        assert_eq!(destination("sqlite"), Ok(Destination::Sqlite));
+        assert_eq!(destination("sqlite"), Ok(Destination::Database));
         assert_eq!(destination("jsonl:a:b"), Ok(Destination::JsonLines("a:b".into())));
         assert_eq!(destination("csv:a.csv"), Ok(Destination::Csv("a.csv".into())));
         assert_eq!(destination("parquet:a"), Ok(Destination::Parquet("a".into())));

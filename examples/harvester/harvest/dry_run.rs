@@ -4,25 +4,23 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use harvest_pipeline::{
-    Checkpoint, Entry, Known, Outcome, ParsedBatch, Run, RunError, Sink, SourceId, SqliteCatalogue,
-    Written,
+    Checkpoint, Entry, Known, Outcome, ParsedBatch, Run, RunError, Sink, SourceId, Written,
 };
-use serde::Serialize;
 
 /// Compares with a catalogue, if there is one, by datestamps and versions.
 #[derive(Debug)]
-pub(super) struct DryRun {
-    known: Option<SqliteCatalogue>,
+pub(super) struct DryRun<K> {
+    known: Option<K>,
 }
 
-impl DryRun {
-    pub(super) fn new(known: Option<SqliteCatalogue>) -> Self {
+impl<K> DryRun<K> {
+    pub(super) fn new(known: Option<K>) -> Self {
         Self { known }
     }
 }
 
 #[async_trait]
-impl<R: Serialize + Send + Sync + 'static> Sink<R> for DryRun {
+impl<R: Send + Sync + 'static, K: Sink<R>> Sink<R> for DryRun<K> {
     async fn checkpoint(&self, source: &SourceId) -> Result<Option<Checkpoint>, RunError> {
         match &self.known {
             Some(catalogue) => Sink::<R>::checkpoint(catalogue, source).await,

@@ -12,8 +12,8 @@ use futures_util::future::join_all;
 use harvest_pipeline::parsers::{DublinCore, DublinCoreRecord, Raw, RawRecord};
 use harvest_pipeline::sinks::{Csv, JsonLines, Parquet, XmlFiles};
 use harvest_pipeline::{
-    Candidate, Decision, Filter, ParseStage, Parser, Pipeline, Registry, Resume, RunError, Sink,
-    Source, SqliteCatalogue, Summary,
+    Candidate, Decision, Filter, ParseStage, Parser, Pipeline, PostgresCatalogue, Registry, Resume,
+    RunError, Sink, Source, SqliteCatalogue, Summary,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use self::protocol::Spoken;
 use self::summary::Ended;
 use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs};
+use crate::database::Database;
 use crate::progress::Console;
 use crate::records::csv;
 use crate::report::{Failure, Status};
@@ -38,20 +39,31 @@ pub(crate) async fn run(
     let stop = stop_on_signals(console);
     let harvest = Harvest { args, global, console, stop };
     match &args.to {
-        Destination::Sqlite if args.dry_run => {
-            let file = database::sqlite(global.db())?;
-            let known = match exists(file) {
-                true => Some(SqliteCatalogue::open_existing(file).await?),
-                false => None,
-            };
-            harvest.all_into(sources, &DryRun::new(known)).await
-        }
-        Destination::Sqlite => {
-            let catalogue = SqliteCatalogue::open(database::sqlite(global.db())?).await?;
-            let status = harvest.all_into(sources, &catalogue).await;
-            catalogue.close().await?;
-            status
-        }
+        Destination::Database => match database::named(global.db())? {
+            Database::Sqlite(file) if args.dry_run => {
+                let known = match exists(file) {
+                    true => Some(SqliteCatalogue::open_existing(file).await?),
+                    false => None,
+                };
+                harvest.all_into(sources, &DryRun::new(known)).await
+            }
+            Database::Sqlite(file) => {
+                let catalogue = SqliteCatalogue::open(file).await?;
+                let status = harvest.all_into(sources, &catalogue).await;
+                catalogue.close().await?;
+                status
+            }
+            Database::Postgres(url) if args.dry_run => {
+                let known = PostgresCatalogue::open_if_there(url).await?;
+                harvest.all_into(sources, &DryRun::new(known)).await
+            }
+            Database::Postgres(url) => {
+                let catalogue = PostgresCatalogue::open(url).await?;
+                let status = harvest.all_into(sources, &catalogue).await;
+                catalogue.close().await;
+                status
+            }
+        },
         Destination::JsonLines(file) => {
             harvest.all_into(sources, &JsonLines::create(file).await?).await
         }
@@ -75,12 +87,12 @@ pub(crate) async fn run(
 
 /// Refuses what cannot be done, before anything is asked.
 fn check(args: &HarvestArgs, global: &GlobalArgs) -> Result<(), Failure> {
-    if args.dry_run && args.to != Destination::Sqlite {
+    if args.dry_run && args.to != Destination::Database {
         let message = "--dry-run compares with the database; it cannot be combined with --to";
         return Err(Failure::usage(message));
     }
-    if args.to == Destination::Sqlite {
-        database::sqlite(global.db())?;
+    if args.to == Destination::Database {
+        database::named(global.db())?;
     }
     if let Some(url) =
         args.urls.iter().enumerate().find_map(|(number, url)| {

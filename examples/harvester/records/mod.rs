@@ -11,11 +11,12 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use harvest_pipeline::sinks::{CsvTable, ParquetFile};
 use harvest_pipeline::store::Page;
 use harvest_pipeline::{
-    Catalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue, StoredRecord,
+    Catalogue, PostgresCatalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue,
+    StoredRecord,
 };
 
 use crate::args::{GlobalArgs, RecordsArgs, RecordsFormat};
-use crate::database;
+use crate::database::{self, Database};
 use crate::output::Output;
 use crate::report::{Failure, Status};
 
@@ -79,18 +80,36 @@ impl<'a> Form<'a> {
 
 pub(crate) async fn run(args: &RecordsArgs, global: &GlobalArgs) -> Result<Status, Failure> {
     let form = Form::of(args)?;
-    let catalogue = SqliteCatalogue::open_existing(database::sqlite(global.db())?).await?;
-    let printed = match form {
-        Form::Text(form) => text(args, &catalogue, &form).await,
-        Form::Parquet(file) => parquet(args, &catalogue, file).await,
-    };
-    catalogue.close().await?;
-    printed
+    match database::named(global.db())? {
+        Database::Sqlite(file) => {
+            let catalogue = SqliteCatalogue::open_existing(file).await?;
+            let printed = print(args, &catalogue, form).await;
+            catalogue.close().await?;
+            printed
+        }
+        Database::Postgres(url) => {
+            let catalogue = PostgresCatalogue::open_existing(url).await?;
+            let printed = print(args, &catalogue, form).await;
+            catalogue.close().await;
+            printed
+        }
+    }
+}
+
+async fn print(
+    args: &RecordsArgs,
+    catalogue: &dyn Catalogue,
+    form: Form<'_>,
+) -> Result<Status, Failure> {
+    match form {
+        Form::Text(form) => text(args, catalogue, &form).await,
+        Form::Parquet(file) => parquet(args, catalogue, file).await,
+    }
 }
 
 async fn text(
     args: &RecordsArgs,
-    catalogue: &SqliteCatalogue,
+    catalogue: &dyn Catalogue,
     form: &Text,
 ) -> Result<Status, Failure> {
     let mut output = match &args.out {
@@ -128,7 +147,7 @@ async fn text(
 
 async fn parquet(
     args: &RecordsArgs,
-    catalogue: &SqliteCatalogue,
+    catalogue: &dyn Catalogue,
     path: &Path,
 ) -> Result<Status, Failure> {
     let mut file = ParquetFile::create(path)?;
@@ -145,7 +164,7 @@ async fn parquet(
 /// The sources that are asked for, one after the other; `None`: all.
 async fn sources(
     args: &RecordsArgs,
-    catalogue: &SqliteCatalogue,
+    catalogue: &dyn Catalogue,
 ) -> Result<Vec<Option<SourceId>>, Failure> {
     if args.search.is_some() {
         catalogue.index().await?;
@@ -159,7 +178,7 @@ async fn sources(
 /// The records of a source that are asked for.
 fn asked<'c>(
     args: &RecordsArgs,
-    catalogue: &'c SqliteCatalogue,
+    catalogue: &'c dyn Catalogue,
     source: Option<SourceId>,
 ) -> BoxStream<'c, Result<StoredRecord, RunError>> {
     match &args.search {
@@ -173,7 +192,7 @@ fn asked<'c>(
 
 /// The records that have these words, a page at a time.
 fn search<'c>(
-    catalogue: &'c SqliteCatalogue,
+    catalogue: &'c dyn Catalogue,
     source: Option<SourceId>,
     words: &str,
     live: bool,
@@ -197,8 +216,8 @@ fn search<'c>(
 }
 
 /// The sources of this name, or harvested from this URL.
-async fn find(name: &str, catalogue: &SqliteCatalogue) -> Result<Vec<SourceId>, Failure> {
-    let all: Vec<_> = catalogue.sources().await?.into_iter().map(|it| it.source).collect();
+async fn find(name: &str, catalogue: &dyn Catalogue) -> Result<Vec<SourceId>, Failure> {
+    let all: Vec<_> = catalogue.summaries().await?.into_iter().map(|it| it.source).collect();
     let is_from = |source: &SourceId| {
         // Named after URL, format and set.
         source.as_str().split_once('#').is_some_and(|(url, _)| url == name)

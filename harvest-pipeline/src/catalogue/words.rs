@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+#[cfg(any(feature = "sqlite", test))]
 use std::ops::Bound;
 
 use resync_core::xml::text_of;
@@ -19,6 +20,7 @@ const MOST: usize = 20_000;
 /// How many different words are looked for.
 const MOST_ASKED: usize = 50;
 /// Shorter beginnings are those of too many words.
+#[cfg(any(feature = "sqlite", test))]
 const SHORT: usize = 3;
 
 /// The words of one record, each once.
@@ -66,6 +68,7 @@ impl Words {
     }
 
     /// The words, with a space between one and the next.
+    #[cfg(any(feature = "sqlite", test))]
     pub(crate) fn into_text(self) -> String {
         self.0.into_iter().collect::<Vec<_>>().join(" ")
     }
@@ -102,6 +105,7 @@ impl Search {
     }
 
     /// Whether all is among these words.
+    #[cfg(any(feature = "sqlite", test))]
     pub(crate) fn is_in(&self, words: &Words) -> bool {
         let begins = |beginning: &String| {
             let next = words.0.range::<str, _>((Bound::Included(&**beginning), Bound::Unbounded));
@@ -121,6 +125,7 @@ impl Search {
 
     /// What must be found, in the language of FTS5. That of [`is_in`](Self::is_in) may be less: of
     /// words with short beginnings there are too many.
+    #[cfg(any(feature = "sqlite", test))]
     pub(crate) fn expression(&self) -> String {
         let is_short = |it: &&String| it.is_ascii() && it.len() < SHORT && !self.words.is_empty();
         let words = self.words.iter().map(|word| format!("\"{word}\""));

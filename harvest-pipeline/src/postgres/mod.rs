@@ -69,6 +69,36 @@ impl PostgresCatalogue {
     /// # Errors
     /// If the database cannot be reached, is not in UTF-8, or was written by a newer version.
     pub async fn open(url: &str) -> Result<Self, RunError> {
+        let catalogue = Self::connect(url)?;
+        catalogue.prepare().await?;
+        Ok(catalogue)
+    }
+
+    /// Opens the catalogue in a database, which must have one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if there is none.
+    pub async fn open_existing(url: &str) -> Result<Self, RunError> {
+        Self::open_if_there(url).await?.ok_or_else(|| {
+            let message = "there is no catalogue in the database; harvest something into it first";
+            RunError::new(Stage::Sink, message)
+        })
+    }
+
+    /// Opens the catalogue in a database, if it has one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_if_there(url: &str) -> Result<Option<Self>, RunError> {
+        let catalogue = Self::connect(url)?;
+        if !catalogue.is_there().await? {
+            return Ok(None);
+        }
+        catalogue.prepare().await?;
+        Ok(Some(catalogue))
+    }
+
+    fn connect(url: &str) -> Result<Self, RunError> {
         // What is wrong with it is not shown in full: it can hold a password.
         let options = PgConnectOptions::from_str(url).map_err(|error| {
             let message = "the URL of the database cannot be read; it is written \
@@ -85,9 +115,30 @@ impl PostgresCatalogue {
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.clone());
+        Ok(Self(Arc::new(Inner {
+            name,
+            options,
+            pool,
+            open: Arc::default(),
+            dictionaries: Default::default(),
+            kept_versions: AtomicU32::new(KEPT_VERSIONS),
+        })))
+    }
 
+    async fn is_there(&self) -> Result<bool, RunError> {
+        let query =
+            "SELECT to_regclass(quote_ident(current_schema()) || '.record_words') IS NOT NULL";
+        let row = sqlx::query(query).fetch_one(&self.0.pool).await;
+        let is_there: Option<bool> =
+            row.and_then(|row| row.try_get(0)).map_err(|error| self.unreadable(error))?;
+        Ok(is_there == Some(true))
+    }
+
+    /// Brings the tables up to date.
+    async fn prepare(&self) -> Result<(), RunError> {
+        let name = &self.0.name;
         let failed = |error| failed(&format!("open {name}"), error);
-        let mut conn = pool.acquire().await.map_err(failed)?;
+        let mut conn = self.0.pool.acquire().await.map_err(failed)?;
         let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut *conn).await;
         let encoding: String = encoding.and_then(|row| row.try_get(0)).map_err(failed)?;
         if encoding != "UTF8" {
@@ -97,16 +148,7 @@ impl PostgresCatalogue {
             );
             return Err(RunError::new(Stage::Sink, message));
         }
-        schema::migrate(&mut conn).await.map_err(failed)?;
-        drop(conn);
-        Ok(Self(Arc::new(Inner {
-            name,
-            options,
-            pool,
-            open: Arc::default(),
-            dictionaries: Default::default(),
-            kept_versions: AtomicU32::new(KEPT_VERSIONS),
-        })))
+        schema::migrate(&mut conn).await.map_err(failed)
     }
 
     /// Sets how many versions of a record are kept besides the present one, for all clones. Left out:

@@ -15,6 +15,7 @@ mod histories;
 mod lists;
 mod search;
 mod versions;
+mod writing;
 
 use std::num::NonZeroUsize;
 
@@ -30,11 +31,22 @@ pub(crate) use self::histories::*;
 pub(crate) use self::lists::*;
 pub(crate) use self::search::*;
 pub(crate) use self::versions::*;
+pub(crate) use self::writing::*;
 
 /// A test of each part of the contract, over the catalogues that `maker` makes.
 macro_rules! catalogue_contract {
     ($maker:path) => {
         catalogue_contract!($maker:
+            records_pass_through_their_states
+            a_deletion_of_something_never_seen_leaves_a_tombstone
+            the_last_of_several_versions_in_one_batch_is_kept
+            everything_about_a_record_is_kept
+            records_that_fail_are_kept_until_they_come_through
+            a_version_that_cannot_be_parsed_leaves_the_one_before
+            what_filters_decide_is_kept_to
+            similar_records_are_read_as_they_came
+            a_second_run_of_the_same_source_is_refused_while_the_first_goes_on
+            a_run_goes_on_where_the_one_before_was_stopped
             a_list_has_pages_by_source_and_identifier
             a_list_can_be_of_tombstones_or_of_live_records
             a_list_can_be_of_what_a_run_changed

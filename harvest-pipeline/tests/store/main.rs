@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod databases;
-#[path = "../postgres_schema/mod.rs"]
+#[path = "../support/postgres.rs"]
 mod postgres_schema;
 mod several;
 
