@@ -76,7 +76,8 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest.trim_ascii_start();
-        let equals = memchr::memchr(b'=', rest.as_bytes())?;
+        // Names are short.
+        let equals = rest.bytes().position(|b| b == b'=')?;
         let name = rest[..equals].trim_ascii_end();
         let value = rest[equals + 1..].trim_ascii_start();
         let quote = *value.as_bytes().first().filter(|quote| matches!(quote, b'"' | b'\''))?;

@@ -39,6 +39,8 @@ pub(super) struct Tag<'a> {
     /// Where in the name a prefix ends.
     pub(super) colon: Option<usize>,
     pub(super) is_empty: bool,
+    /// Whether the name of an attribute has `xmlns` in it.
+    pub(super) may_declare: bool,
 }
 
 /// Reads tokens.
@@ -163,9 +165,11 @@ impl<'a> Tokens<'a> {
             }
             end += 1;
         };
+        let mut may_declare = false;
         loop {
             match rest.get(end) {
                 Some(b'>') => break,
+                Some(b'x') => may_declare |= rest[end..].starts_with(b"xmlns"),
                 Some(quote @ (b'"' | b'\'')) => match memchr(*quote, &rest[end + 1..]) {
                     Some(length) => end += length + 1,
                     None => return self.cut_off(),
@@ -179,7 +183,7 @@ impl<'a> Tokens<'a> {
         let is_empty = rest[end - 1] == b'/';
         let content = &self.text[self.at + 1..self.at + end - usize::from(is_empty)];
         self.at += end + 1;
-        Ok(Token::Start(Tag { content, name_end, colon, is_empty }))
+        Ok(Token::Start(Tag { content, name_end, colon, is_empty, may_declare }))
     }
 
     fn declaration(&mut self, rest: &[u8]) -> Result<Token<'a>, TokenError> {
