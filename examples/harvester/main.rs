@@ -5,6 +5,7 @@
 //! ([`output`]), everything else to standard error ([`progress`], [`findings`]), and [`report`] has
 //! the exit statuses and what is to be said when something fails.
 
+mod accounts;
 mod args;
 mod conformance;
 mod database;
@@ -21,6 +22,7 @@ mod report;
 mod resync;
 mod serve;
 mod signals;
+mod words;
 
 use std::process::ExitCode;
 
