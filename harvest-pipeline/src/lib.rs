@@ -16,6 +16,8 @@ mod holdings;
 mod parser;
 pub mod parsers;
 mod pipeline;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod registry;
 #[cfg(feature = "resync")]
 mod resync;
@@ -28,6 +30,8 @@ pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod two_step;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};

@@ -1,5 +1,6 @@
 //! What is harvested, how and when.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use super::{Page, StoreError};
+use super::{Page, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
@@ -85,6 +87,61 @@ impl SourceDefinition {
     #[must_use]
     pub fn url(&self) -> Option<&str> {
         self.options.get("url").and_then(Value::as_str)
+    }
+
+    /// The same for definitions that harvest the same: those of the same kind with the same options.
+    pub(super) fn likeness(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.kind.as_bytes());
+        hash.update(b"\n");
+        hash.update(in_order(&self.options).to_string());
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// What [`SourceQuery::text`] is looked for in, in lower case.
+    pub(super) fn searched(&self) -> String {
+        [self.id.as_str(), &self.title, self.url().unwrap_or_default()].join("\n").to_lowercase()
+    }
+
+    /// Whether runs may be asked for by this trigger.
+    pub(super) fn may_run(&self, trigger: Trigger) -> Result<(), StoreError> {
+        let id = &self.id;
+        match (self.status, trigger) {
+            (SourceStatus::Active, _) => Ok(()),
+            (SourceStatus::Paused, trigger) if trigger != Trigger::Schedule => Ok(()),
+            (status, _) => Err(StoreError::Conflict(format!(
+                "the source {id} is {}; make it active to harvest it",
+                status.as_str()
+            ))),
+        }
+    }
+
+    pub(super) fn uses_filter_set(&self, name: &str) -> bool {
+        self.filter_sets.iter().any(|used| used == name)
+    }
+
+    pub(super) fn is_taken(&self) -> StoreError {
+        StoreError::Conflict(format!("there is a source {} already; choose another id", self.id))
+    }
+
+    pub(super) fn is_like(&self, other: &str) -> StoreError {
+        StoreError::Conflict(format!(
+            "{other} has the same kind and options as {}; change one, or archive {other}",
+            self.id
+        ))
+    }
+}
+
+/// The same value, its keys in one order.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(in_order).collect(),
+        Value::Object(fields) => {
+            let sorted: BTreeMap<_, _> =
+                fields.iter().map(|(key, value)| (key.clone(), in_order(value))).collect();
+            sorted.into_iter().collect()
+        }
+        other => other.clone(),
     }
 }
 
@@ -231,19 +288,42 @@ pub struct SourceEntry {
 }
 
 impl SourceEntry {
-    /// A source that was just set up.
+    /// A source that was just set up: its schedule begins now.
     #[must_use]
     pub fn new(definition: SourceDefinition, now: DateTime<Utc>) -> Self {
         Self {
+            next_due: definition.schedule.first(now),
             definition,
             created: now,
             updated: now,
-            next_due: None,
             scheduled_runs: 0,
             checkpoint: None,
             open_run: None,
             last_run: None,
         }
+    }
+
+    /// Takes over what was changed in the definition.
+    pub(super) fn change(&mut self, definition: SourceDefinition, now: DateTime<Utc>) {
+        if definition.schedule != self.definition.schedule {
+            self.next_due = definition.schedule.first(now);
+            self.scheduled_runs = 0;
+        }
+        if definition.likeness() != self.definition.likeness() {
+            self.checkpoint = None;
+        }
+        self.definition = definition;
+        self.updated = now;
+    }
+
+    /// The run that was due is asked for: sets when the next one is.
+    pub(super) fn came_due(&mut self, now: DateTime<Utc>) {
+        self.scheduled_runs = self.scheduled_runs.saturating_add(1);
+        let schedule = &self.definition.schedule;
+        self.next_due = match self.next_due {
+            Some(due) if !schedule.is_over(self.scheduled_runs) => schedule.next(due, now),
+            _ => None,
+        };
     }
 }
 
@@ -325,7 +405,8 @@ pub trait SourceStore: Send + Sync {
     /// If the store cannot be written.
     async fn request_due(&self, limit: usize) -> Result<Vec<(SourceId, RunId)>, StoreError>;
 
-    /// How long until the next source is due; `None`: none ever is.
+    /// How long until [`request_due`](Self::request_due) has something to do, unless an open run ends
+    /// before; `None`: nothing is due.
     ///
     /// # Errors
     /// If the store cannot be read.

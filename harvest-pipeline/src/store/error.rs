@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 use crate::run::{RunId, RunState};
 
@@ -61,6 +62,23 @@ impl StoreError {
             transient: false,
             source: Some(error),
         }
+    }
+
+    /// A source that has runs cannot be removed.
+    pub(super) fn was_harvested(source: &SourceId) -> Self {
+        Self::Conflict(format!("{source} was harvested; archive it instead of removing it"))
+    }
+
+    /// The checkpoint of a source that is being harvested cannot be set.
+    pub(super) fn is_running(source: &SourceId, run: RunId) -> Self {
+        Self::Conflict(format!("{source} has the open run {run}; wait until it ends, or cancel it"))
+    }
+
+    /// A filter set that a source refers to cannot be removed.
+    pub(super) fn is_used(filter_set: &str, source: &SourceId) -> Self {
+        Self::Conflict(format!(
+            "{source} uses the filter set {filter_set}; take it out there first"
+        ))
     }
 
     /// Whether trying again may help.

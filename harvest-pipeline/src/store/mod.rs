@@ -1,7 +1,7 @@
 //! Where an installation keeps what it has to do and what it did: its sources, runs, events and
 //! coverage.
 //!
-//! Each concern is a small trait; a [`Store`] is all of them. `MemoryStore` is for tests and for
+//! Each concern is a small trait; a [`Store`] is all of them. [`MemoryStore`] is for tests and for
 //! programs that forget; `SqlStore` keeps them in SQLite or PostgreSQL, beside the catalogue.
 //!
 //! ```text
@@ -16,12 +16,15 @@
 //!
 //! Time is the store's own ([`Store::now`]): workers on several machines need one clock.
 
+mod clock;
 mod coverage;
 mod definition;
 mod error;
 mod events;
 mod filter_sets;
 mod hosts;
+mod lifecycle;
+mod memory;
 mod runs;
 mod staging;
 
@@ -31,6 +34,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use self::clock::ManualClock;
 pub use self::coverage::{Coverage, CoverageStore};
 pub use self::definition::{
     Deletions, EmptyWindow, Guard, Policies, SourceDefinition, SourceEntry, SourceQuery,
@@ -40,6 +44,7 @@ pub use self::error::StoreError;
 pub use self::events::{Event, EventLevel, EventQuery, EventScope, EventStore, StoredEvent};
 pub use self::filter_sets::FilterSetStore;
 pub use self::hosts::HostStore;
+pub use self::memory::MemoryStore;
 pub use self::runs::{
     Ending, Failure, Held, Requested, RunEntry, RunKind, RunQuery, RunRequest, RunStore, Trigger,
     Wanted,

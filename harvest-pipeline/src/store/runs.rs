@@ -194,7 +194,7 @@ pub struct RunEntry {
     pub state: RunState,
     /// What its worker is to do at the next occasion.
     pub wanted: Option<Wanted>,
-    /// How many workers have had it.
+    /// How many workers have had it, those aside that put it down in order.
     pub attempt: u32,
     /// Who has it.
     pub worker: Option<String>,
@@ -221,6 +221,30 @@ pub struct RunEntry {
 }
 
 impl RunEntry {
+    /// A run that is queued.
+    #[must_use]
+    pub fn new(id: RunId, request: RunRequest, settings: Value, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            request,
+            settings,
+            state: RunState::Queued,
+            wanted: None,
+            attempt: 0,
+            worker: None,
+            leased_until: None,
+            counters: Counters::default(),
+            batches: 0,
+            bytes: 0,
+            total_hint: None,
+            held: None,
+            failure: None,
+            queued: now,
+            started: None,
+            ended: None,
+        }
+    }
+
     /// What is done of it, from 0 to 1, by what the source claims.
     #[must_use]
     pub fn progress(&self) -> Option<f64> {
@@ -378,7 +402,7 @@ pub trait RunStore: Send + Sync {
         total_hint: Option<u64>,
     ) -> Result<Option<Wanted>, StoreError>;
 
-    /// Adds to the counters of a run. For sinks that do not do so themselves.
+    /// Adds what came of one batch to the counters of a run. For sinks that do not do so themselves.
     ///
     /// # Errors
     /// [`StoreError::Stale`].
@@ -389,7 +413,9 @@ pub trait RunStore: Send + Sync {
         bytes: u64,
     ) -> Result<(), StoreError>;
 
-    /// Ends a worker's part of a run, and says in which state that leaves it.
+    /// Ends a worker's part of a run, and says in which state that leaves it. If the run is put down
+    /// ([`Paused`](Ending::Paused), [`Held`](Ending::Held), [`Later`](Ending::Later)) although somebody
+    /// wants it cancelled, it is cancelled.
     ///
     /// # Errors
     /// [`StoreError::Stale`].
@@ -402,7 +428,7 @@ pub trait RunStore: Send + Sync {
     /// [`StoreError::Missing`], or [`StoreError::Refused`] if it is over or waits for a person.
     async fn cancel_run(&self, run: RunId) -> Result<RunState, StoreError>;
 
-    /// Pauses a run that goes on, at the worker's next occasion.
+    /// Pauses a run that goes on, at the worker's next occasion; if it is to be cancelled, that stands.
     ///
     /// # Errors
     /// [`StoreError::Missing`], or [`StoreError::Refused`] if it does not go on.
@@ -433,7 +459,8 @@ pub trait RunStore: Send + Sync {
     async fn reject_run(&self, run: RunId) -> Result<RunState, StoreError>;
 
     /// Finds the runs whose workers were not heard of for longer than their lease. Each is queued again,
-    /// or failed if it has had so many workers. Says which, and what they are now.
+    /// or failed if it has had so many workers; one that somebody wants cancelled or paused is that
+    /// now. Says which, and what they are now.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -452,7 +479,7 @@ pub trait RunStore: Send + Sync {
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunEntry>, StoreError>;
 
     /// Forgets runs that were over before this time, except the last `keep` of each source and those
-    /// that records still point to. Says how many went.
+    /// that records or staged batches still point to. Says how many went.
     ///
     /// # Errors
     /// If the store cannot be written.

@@ -33,7 +33,8 @@ impl Staged {
 #[async_trait]
 pub trait StagingStore: Send + Sync {
     /// Keeps a batch, and its checkpoint as that of the source in the same commit unless the run is a
-    /// dry one. A batch whose number this run has staged already is replaced.
+    /// dry one. A batch of the same number under the same ticket is replaced. What a dry run staged under
+    /// earlier tickets is forgotten, for without checkpoints it begins anew.
     ///
     /// # Errors
     /// [`StoreError::Stale`].

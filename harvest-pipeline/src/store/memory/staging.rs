@@ -1,0 +1,65 @@
+//! Staged batches in memory.
+
+use async_trait::async_trait;
+
+use super::super::{Staged, StagingStore, StoreError};
+use super::{MemoryStore, StagedRow};
+use crate::batch::{Batch, SourceId};
+use crate::run::{RunId, Ticket};
+
+impl StagedRow {
+    /// Whether it is from this run, or if none is given from one that was not dry.
+    fn is_of(&self, source: &SourceId, run: Option<RunId>) -> bool {
+        self.source == *source && run.map_or(!self.dry_run, |run| self.staged.run == run)
+    }
+}
+
+#[async_trait]
+impl StagingStore for MemoryStore {
+    async fn stage(&self, ticket: Ticket, batch: &Batch) -> Result<(), StoreError> {
+        let now = self.time();
+        let mut data = self.data();
+        let request = data.ticketed(ticket)?.entry.request.clone();
+        let (source, dry_run) = (request.source, request.dry_run);
+        if dry_run {
+            data.staged.retain(|_, row| row.staged.run != ticket.run || row.fence == ticket.fence);
+        } else {
+            data.source(&source)?.checkpoint = Some(batch.checkpoint.clone());
+        }
+        let same = data.staged.values_mut().find(|row| {
+            row.staged.run == ticket.run
+                && row.fence == ticket.fence
+                && row.staged.batch.number == batch.number
+        });
+        if let Some(row) = same {
+            row.staged = Staged::new(row.staged.id, ticket.run, now, batch.clone());
+            return Ok(());
+        }
+        data.last_staged += 1;
+        let id = data.last_staged;
+        let staged = Staged::new(id, ticket.run, now, batch.clone());
+        data.staged.insert(id, StagedRow { source, fence: ticket.fence, dry_run, staged });
+        Ok(())
+    }
+
+    async fn staged(
+        &self,
+        source: &SourceId,
+        run: Option<RunId>,
+        after: i64,
+    ) -> Result<Option<Staged>, StoreError> {
+        let data = self.data();
+        let mut behind = data.staged.values().filter(|row| row.staged.id > after);
+        Ok(behind.find(|row| row.is_of(source, run)).map(|row| row.staged.clone()))
+    }
+
+    async fn unstage(
+        &self,
+        source: &SourceId,
+        run: Option<RunId>,
+        up_to: i64,
+    ) -> Result<(), StoreError> {
+        self.data().staged.retain(|id, row| *id > up_to || !row.is_of(source, run));
+        Ok(())
+    }
+}

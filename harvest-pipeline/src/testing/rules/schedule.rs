@@ -1,0 +1,172 @@
+//! When it is harvested.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::sources::every_two_days;
+use super::{DAY, HOUR, MINUTE, Shared, ask, claim, entry, running, source};
+use crate::batch::SourceId;
+use crate::run::RunId;
+use crate::schedule::Schedule;
+use crate::store::{Ending, ManualClock, RunKind, SourceEntry, SourceStatus, Store, Trigger};
+
+async fn add(store: &dyn Store, id: &str, schedule: Schedule) -> SourceEntry {
+    let mut definition = source(id);
+    definition.schedule = schedule;
+    store.add_source(&definition).await.unwrap()
+}
+
+async fn stored(store: &dyn Store, id: &str) -> SourceEntry {
+    store.source(&id.into()).await.unwrap().unwrap()
+}
+
+/// Asks for what is due and does it.
+async fn harvest_due(store: &dyn Store) -> Vec<(SourceId, RunId)> {
+    let asked = store.request_due(100).await.unwrap();
+    while let Some((ticket, _)) = store.claim_run("worker", MINUTE).await.unwrap() {
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+    }
+    asked
+}
+
+pub async fn a_source_that_is_due_gets_one_run_and_keeps_its_rhythm(
+    store: Shared,
+    clock: ManualClock,
+) {
+    assert_eq!(store.next_due().await.unwrap(), None);
+    let begin = clock.now();
+    let delayed = every_two_days().with_start_delay(HOUR);
+    add(&*store, "a", delayed).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(HOUR));
+    assert_eq!(store.request_due(10).await.unwrap(), []);
+
+    clock.advance(HOUR + MINUTE);
+    assert_eq!(store.next_due().await.unwrap(), Some(Duration::ZERO));
+    let asked = store.request_due(10).await.unwrap();
+    let [(source, run)] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(source.as_str(), "a");
+    let queued = entry(&*store, *run).await;
+    assert_eq!(
+        (queued.request.trigger, queued.request.kind),
+        (Trigger::Schedule, RunKind::Harvest)
+    );
+    assert_eq!(queued.queued, clock.now());
+    let after = stored(&*store, "a").await;
+    assert_eq!(after.next_due, Some(begin + HOUR + 2 * DAY), "its rhythm, not the time of the run");
+    assert_eq!((after.scheduled_runs, after.open_run), (1, Some(*run)));
+    assert_eq!(store.request_due(10).await.unwrap(), []);
+}
+
+pub async fn after_downtime_there_is_one_run(store: Shared, clock: ManualClock) {
+    let begin = clock.now();
+    add(&*store, "a", every_two_days()).await;
+    clock.advance(31 * DAY + HOUR);
+    assert_eq!(harvest_due(&*store).await.len(), 1);
+    assert_eq!(harvest_due(&*store).await.len(), 0);
+    assert_eq!(stored(&*store, "a").await.next_due, Some(begin + 32 * DAY));
+    assert_eq!(store.next_due().await.unwrap(), Some(DAY - HOUR));
+}
+
+pub async fn two_schedulers_ask_for_each_run_once(store: Shared, clock: ManualClock) {
+    for nth in 0..20 {
+        add(&*store, &format!("s{nth}"), every_two_days()).await;
+    }
+    for round in 1..=3 {
+        let (one, other, third) =
+            tokio::join!(store.request_due(100), store.request_due(100), store.request_due(100));
+        // Whom one of them did not look at because another was at it is found next time.
+        let rest = store.request_due(100).await;
+        let asked = [one, other, third, rest].map(Result::unwrap).concat();
+        let sources: BTreeSet<_> = asked.iter().map(|(source, _)| source).collect();
+        assert_eq!((asked.len(), sources.len()), (20, 20));
+        assert_eq!(harvest_due(&*store).await, []);
+        assert_eq!(stored(&*store, "s7").await.scheduled_runs, round);
+        clock.advance(2 * DAY);
+    }
+}
+
+pub async fn no_more_runs_are_asked_for_than_wanted_and_the_longest_due_come_first(
+    store: Shared,
+    clock: ManualClock,
+) {
+    for (id, delay) in [("late", 3), ("first", 1), ("second", 2)] {
+        add(&*store, id, every_two_days().with_start_delay(delay * HOUR)).await;
+    }
+    clock.advance(4 * HOUR);
+    let mut names = Vec::new();
+    for _ in 0..3 {
+        let asked = store.request_due(1).await.unwrap();
+        names.extend(asked.iter().map(|(source, _)| source.to_string()));
+        assert_eq!(asked.len(), 1);
+    }
+    assert_eq!(names, ["first", "second", "late"]);
+}
+
+pub async fn a_schedule_is_over_after_its_last_run(store: Shared, clock: ManualClock) {
+    add(&*store, "a", every_two_days().with_most_runs(NonZeroU32::new(2).unwrap())).await;
+    for expected in [1, 1, 0, 0] {
+        assert_eq!(harvest_due(&*store).await.len(), expected);
+        clock.advance(2 * DAY);
+    }
+    let over = stored(&*store, "a").await;
+    assert_eq!((over.next_due, over.scheduled_runs), (None, 2));
+    assert_eq!(store.next_due().await.unwrap(), None);
+    // By hand it still is.
+    ask(&*store, "a").await;
+}
+
+pub async fn only_active_sources_come_due(store: Shared, clock: ManualClock) {
+    for status in SourceStatus::ALL {
+        let mut definition = source(status.as_str());
+        definition.schedule = every_two_days();
+        definition.status = status;
+        store.add_source(&definition).await.unwrap();
+    }
+    let asked = harvest_due(&*store).await;
+    assert_eq!(asked.iter().map(|(source, _)| source.as_str()).collect::<Vec<_>>(), ["active"]);
+    assert_eq!(store.next_due().await.unwrap(), Some(2 * DAY));
+
+    // Switched on again, a source that should have been harvested meanwhile is, once.
+    clock.advance(DAY);
+    let mut paused = stored(&*store, "paused").await.definition;
+    paused.status = SourceStatus::Active;
+    store.change_source(&paused).await.unwrap();
+    assert_eq!(harvest_due(&*store).await.len(), 1);
+    assert_eq!(harvest_due(&*store).await.len(), 0);
+}
+
+pub async fn a_source_with_an_open_run_is_passed_over_until_that_is_over(
+    store: Shared,
+    clock: ManualClock,
+) {
+    let ticket = running(&*store, "a").await;
+    let mut definition = source("a");
+    definition.schedule = every_two_days();
+    store.change_source(&definition).await.unwrap();
+    clock.advance(DAY);
+    assert_eq!(store.request_due(10).await.unwrap(), []);
+    assert_eq!(store.next_due().await.unwrap(), None, "nothing to do until the run is over");
+    assert_eq!(stored(&*store, "a").await.scheduled_runs, 0);
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(Duration::ZERO));
+    assert_eq!(store.request_due(10).await.unwrap().len(), 1);
+    let (_, run) = claim(&*store).await;
+    assert_eq!(run.request.trigger, Trigger::Schedule);
+}
+
+pub async fn a_changed_schedule_begins_anew(store: Shared, clock: ManualClock) {
+    let mut definition = add(&*store, "a", every_two_days()).await.definition;
+    harvest_due(&*store).await;
+    clock.advance(HOUR);
+    let due = stored(&*store, "a").await.next_due;
+    definition.title = "another".to_owned();
+    let kept = store.change_source(&definition).await.unwrap();
+    assert_eq!((kept.next_due, kept.scheduled_runs), (due, 1));
+    definition.schedule = every_two_days().with_start_delay(HOUR);
+    let anew = store.change_source(&definition).await.unwrap();
+    assert_eq!((anew.next_due, anew.scheduled_runs), (Some(clock.now() + HOUR), 0));
+    definition.schedule = Schedule::default();
+    assert_eq!(store.change_source(&definition).await.unwrap().next_due, None);
+    assert_eq!(stored(&*store, "a").await.next_due, None);
+}

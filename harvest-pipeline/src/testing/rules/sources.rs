@@ -1,0 +1,179 @@
+//! What is harvested.
+
+use serde_json::json;
+
+use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
+use crate::batch::SourceId;
+use crate::schedule::{Rhythm, Schedule, Unit};
+use crate::store::{Ending, ManualClock, Page, Policies, SourceQuery, SourceStatus};
+
+pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock) {
+    let mut definition = source("zürich");
+    definition.title = "Zürcher \"Archiv\" 100 %".to_owned();
+    definition.description = "one line\nand another".to_owned();
+    definition.licence = "CC0".to_owned();
+    definition.target = Some("archives".to_owned());
+    definition.schedule = Schedule::new(Rhythm::cron("30 3 * * mon", "Europe/Zurich").unwrap());
+    definition.contacts = vec!["a@example.org".to_owned()];
+    definition.filter_sets = vec!["novels".to_owned()];
+    definition.policies =
+        Policies { keep_known: true, most_failures: Some(7), ..Default::default() };
+    definition.owner = Some("Eva".to_owned());
+    definition.extra = json!({"site": [1, 2.5, null]});
+    let added = store.add_source(&definition).await.unwrap();
+    assert_eq!(added.definition, definition);
+    assert_eq!((added.created, added.updated), (clock.now(), clock.now()));
+    assert_eq!(added.next_due, definition.schedule.first(clock.now()));
+    assert_eq!((added.scheduled_runs, &added.checkpoint), (0, &None));
+    let read = store.source(&definition.id).await.unwrap();
+    assert_eq!(read.as_ref(), Some(&added));
+    assert_eq!(store.source(&"other".into()).await.unwrap(), None);
+
+    clock.advance(HOUR);
+    definition.title = "Archiv".to_owned();
+    definition.status = SourceStatus::Paused;
+    let changed = store.change_source(&definition).await.unwrap();
+    assert_eq!(changed.definition, definition);
+    assert_eq!((changed.created, changed.updated), (added.created, clock.now()));
+    assert_eq!(store.source(&definition.id).await.unwrap(), Some(changed));
+    assert!(is_missing(store.change_source(&source("other")).await));
+}
+
+pub async fn an_id_is_taken_once(store: Shared, _: ManualClock) {
+    add(&*store, "a").await;
+    let mut again = source("a");
+    again.kind = "document-list".to_owned();
+    let message = conflict(store.add_source(&again).await);
+    assert!(message.contains("source a"), "{message}");
+    let kept = store.source(&"a".into()).await.unwrap().unwrap();
+    assert_eq!(kept.definition, source("a"));
+}
+
+pub async fn sources_that_harvest_the_same_are_refused_unless_one_is_archived(
+    store: Shared,
+    _: ManualClock,
+) {
+    let mut first = source("first");
+    first.options = json!({"url": "https://example.org/oai", "set": "a"});
+    store.add_source(&first).await.unwrap();
+    let mut second = source("second");
+    second.options = json!({"set": "a", "url": "https://example.org/oai"});
+    let message = conflict(store.add_source(&second).await);
+    assert!(message.contains("first"), "{message}");
+    assert_eq!(store.source(&second.id).await.unwrap(), None);
+
+    // Another kind, or other options, is something else.
+    let mut other = second.clone();
+    other.kind = "resync".to_owned();
+    other.id = "other".into();
+    store.add_source(&other).await.unwrap();
+    other.kind.clone_from(&first.kind);
+    let message = conflict(store.change_source(&other).await);
+    assert!(message.contains("first"), "{message}");
+
+    // An archived source leaves its address to others, and cannot come back while one has it.
+    first.status = SourceStatus::Archived;
+    store.change_source(&first).await.unwrap();
+    store.add_source(&second).await.unwrap();
+    first.status = SourceStatus::Active;
+    let message = conflict(store.change_source(&first).await);
+    assert!(message.contains("second"), "{message}");
+}
+
+pub async fn another_kind_or_other_options_take_the_checkpoint_away(store: Shared, _: ManualClock) {
+    let mut definition = source("a");
+    store.add_source(&definition).await.unwrap();
+    let stands = checkpoint("token");
+    store.set_checkpoint(&definition.id, Some(&stands)).await.unwrap();
+    definition.title = "another title".to_owned();
+    let kept = store.change_source(&definition).await.unwrap();
+    assert_eq!(kept.checkpoint.as_ref(), Some(&stands));
+
+    definition.options = json!({"url": "https://a.example/oai", "set": "b"});
+    assert_eq!(store.change_source(&definition).await.unwrap().checkpoint, None);
+    store.set_checkpoint(&definition.id, Some(&stands)).await.unwrap();
+    definition.kind = "resync".to_owned();
+    assert_eq!(store.change_source(&definition).await.unwrap().checkpoint, None);
+    assert_eq!(store.source(&definition.id).await.unwrap().unwrap().checkpoint, None);
+}
+
+pub async fn a_source_that_was_harvested_stays(store: Shared, _: ManualClock) {
+    add(&*store, "new").await;
+    store.remove_source(&"new".into()).await.unwrap();
+    assert_eq!(store.source(&"new".into()).await.unwrap(), None);
+    assert!(is_missing(store.remove_source(&"new".into()).await));
+
+    let ticket = running(&*store, "used").await;
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    let message = conflict(store.remove_source(&"used".into()).await);
+    assert!(message.contains("archive"), "{message}");
+    assert!(store.source(&"used".into()).await.unwrap().is_some());
+}
+
+pub async fn sources_are_found_by_text_status_kind_and_owner_page_by_page(
+    store: Shared,
+    _: ManualClock,
+) {
+    for (id, title, kind, owner, status) in [
+        ("c", "Čeština", "oai-pmh", None, SourceStatus::Active),
+        ("a", "100%_Archive", "oai-pmh", Some("eva"), SourceStatus::Active),
+        ("B", "Papers", "resync", Some("eva"), SourceStatus::Paused),
+        ("d", "Old papers", "resync", None, SourceStatus::Archived),
+    ] {
+        let mut definition = source(id);
+        definition.title = title.to_owned();
+        definition.kind = kind.to_owned();
+        definition.owner = owner.map(str::to_owned);
+        definition.status = status;
+        store.add_source(&definition).await.unwrap();
+    }
+    let found = async |query: SourceQuery| {
+        let found = store.sources(&query).await.unwrap();
+        assert_eq!(store.count_sources(&query).await.unwrap(), found.len() as u64);
+        found.iter().map(|it| it.definition.id.to_string()).collect::<String>()
+    };
+    let text = |text: &str| SourceQuery { text: Some(text.to_owned()), ..Default::default() };
+    assert_eq!(found(SourceQuery::default()).await, "Bac");
+    assert_eq!(found(text("ČEŠ")).await, "c");
+    assert_eq!(found(text("0%_a")).await, "a");
+    assert_eq!(found(text("%")).await, "a");
+    assert_eq!(found(text("\\")).await, "");
+    assert_eq!(found(text("PAPERS")).await, "B");
+    assert_eq!(found(text("c.example/OAI")).await, "c");
+    let status = Some(SourceStatus::Archived);
+    assert_eq!(found(SourceQuery { status, ..Default::default() }).await, "d");
+    let kind = Some("oai-pmh".to_owned());
+    assert_eq!(found(SourceQuery { kind, ..Default::default() }).await, "ac");
+    let owner = Some("eva".to_owned());
+    assert_eq!(found(SourceQuery { owner, ..text("rch") }).await, "a");
+
+    let mut page: Page<SourceId> = Page::first(2);
+    let first = store.sources(&SourceQuery { page: page.clone(), ..Default::default() }).await;
+    assert_eq!(first.unwrap().len(), 2);
+    page = page.after("a".into());
+    let query = SourceQuery { page, ..Default::default() };
+    let rest = store.sources(&query).await.unwrap();
+    assert_eq!(rest.iter().map(|it| it.definition.id.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(store.count_sources(&query).await.unwrap(), 3, "whatever the page");
+}
+
+pub async fn the_checkpoint_is_set_while_no_run_is_open(store: Shared, _: ManualClock) {
+    let id = SourceId::from("a");
+    assert!(is_missing(store.set_checkpoint(&id, None).await));
+    add(&*store, "a").await;
+    let stands = checkpoint("token");
+    store.set_checkpoint(&id, Some(&stands)).await.unwrap();
+    assert_eq!(store.source(&id).await.unwrap().unwrap().checkpoint, Some(stands));
+    let run = ask(&*store, "a").await;
+    let message = conflict(store.set_checkpoint(&id, None).await);
+    assert!(message.contains(&run.to_string()), "{message}");
+    let (ticket, _) = claim(&*store).await;
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    store.set_checkpoint(&id, None).await.unwrap();
+    assert_eq!(store.source(&id).await.unwrap().unwrap().checkpoint, None);
+}
+
+/// Every two days.
+pub(super) fn every_two_days() -> Schedule {
+    Schedule::new(Rhythm::every(2, Unit::Days).unwrap())
+}
