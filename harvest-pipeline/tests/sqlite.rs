@@ -30,6 +30,12 @@ impl Fixture {
         Self { folder, catalogue }
     }
 
+    /// Keeps no versions besides the present ones.
+    async fn forgetful() -> Self {
+        let Self { folder, catalogue } = Self::new().await;
+        Self { folder, catalogue: catalogue.with_versions(0) }
+    }
+
     fn file(&self) -> PathBuf {
         self.folder.path().join("harvest.db")
     }
@@ -83,7 +89,7 @@ fn counters(outcomes: impl IntoIterator<Item = (Outcome, usize)>) -> Counters {
 
 #[tokio::test]
 async fn records_pass_through_their_states() {
-    let it = Fixture::new().await;
+    let it = Fixture::forgetful().await;
     let step = async |item: Item| it.harvest(vec![Ok(item)]).await.counters;
     let line = async || it.contents().await.join("");
     let tombstone = |datestamp| {
@@ -251,7 +257,7 @@ async fn a_version_that_cannot_be_parsed_leaves_the_one_before() {
 
 #[tokio::test]
 async fn another_parser_makes_another_version() {
-    let it = Fixture::new().await;
+    let it = Fixture::forgetful().await;
     let body = "<dc><title>t</title></dc>";
     it.harvest(vec![Ok(put("a", body))]).await;
     assert_eq!(it.records(Query::all()).await[0].fields, None);
@@ -266,7 +272,7 @@ async fn another_parser_makes_another_version() {
 
 #[tokio::test]
 async fn equal_metadata_is_kept_once_and_goes_with_its_last_record() {
-    let it = Fixture::new().await;
+    let it = Fixture::forgetful().await;
     let same = "<same/>".repeat(50);
     let other = "<other/>".repeat(50);
     // In one batch, in two batches, and in two sources.

@@ -1,9 +1,13 @@
 //! The SQLite catalogue.
 
+mod absent;
+mod catalogue;
 mod codec;
 mod dictionary;
+mod list;
 mod lock;
 mod lookup;
+mod mend;
 mod payloads;
 mod plan;
 mod prepare;
@@ -13,12 +17,15 @@ mod repository;
 mod schema;
 mod sink;
 mod statement;
+mod undo;
+mod versions;
 mod write;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -34,6 +41,8 @@ pub use self::repository::CatalogueRepository;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 
+/// How many versions of a record are kept besides the present one.
+const KEPT_VERSIONS: u32 = 10;
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// In bytes. A row with metadata and fields takes 1 to 3 kB: of the usual 4096 much would be wasted.
@@ -71,16 +80,23 @@ struct Inner {
     open: std::sync::Mutex<HashMap<SourceId, OpenRun>>,
     /// The dictionaries that were needed for reading so far, by row.
     dictionaries: std::sync::Mutex<Dictionaries>,
+    kept_versions: AtomicU32,
 }
 
-/// The rows of a run that is going on.
-#[derive(Clone, Debug)]
+/// A run that is going on.
+#[derive(Debug)]
 struct OpenRun {
+    claim: Claim,
+    trainer: Arc<Trainer>,
+}
+
+/// What lets a run write: its rows, and by which claim.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
     source: i64,
     run: i64,
-    /// By which claim; 0: it was not claimed.
+    /// 0: it was not claimed.
     fence: i64,
-    trainer: Arc<Trainer>,
 }
 
 impl SqliteCatalogue {
@@ -139,7 +155,21 @@ impl SqliteCatalogue {
             readers,
             open: Default::default(),
             dictionaries: Default::default(),
+            kept_versions: AtomicU32::new(KEPT_VERSIONS),
         })))
+    }
+
+    /// Sets how many versions of a record are kept besides the present one, for all clones. Left out:
+    /// 10. More than that are forgotten when the record changes next; with 0, no run can be undone
+    /// that changed anything.
+    #[must_use]
+    pub fn with_versions(self, kept: u32) -> Self {
+        self.0.kept_versions.store(kept, Ordering::Relaxed);
+        self
+    }
+
+    fn kept_versions(&self) -> u32 {
+        self.0.kept_versions.load(Ordering::Relaxed)
     }
 
     /// The file.

@@ -10,13 +10,6 @@ use super::dictionary::Dictionary;
 use super::prepare::{Content, json};
 use super::statement::INSERT_PAYLOADS;
 
-/// Where the payload of a record is now.
-#[derive(Clone, Copy)]
-pub(super) struct Placed {
-    pub(super) id: Option<i64>,
-    pub(super) deleted: bool,
-}
-
 struct New {
     id: i64,
     refs: i64,
@@ -25,14 +18,15 @@ struct New {
 
 /// Stores contents that are not there yet and lets go of those that are not needed any more.
 ///
-/// Each comes with the payload that its record has so far. A tombstone (no content) keeps that.
+/// Each comes with the payload that its record lets go of. A tombstone (no content) has none. The
+/// payloads come back in the same order.
 ///
 /// Also returned is the dictionary that was stored with them, if one was, and its row.
 pub(super) async fn place(
     conn: &mut SqliteConnection,
     source: i64,
     contents: Vec<(Option<Content>, Option<i64>)>,
-) -> sqlx::Result<(Vec<Placed>, NewDictionary)> {
+) -> sqlx::Result<(Vec<Option<i64>>, NewDictionary)> {
     let existing = existing(conn, &contents).await?;
     let last: Option<i64> =
         sqlx::query("SELECT max(id) FROM payloads").fetch_one(&mut *conn).await?.try_get(0)?;
@@ -43,8 +37,11 @@ pub(super) async fn place(
 
     let mut placed = Vec::with_capacity(contents.len());
     for (nth, (content, before)) in contents.into_iter().enumerate() {
+        if let Some(before) = before {
+            *references.entry(before).or_default() -= 1;
+        }
         let Some(content) = content else {
-            placed.push(Placed { id: before, deleted: true });
+            placed.push(None);
             continue;
         };
         let twin = new_by_hash.get(&content.hash).and_then(|twin| new.get_mut(*twin));
@@ -64,10 +61,7 @@ pub(super) async fn place(
                 next - 1
             }
         };
-        if let Some(before) = before {
-            *references.entry(before).or_default() -= 1;
-        }
-        placed.push(Placed { id: Some(id), deleted: false });
+        placed.push(Some(id));
     }
 
     let dictionary = insert_dictionary(conn, source, &new).await?;

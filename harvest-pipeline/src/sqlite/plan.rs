@@ -13,6 +13,8 @@ pub(super) struct Stored {
     pub(super) deleted: bool,
     pub(super) digest: [u8; 16],
     pub(super) payload: Option<i64>,
+    /// Counts the versions of the record.
+    pub(super) number: i64,
 }
 
 /// What is to be done, and what came of each record.
@@ -24,6 +26,20 @@ pub(super) struct Plan {
     /// The entries that need nothing but a note that they were seen.
     pub(super) seen: Vec<usize>,
     pub(super) failures: Vec<RecordError>,
+    pub(super) stock: Stock,
+}
+
+/// How many records there are more than before, or fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stock {
+    pub(super) live: i64,
+    pub(super) tombstones: i64,
+}
+
+impl Stock {
+    fn add(&mut self, deleted: bool, records: i64) {
+        *if deleted { &mut self.tombstones } else { &mut self.live } += records;
+    }
 }
 
 /// A row of `records` to write.
@@ -31,13 +47,14 @@ pub(super) struct Plan {
 pub(super) struct Write {
     /// Which entry of the batch.
     pub(super) entry: usize,
-    /// The payload that the record has in the catalogue.
-    pub(super) payload: Option<i64>,
+    /// What the catalogue holds so far.
+    pub(super) before: Option<Stored>,
 }
 
 struct Current {
+    before: Option<Stored>,
+    /// What it will hold once the entries so far are written.
     stored: Option<Stored>,
-    payload: Option<i64>,
     entry: usize,
     write: bool,
 }
@@ -65,8 +82,8 @@ pub(super) fn plan<R>(
                 let (outcome, write) = change(now.stored, version);
                 if write {
                     let deleted = version.content.is_none();
-                    let digest = version.digest;
-                    now.stored = Some(Stored { deleted, digest, payload: now.payload });
+                    let (payload, number) = (None, 0);
+                    now.stored = Some(Stored { deleted, digest: version.digest, payload, number });
                     now.entry = entry;
                     now.write = true;
                 }
@@ -84,6 +101,10 @@ pub(super) fn plan<R>(
     let mut changed: Vec<_> = Vec::with_capacity(records.len());
     for (identifier, current) in records {
         if current.write {
+            if let Some(before) = current.before {
+                plan.stock.add(before.deleted, -1);
+            }
+            plan.stock.add(current.stored.is_some_and(|it| it.deleted), 1);
             changed.push((identifier, current));
         } else if current.stored.is_some() {
             plan.seen.push(current.entry);
@@ -91,7 +112,7 @@ pub(super) fn plan<R>(
     }
     changed.sort_unstable_by_key(|(identifier, _)| *identifier);
     let writes = changed.into_iter();
-    plan.writes = writes.map(|(_, it)| Write { entry: it.entry, payload: it.payload }).collect();
+    plan.writes = writes.map(|(_, it)| Write { entry: it.entry, before: it.before }).collect();
     plan.seen.sort_unstable();
     plan
 }
@@ -104,7 +125,7 @@ fn current<'m, 'i>(
 ) -> &'m mut Current {
     records.entry(identifier).or_insert_with(|| {
         let stored = stored.get(&entry).copied();
-        Current { stored, payload: stored.and_then(|it| it.payload), entry, write: false }
+        Current { before: stored, stored, entry, write: false }
     })
 }
 

@@ -70,15 +70,19 @@ impl SqliteCatalogue {
     /// # Errors
     /// If the catalogue cannot be read.
     pub async fn sources(&self) -> Result<Vec<SourceSummary>, RunError> {
-        let query = "SELECT s.name,
-                (SELECT count(*) FROM records r WHERE r.source = s.id AND NOT r.deleted),
-                (SELECT count(*) FROM records r WHERE r.source = s.id AND r.deleted),
+        self.summaries_of(None).await
+    }
+
+    async fn summaries_of(&self, only: Option<&SourceId>) -> Result<Vec<SourceSummary>, RunError> {
+        let query = "SELECT s.name, s.live, s.tombstones,
                 (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved),
                 u.id, u.state, u.started, u.ended, u.error
              FROM sources s
              LEFT JOIN runs u ON u.id = (SELECT max(id) FROM runs WHERE source = s.id)
+             WHERE ?1 IS NULL OR s.name = ?1
              ORDER BY s.name";
-        let rows = sqlx::query(query).fetch_all(&self.0.readers).await;
+        let query = sqlx::query(query).bind(only.map(SourceId::as_str));
+        let rows = query.fetch_all(&self.0.readers).await;
         let summaries = rows.and_then(|rows| rows.iter().map(summary).collect());
         summaries.map_err(|error| self.unreadable(error))
     }
@@ -88,7 +92,7 @@ impl SqliteCatalogue {
     /// # Errors
     /// If the catalogue cannot be read.
     pub async fn source(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError> {
-        Ok(self.sources().await?.into_iter().find(|summary| summary.source == *source))
+        Ok(self.summaries_of(Some(source)).await?.pop())
     }
 
     /// The records of a source that failed, ordered by key; those that came through later only if
@@ -139,7 +143,7 @@ impl SqliteCatalogue {
     }
 
     /// The dictionaries that are needed for these rows.
-    async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
+    pub(super) async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
         let unreadable = |error| self.unreadable(error);
         let mut needed = Dictionaries::new();
         for row in rows {
@@ -163,22 +167,31 @@ impl SqliteCatalogue {
     ) -> Result<StoredRecord, RunError> {
         let record = stored_record(row, source.clone());
         let mut record = record.map_err(|error| self.unreadable(error))?;
-        let content = content(row).map_err(|error| self.unreadable(error))?;
-        if let Some((codec, size, body)) = content {
-            let metadata = decoder
-                .decode(codec, body, size)
-                .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
-            record.metadata = Some(metadata.map_err(|error| {
-                let message = format!(
-                    "the metadata of {} of {source} in {} is damaged: {error}; harvest the source \
-                     again from the beginning",
-                    record.identifier,
-                    self.0.file.display()
-                );
-                RunError::new(Stage::Sink, message).with_source(error)
-            })?);
-        }
+        record.metadata = self.metadata(row, source, &record.identifier, decoder)?;
         Ok(record)
+    }
+
+    /// The metadata in a row with `codec`, `size` and `body`.
+    pub(super) fn metadata(
+        &self,
+        row: &SqliteRow,
+        source: &SourceId,
+        identifier: &str,
+        decoder: &mut Decoder<'_>,
+    ) -> Result<Option<String>, RunError> {
+        let content = content(row).map_err(|error| self.unreadable(error))?;
+        let Some((codec, size, body)) = content else { return Ok(None) };
+        let metadata = decoder
+            .decode(codec, body, size)
+            .and_then(|metadata| String::from_utf8(metadata).map_err(std::io::Error::other));
+        metadata.map(Some).map_err(|error| {
+            let message = format!(
+                "the metadata of {identifier} of {source} in {} is damaged: {error}; harvest the \
+                 source again from the beginning",
+                self.0.file.display()
+            );
+            RunError::new(Stage::Sink, message).with_source(error)
+        })
     }
 
     /// A dictionary, by its row. Few and small, they are kept once they were read.

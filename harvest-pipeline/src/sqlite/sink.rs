@@ -12,7 +12,7 @@ use super::dictionary::{Dictionary, Trainer};
 use super::lock::SourceLock;
 use super::prepare::{Prepare, Prepared, json, prepare};
 use super::write::{WriteError, timestamp, write};
-use super::{Inner, OpenRun, SqliteCatalogue, failed};
+use super::{Claim, Inner, OpenRun, SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
@@ -37,11 +37,37 @@ impl Drop for Open {
 }
 
 impl SqliteCatalogue {
-    fn running(&self, source: &SourceId) -> Result<OpenRun, RunError> {
+    fn running(&self, source: &SourceId) -> Result<Claim, RunError> {
         let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(source).cloned().ok_or_else(|| {
+        open.get(source).map(|open| open.claim).ok_or_else(|| {
             RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
         })
+    }
+
+    /// What lets this run write. One that was claimed need not have been begun here.
+    pub(super) async fn claim(&self, run: &Run) -> Result<Claim, RunError> {
+        let Some(ticket) = run.ticket else { return self.running(&run.source) };
+        let query = "SELECT id FROM sources WHERE name = ?";
+        let query = sqlx::query(query).bind(run.source.as_str());
+        let row = query.fetch_optional(&self.0.readers).await;
+        let source = row.and_then(|row| row.map(|row| row.try_get(0)).transpose());
+        let source: Option<i64> = source.map_err(|error| self.unreadable(error))?;
+        let source = source.ok_or_else(|| StoreError::missing("source", run.source.as_str()))?;
+        Ok(Claim { source, run: ticket.run.0, fence: ticket.fence })
+    }
+
+    /// Why `run` could not write.
+    pub(super) fn refused(&self, run: &Run, what: &str, error: WriteError) -> RunError {
+        match (error, run.ticket) {
+            (WriteError::Database(error), _) => self.cannot(what)(error),
+            (WriteError::TakenOver, Some(ticket)) => StoreError::Stale(ticket.run).into(),
+            (WriteError::TakenOver, None) => {
+                let (source, file) = (&run.source, self.0.file.display());
+                let message =
+                    format!("another run of {source} has begun in {file}; this one stops");
+                RunError::new(Stage::Sink, message)
+            }
+        }
     }
 
     /// Notes a run that nobody asked a store for. Called holding the source's lock, so that a run that
@@ -102,7 +128,7 @@ impl SqliteCatalogue {
         }
     }
 
-    fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError {
+    pub(super) fn cannot(&self, what: &str) -> impl Fn(sqlx::Error) -> RunError + use<> {
         let what = format!("{what} in {}", self.0.file.display());
         move |error| failed(&what, error)
     }
@@ -159,7 +185,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
 
         let fence = run.ticket.map_or(0, |ticket| ticket.fence);
         let trainer = Arc::new(Trainer::new(dictionary));
-        let open = OpenRun { source, run: run_row, fence, trainer };
+        let open = OpenRun { claim: Claim { source, run: run_row, fence }, trainer };
         let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(run.source.clone(), open);
         drop(all);
@@ -205,25 +231,18 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
         Some(Arc::new(Prepare(Arc::clone(&self.0))))
     }
 
-    async fn write(&self, _: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let run = self.running(&batch.source)?;
+    async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
+        let claim = self.running(&batch.source)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
             _ => prepare(&self.0, &batch),
         };
         let mut writer = self.0.writer.lock().await;
-        write(&mut writer, &run, &batch, prepared).await.map_err(|error| match error {
-            WriteError::Database(error) => {
-                self.cannot(&format!("store batch {} of {}", batch.number, batch.source))(error)
-            }
-            WriteError::TakenOver => {
-                let (source, file) = (&batch.source, self.0.file.display());
-                RunError::new(
-                    Stage::Sink,
-                    format!("another run of {source} has begun in {file}; this one stops"),
-                )
-            }
+        let written = write(&mut writer, claim, self.kept_versions(), &batch, prepared).await;
+        written.map_err(|error| {
+            let what = format!("store batch {} of {}", batch.number, batch.source);
+            self.refused(run, &what, error)
         })
     }
 

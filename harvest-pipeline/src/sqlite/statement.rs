@@ -30,7 +30,8 @@ pub(super) static PUT_RECORDS: LazyLock<Rows> = LazyLock::new(|| {
         "ON CONFLICT DO UPDATE SET page = excluded.page, last_run = excluded.last_run,
             deleted = excluded.deleted, datestamp = excluded.datestamp, version = excluded.version,
             sets = excluded.sets, about = excluded.about, format = excluded.format,
-            digest = excluded.digest, payload = excluded.payload, changed = excluded.changed",
+            digest = excluded.digest, payload = excluded.payload, changed = excluded.changed,
+            number = number + 1",
     )
 });
 

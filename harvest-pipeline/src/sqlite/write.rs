@@ -6,11 +6,12 @@ use std::num::ParseIntError;
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::OpenRun;
+use super::Claim;
 use super::payloads::{self, NewDictionary};
-use super::plan::{Plan, Stored, plan};
+use super::plan::{Plan, Stock, Stored, plan};
 use super::prepare::{Prepared, json};
 use super::statement::PUT_RECORDS;
+use super::versions;
 use crate::error::RecordError;
 use crate::run::{Counters, Outcome};
 use crate::sink::{Entry, ParsedBatch, Written};
@@ -32,7 +33,8 @@ impl From<sqlx::Error> for WriteError {
 /// Stores all of the batch or nothing.
 pub(super) async fn write<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: Claim,
+    kept: u32,
     batch: &ParsedBatch<R>,
     mut prepared: Prepared,
 ) -> Result<Written, WriteError> {
@@ -43,12 +45,17 @@ pub(super) async fn write<R: Sync>(
     let page = insert_page(&mut tx, run, batch).await?;
 
     let plan = plan(&batch.entries, &prepared, &stored);
-    let dictionary = put_records(&mut tx, run, page, batch, &mut prepared, &plan).await?;
+    let replaced = Replaced::of(&plan, batch, kept);
+    replaced.keep(&mut tx, run).await?;
+    let dictionary = put_records(&mut tx, run, page, batch, &mut prepared, &plan, kept).await?;
+    replaced.prune(&mut tx, run).await?;
     note_seen(&mut tx, run, batch, &plan).await?;
     let errors = Errors { run, page, batch };
     errors.resolve(&mut tx, &plan).await?;
     errors.insert(&mut tx, &plan).await?;
-    advance(&mut tx, run, batch, plan.outcomes.iter().copied().collect()).await?;
+    let counters = plan.outcomes.iter().copied().collect();
+    count(&mut tx, run, &counters, Some(batch.bytes)).await?;
+    advance(&mut tx, run, batch, plan.stock).await?;
     tx.commit().await?;
     if let Some((dictionary, id)) = dictionary {
         dictionary.stored_as(id);
@@ -68,13 +75,14 @@ fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
 /// What is stored of the entries, by their position.
 async fn stored(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: Claim,
     identifiers: &str,
 ) -> sqlx::Result<HashMap<usize, Stored>> {
     // One row with everything: each row costs a hand-over between threads, which is more than
     // finding it.
     let query = "SELECT group_concat(
-                    e.key || ' ' || r.deleted || ' ' || ifnull(r.payload, 0) || ' ' || hex(r.digest),
+                    e.key || ' ' || r.deleted || ' ' || ifnull(r.payload, 0) || ' ' || hex(r.digest)
+                        || ' ' || r.number,
                     ';')
                  FROM json_each(?) e
                  CROSS JOIN records r ON r.source = ? AND r.identifier = e.value";
@@ -87,7 +95,8 @@ async fn stored(
         let deleted = part() != "0";
         let payload: i64 = part().parse().map_err(decode)?;
         let digest = u128::from_str_radix(part(), 16).map_err(decode)?.to_be_bytes();
-        Ok((entry, Stored { deleted, digest, payload: (payload != 0).then_some(payload) }))
+        let payload = (payload != 0).then_some(payload);
+        Ok((entry, Stored { deleted, digest, payload, number: part().parse().map_err(decode)? }))
     });
     stored.collect()
 }
@@ -98,7 +107,7 @@ fn decode(error: ParseIntError) -> sqlx::Error {
 
 async fn insert_page<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: Claim,
     batch: &ParsedBatch<R>,
 ) -> sqlx::Result<i64> {
     let query = "INSERT INTO pages (run, number, request_url, response_date, received)
@@ -114,13 +123,57 @@ async fn insert_page<R: Sync>(
     Ok(inserted.last_insert_rowid())
 }
 
+/// The records that a batch replaces.
+struct Replaced {
+    /// Their identifiers, a JSON list; `None` if there are none.
+    identifiers: Option<String>,
+    /// How many versions before the present one are kept.
+    kept: u32,
+    /// Whether one of them has more than that.
+    overflows: bool,
+}
+
+impl Replaced {
+    fn of<R>(plan: &Plan, batch: &ParsedBatch<R>, kept: u32) -> Self {
+        let replaced = plan.writes.iter().filter_map(|write| {
+            let item = batch.entries.get(write.entry).and_then(Entry::item)?;
+            Some((&*item.identifier, write.before?.number))
+        });
+        let (identifiers, numbers): (Vec<_>, Vec<_>) = replaced.unzip();
+        Self {
+            identifiers: (!identifiers.is_empty()).then(|| json(&identifiers)),
+            kept,
+            overflows: numbers.into_iter().any(|number| number > i64::from(kept)),
+        }
+    }
+
+    async fn keep(&self, conn: &mut SqliteConnection, run: Claim) -> sqlx::Result<()> {
+        match &self.identifiers {
+            Some(identifiers) if self.kept > 0 => {
+                versions::keep(conn, run.source, identifiers).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn prune(&self, conn: &mut SqliteConnection, run: Claim) -> sqlx::Result<()> {
+        match &self.identifiers {
+            Some(identifiers) if self.overflows => {
+                versions::prune(conn, run.source, identifiers, self.kept).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 async fn put_records<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: Claim,
     page: i64,
     batch: &ParsedBatch<R>,
     prepared: &mut Prepared,
     plan: &Plan,
+    kept: u32,
 ) -> sqlx::Result<NewDictionary> {
     if plan.writes.is_empty() {
         return Ok(None);
@@ -132,7 +185,9 @@ async fn put_records<R: Sync>(
         let item = batch.entries.get(write.entry).and_then(Entry::item);
         let version = prepared.get_mut(write.entry).and_then(Option::take).and_then(Result::ok);
         if let (Some(item), Some(mut version)) = (item, version) {
-            contents.push((version.content.take(), write.payload));
+            // Where versions are kept, the one before has the payload.
+            let before = write.before.filter(|_| kept == 0).and_then(|it| it.payload);
+            contents.push((version.content.take(), before));
             versions.push((item, version));
         }
     }
@@ -144,14 +199,14 @@ async fn put_records<R: Sync>(
         .execute(conn, rows, |values, ((item, version), payload)| {
             values.add(run.source);
             values.add(&*item.identifier);
-            values.add(payload.deleted);
+            values.add(payload.is_none());
             values.add(item.datestamp.as_deref());
             values.add(item.version.as_deref());
             values.add(version.sets);
             values.add(version.about);
             values.add(item.payload().map(|payload| &*payload.format));
             values.add(&version.digest[..]);
-            values.add(payload.id);
+            values.add(payload);
             values.add(page);
             values.add(run.run);
             values.add(run.run);
@@ -163,7 +218,7 @@ async fn put_records<R: Sync>(
 
 async fn note_seen<R: Sync>(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
+    run: Claim,
     batch: &ParsedBatch<R>,
     plan: &Plan,
 ) -> sqlx::Result<()> {
@@ -180,7 +235,7 @@ async fn note_seen<R: Sync>(
 
 /// The dead letters of a batch.
 struct Errors<'a, R> {
-    run: &'a OpenRun,
+    run: Claim,
     page: i64,
     batch: &'a ParsedBatch<R>,
 }
@@ -262,12 +317,12 @@ impl<R: Sync> Errors<'_, R> {
     }
 }
 
-/// Raises the run's counters and sets the source's checkpoint.
-async fn advance<R: Sync>(
+/// Raises the run's counters; `bytes` are those of a batch that is counted, too.
+pub(super) async fn count(
     conn: &mut SqliteConnection,
-    run: &OpenRun,
-    batch: &ParsedBatch<R>,
-    counters: Counters,
+    run: Claim,
+    counters: &Counters,
+    bytes: Option<u64>,
 ) -> Result<(), WriteError> {
     let counters = BTreeMap::from([
         ("created", counters.created),
@@ -278,7 +333,8 @@ async fn advance<R: Sync>(
         ("filtered", counters.filtered),
         ("failed", counters.failed),
     ]);
-    let query = "UPDATE runs SET batches = batches + 1, bytes = bytes + ?1,
+    let query =
+        "UPDATE runs SET batches = batches + (?1 IS NOT NULL), bytes = bytes + ifnull(?1, 0),
                     created = created + (?2 ->> 'created'),
                     updated = updated + (?2 ->> 'updated'),
                     unchanged = unchanged + (?2 ->> 'unchanged'),
@@ -288,7 +344,7 @@ async fn advance<R: Sync>(
                     failed = failed + (?2 ->> 'failed')
                  WHERE id = ?3 AND fence = ?4 AND state = 'running'";
     let updated = sqlx::query(query)
-        .bind(batch.bytes.cast_signed())
+        .bind(bytes.map(u64::cast_signed))
         .bind(json(&counters))
         .bind(run.run)
         .bind(run.fence)
@@ -298,8 +354,22 @@ async fn advance<R: Sync>(
     if updated.rows_affected() != 1 {
         return Err(WriteError::TakenOver);
     }
-    sqlx::query("UPDATE sources SET checkpoint = ? WHERE id = ?")
+    Ok(())
+}
+
+/// Sets the source's checkpoint, and how many records it has.
+async fn advance<R: Sync>(
+    conn: &mut SqliteConnection,
+    run: Claim,
+    batch: &ParsedBatch<R>,
+    stock: Stock,
+) -> sqlx::Result<()> {
+    let query = "UPDATE sources SET checkpoint = ?, live = live + ?, tombstones = tombstones + ?
+                 WHERE id = ?";
+    sqlx::query(query)
         .bind(batch.checkpoint.to_json())
+        .bind(stock.live)
+        .bind(stock.tombstones)
         .bind(run.source)
         .execute(conn)
         .await?;

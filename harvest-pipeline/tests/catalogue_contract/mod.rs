@@ -1,0 +1,121 @@
+//! What every catalogue must do, whatever database it is in.
+//!
+//! ```text
+//! mod catalogue_contract;
+//! use catalogue_contract::catalogue_contract;
+//!
+//! // A new, empty catalogue and what must live as long as it; `None` where there is no database.
+//! async fn maker() -> Option<(MyCatalogue, TempDir)> { … }
+//! catalogue_contract!(maker);
+//! ```
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
+
+mod absent;
+mod histories;
+mod lists;
+mod versions;
+
+use std::num::NonZeroUsize;
+
+use futures_util::TryStreamExt;
+use harvest_pipeline::parsers::ByFormat;
+use harvest_pipeline::{
+    Catalogue, Item, Payload, Pipeline, Query, RecordError, Resume, Run, RunId, Sink, StoredRecord,
+    Summary, sources,
+};
+
+pub(crate) use self::absent::*;
+pub(crate) use self::histories::*;
+pub(crate) use self::lists::*;
+pub(crate) use self::versions::*;
+
+/// A test of each part of the contract, over the catalogues that `maker` makes.
+macro_rules! catalogue_contract {
+    ($maker:path) => {
+        catalogue_contract!($maker:
+            a_list_has_pages_by_source_and_identifier
+            a_list_can_be_of_tombstones_or_of_live_records
+            a_list_can_be_of_what_a_run_changed
+            sources_are_summed_up_as_what_they_hold
+            errors_are_forgotten_when_they_are_dismissed
+            what_no_run_has_seen_since_is_absent
+            what_is_absent_is_deleted_as_what_the_run_did
+            nobody_deletes_without_a_run
+            the_next_run_begins_where_the_source_was_rewound_to
+            versions_are_numbered_and_kept_with_the_run_that_brought_them
+            a_run_that_changes_nothing_makes_no_versions
+            undoing_a_run_puts_back_what_was_before
+            what_a_later_run_changed_stays_when_an_earlier_one_is_undone
+            a_run_that_is_undone_twice_is_undone_once
+            a_run_of_another_source_is_not_there_to_be_undone
+            runs_are_undone_whatever_happened
+        );
+    };
+    ($maker:path: $($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let Some((catalogue, _kept)) = $maker().await else { return };
+            catalogue_contract::$name(&catalogue).await;
+        })*
+    };
+}
+pub(crate) use catalogue_contract;
+
+/// A record of source `s`.
+fn dc(id: &str, title: &str) -> Item {
+    let body = format!(
+        "<oai_dc:dc xmlns:oai_dc=\"http://www.openarchives.org/OAI/2.0/oai_dc/\" \
+         xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><dc:title>{title}</dc:title></oai_dc:dc>"
+    );
+    Item::put(id, Payload::new("oai_dc", body)).with_datestamp("2024-01-31")
+}
+
+async fn harvest(catalogue: &dyn Catalogue, source: &str, items: Vec<Item>) -> Summary {
+    harvest_all(catalogue, source, items.into_iter().map(Ok).collect()).await
+}
+
+/// Harvests this list from its beginning, in batches of 7.
+async fn harvest_all(
+    catalogue: &dyn Catalogue,
+    source: &str,
+    items: Vec<Result<Item, RecordError>>,
+) -> Summary {
+    let source = sources::items(source, items).with_batch_size(NonZeroUsize::new(7).unwrap());
+    let pipeline = Pipeline::new(source).parse(ByFormat::new()).resume(Resume::Afresh);
+    pipeline.run(catalogue).await.unwrap()
+}
+
+/// The last run of a source.
+async fn last_run(catalogue: &dyn Catalogue, source: &str) -> RunId {
+    RunId(catalogue.summary(&source.into()).await.unwrap().unwrap().last_run.unwrap().id)
+}
+
+async fn all(catalogue: &dyn Catalogue, source: &str) -> Vec<StoredRecord> {
+    catalogue.records(Query::all().of(source)).try_collect().await.unwrap()
+}
+
+/// What there is of a source, in short: `a:title b-`.
+async fn state(catalogue: &dyn Catalogue, source: &str) -> String {
+    let records = all(catalogue, source).await;
+    records.iter().map(short).collect::<Vec<_>>().join(" ")
+}
+
+fn short(record: &StoredRecord) -> String {
+    assert_eq!(record.deleted, record.metadata.is_none(), "{record:?}");
+    assert_eq!(record.deleted, record.fields.is_none(), "{record:?}");
+    let title = record.metadata.as_deref().map(|metadata| {
+        let title = metadata.split("<dc:title>").nth(1).unwrap();
+        title.split('<').next().unwrap()
+    });
+    match title {
+        Some(title) => format!("{}:{title}", record.identifier),
+        None => format!("{}-", record.identifier),
+    }
+}
+
+/// A run that nobody asked a store for, while it goes on.
+async fn begin(catalogue: &dyn Catalogue, source: &str) -> (Run, harvest_pipeline::Hold) {
+    let run = Run::new(source.into());
+    let hold = Sink::begin(catalogue, &run).await.unwrap();
+    (run, hold)
+}
