@@ -3,6 +3,7 @@
 mod network;
 mod provide;
 mod resync;
+mod service;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +15,7 @@ pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
+pub(crate) use self::service::{ConfigCommand, ServiceArgs};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -65,6 +67,12 @@ pub(crate) enum Command {
     /// Try it out: sources of every kind on this machine, harvested
     #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
+    /// Serve the admin system, to browsers
+    #[command(after_help = service::HELP, long_about = service::LONG)]
+    Serve(ServiceArgs),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print what the database holds
     #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
     Records(RecordsArgs),

@@ -27,7 +27,8 @@ const GET: &str = "SELECT key, body, version, updated FROM harvester_documents
     WHERE collection = $1 AND key = $2";
 const INSERT: &str = "INSERT INTO harvester_documents (collection, key, body, version, updated)
     VALUES ($1, $2, $3, 1, $4) ON CONFLICT (collection, key) DO NOTHING";
-const REPLACE: &str = "UPDATE harvester_documents SET body = $4, version = version + 1, updated = $5
+const REPLACE: &str =
+    "UPDATE harvester_documents SET body = $4, version = version + 1, updated = $5
     WHERE collection = $1 AND key = $2 AND version = $3";
 const REMOVE: &str = "DELETE FROM harvester_documents WHERE collection = $1 AND key = $2";
 const FORWARD: &str = "SELECT key, body, version, updated FROM harvester_documents

@@ -19,7 +19,7 @@ use chrono::TimeDelta;
 pub(crate) use self::audit::{AuditEntry, Deed};
 pub(crate) use self::documents::{Document, DocumentError};
 pub(crate) use self::role::{Permission, Role};
-pub(crate) use self::secret::{SHORTEST_PASSWORD, Secret};
+pub(crate) use self::secret::{SHORTEST_PASSWORD, Secret, fingerprint};
 pub(crate) use self::session::{LoginError, Session};
 pub(crate) use self::token::Token;
 pub(crate) use self::user::User;

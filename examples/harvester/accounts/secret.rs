@@ -102,7 +102,8 @@ impl Hashed {
 
     fn is_of(&self, password: &str) -> bool {
         let parsed = PasswordHash::new(&self.0);
-        parsed.is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        parsed
+            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     }
 
     /// Makes the hash of a password, on a thread that may take its time.

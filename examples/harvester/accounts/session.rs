@@ -110,7 +110,8 @@ impl Accounts {
         token: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Session>, AccountError> {
-        let Some(mut kept) = self.documents.get::<Kept>(SESSIONS, &fingerprint(token)).await? else {
+        let Some(mut kept) = self.documents.get::<Kept>(SESSIONS, &fingerprint(token)).await?
+        else {
             return Ok(None);
         };
         let user = self.user(&kept.body.user).await?.map(|user| user.body);

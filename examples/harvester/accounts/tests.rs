@@ -22,7 +22,9 @@ impl Database {
     /// A schema of its own in PostgreSQL.
     async fn postgres(name: &str) -> Option<Self> {
         let Ok(server) = std::env::var("DATABASE_URL") else {
-            eprintln!("SKIPPED: DATABASE_URL names no PostgreSQL, so accounts are not tested there");
+            eprintln!(
+                "SKIPPED: DATABASE_URL names no PostgreSQL, so accounts are not tested there"
+            );
             return None;
         };
         sqlx::any::install_default_drivers();

@@ -39,12 +39,8 @@ impl Accounts {
     ) -> Result<Secret, AccountError> {
         let random = Secret::random().map_err(AccountError::randomness)?;
         let secret = Secret::from(format!("{PREFIX}{}", random.reveal()).as_str());
-        let token = Token {
-            user: user.name.clone(),
-            purpose: purpose.to_owned(),
-            created: now,
-            expires,
-        };
+        let token =
+            Token { user: user.name.clone(), purpose: purpose.to_owned(), created: now, expires };
         self.documents.insert(TOKENS, &fingerprint(secret.reveal()), &token, now).await?;
         Ok(secret)
     }

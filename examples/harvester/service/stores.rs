@@ -1,0 +1,65 @@
+//! Where an installation keeps things: all in the database that its settings name.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use harvest_pipeline::store::{MemoryStore, Store};
+use harvest_pipeline::{Catalogue, SqliteCatalogue};
+
+use super::settings::Settings;
+use crate::accounts::Accounts;
+use crate::database;
+use crate::progress::Console;
+use crate::report::Failure;
+
+/// Where an installation keeps things.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    /// Sources, runs, and what happened.
+    pub(crate) store: Arc<dyn Store>,
+    /// The records.
+    pub(crate) catalogue: Arc<dyn Catalogue>,
+    /// Who may use it.
+    pub(crate) accounts: Accounts,
+    sqlite: SqliteCatalogue,
+}
+
+impl Stores {
+    /// Opens the database, and creates the first administrator in a new one.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) async fn open(settings: &Settings, console: &Console) -> Result<Self, Failure> {
+        let db = database::sqlite(&settings.db)?;
+        // First: a file that has tables, but none of a catalogue, is not taken for one.
+        let sqlite = SqliteCatalogue::open(db).await?;
+        let accounts = Accounts::open(db, settings.limits()).await.map_err(failed)?;
+        if let Some((name, secret)) = accounts.begin(Utc::now()).await.map_err(failed)? {
+            // Not by the console: this must be seen even where nothing else is to be said.
+            eprintln!(
+                "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
+                 be asked to change it.\n",
+                secret.reveal()
+            );
+        }
+        console.warning("sources and runs are kept in memory only: they go when this process ends");
+        Ok(Self {
+            store: Arc::new(MemoryStore::new()),
+            catalogue: Arc::new(sqlite.clone()),
+            accounts,
+            sqlite,
+        })
+    }
+
+    /// Closes the database, when nothing else uses it any more.
+    ///
+    /// # Errors
+    /// If what is left to write cannot be.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        Ok(self.sqlite.close().await?)
+    }
+}
+
+fn failed(error: crate::accounts::AccountError) -> Failure {
+    Failure::new(format!("the accounts cannot be opened: {error}"))
+}
