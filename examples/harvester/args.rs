@@ -265,6 +265,9 @@ pub(crate) struct HarvestArgs {
     /// Fetch and read everything, store nothing, and say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How the records of an OAI-PMH repository are got; list-records unless said otherwise
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) strategy: Option<Strategy>,
     /// Ask for one day or month after the other instead of one long list
     ///
     /// For repositories whose lists break off, or whose resumption tokens expire.
@@ -291,6 +294,17 @@ pub(crate) enum Protocol {
     #[value(name = "resourcesync")]
     ResourceSync,
     HarvestList,
+}
+
+/// How records are got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Strategy {
+    /// Page by page
+    ListRecords,
+    /// The headers page by page, then each record by itself: for repositories that fail at long pages
+    ListIdentifiers,
+    /// All headers every time, and by itself each record that is new or has another datestamp
+    Reconcile,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -17,6 +17,8 @@ use crate::report::Failure;
 
 /// The environment variable with the password, which should not be seen in a list of processes.
 const PASSWORD: &str = "HARVESTER_PASSWORD";
+/// How long a connection may take, and an answer to a first look.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A client of the repository at this base URL.
 ///
@@ -50,21 +52,49 @@ pub(crate) fn with_concurrency(
     concurrency: NonZeroUsize,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    let polite = throttled(url, args, args.timeout, concurrency)?;
+    Ok(patient(polite, backoff(args), console))
+}
+
+/// The way to this address for a first look: who does not answer soon is not waited for.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn glance(
+    url: &Url,
+    args: &NetworkArgs,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    let polite = throttled(url, args, args.timeout.min(SOON), args.concurrency)?;
+    let hasty = backoff(args).retries(args.retries.min(1)).cap(SOON).max_retry_after(SOON);
+    Ok(patient(polite, hasty, console))
+}
+
+/// How often a request that failed is sent again, and when.
+fn backoff(args: &NetworkArgs) -> Backoff {
     let defaults = Backoff::default();
     let cap = defaults.cap.max(args.retry_delay);
-    let backoff = Backoff::default()
+    Backoff::default()
         .retries(args.retries)
         .first(args.retry_delay)
         .cap(cap)
         // Whoever asks for long waits means them.
-        .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))));
-    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
+        .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))))
+}
 
+/// The way to this address, every request being sent once.
+fn throttled(
+    url: &Url,
+    args: &NetworkArgs,
+    timeout: Duration,
+    concurrency: NonZeroUsize,
+) -> Result<Throttled<HttpTransport>, Failure> {
+    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
     let builder = HttpTransport::builder()
         .user_agent(&args.user_agent)
         .secrets_only_for(url)
-        .connect_timeout(args.timeout.min(Duration::from_secs(10)))
-        .read_timeout(args.timeout);
+        .connect_timeout(timeout.min(SOON))
+        .read_timeout(timeout);
     let builder = match &args.contact {
         Some(contact) => builder.contact(contact),
         None => builder,
@@ -75,9 +105,17 @@ pub(crate) fn with_concurrency(
         Failure::usage(error.to_string())
     })?;
 
+    Ok(Throttled::new(http, politeness))
+}
+
+fn patient(
+    polite: Throttled<HttpTransport>,
+    backoff: Backoff,
+    console: &Console,
+) -> Retrying<Arc<dyn Transport>> {
     let console = console.clone();
-    let throttled: Arc<dyn Transport> = Arc::new(Throttled::new(http, politeness));
-    Ok(Retrying::new(throttled, backoff).on_retry(Arc::new(move |event| console.retry(event))))
+    let polite: Arc<dyn Transport> = Arc::new(polite);
+    Retrying::new(polite, backoff).on_retry(Arc::new(move |event| console.retry(event)))
 }
 
 fn sign_in(builder: HttpTransportBuilder, user: Option<&str>) -> HttpTransportBuilder {

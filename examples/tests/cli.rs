@@ -169,6 +169,8 @@ fn what_cannot_be_understood_is_a_usage_error() {
         with(&harvest, "--protocol resourcesync --slice month"),
         with(&harvest, "--protocol harvest-list --set maps"),
         with(&harvest, "--protocol harvest-list --from 2024-01-31"),
+        with(&harvest, "--protocol resourcesync --strategy reconcile"),
+        with(&harvest, "--strategy guess"),
         with(&harvest, "--slice year"),
         with(&harvest, "--parallel 2"),
         with(&harvest, "--to csv:x"),
@@ -374,6 +376,22 @@ fn a_harvest_is_summarised_and_the_next_one_is_incremental() {
 
     let full = run_in(&folder, &["harvest", &server.url(), "--json", "--full"]).json();
     assert_eq!((&full["unchanged"], &full["records"]), (&json!(95), &json!(95)));
+}
+
+#[test]
+fn records_can_be_got_one_by_one_and_only_those_that_changed() {
+    let (server, folder) = (Repository::of(30, 10).serve(), folder());
+    let harvest = |strategy: &str| {
+        let before = server.count("GetRecord");
+        let url = server.url();
+        let ran = run_in(&folder, &["harvest", &url, "--strategy", strategy, "--json"]);
+        (ran.json(), server.count("GetRecord") - before)
+    };
+    let (summary, singles) = harvest("list-identifiers");
+    assert_eq!((&summary["created"], singles), (&27.into(), 27));
+    let (summary, singles) = harvest("reconcile");
+    assert_eq!((&summary["unchanged"], singles), (&30.into(), 0));
+    assert_eq!(server.count("ListRecords"), 0);
 }
 
 #[test]

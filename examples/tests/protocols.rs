@@ -8,9 +8,10 @@ mod files;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::lists::{at, capability_list, entry, list};
-use common::{Ran, harvester};
+use common::{Ran, Reply, Request, Server, harvester};
 use files::FileServer;
 use harvest_pipeline::harvest_list::{Document, write};
 use resync_core::document::{Capability, Change, Head};
@@ -170,4 +171,51 @@ fn what_is_none_of_these_says_what_was_tried() {
     for part in ["is no harvest list", "no ResourceSync document was found", "OAI-PMH base URL"] {
         assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_server_that_is_busy_once_is_found_out_all_the_same() {
+    let was_busy = AtomicBool::new(false);
+    let server = Server::start(move |request: &Request| {
+        if !was_busy.swap(true, Ordering::Relaxed) {
+            return Reply::status("503 Service Unavailable");
+        }
+        if !request.argument("document").is_empty() {
+            return Reply::xml(format!("<e:eml xmlns:e='{EML}'/>"));
+        }
+        Reply::xml(write(&[Document {
+            scope: "demo".to_owned(),
+            identifier: 1,
+            revision: 1,
+            document_type: EML.to_owned(),
+            url: "?document=1".to_owned(),
+        }]))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ran = Ran::of(harvester(folder.path()).args([
+        "harvest",
+        &server.url(),
+        "--retry-delay",
+        "5ms",
+        "--json",
+    ]));
+    assert!(ran.stderr.contains("--protocol harvest-list"), "{}", ran.stderr);
+    assert_eq!(ran.json()["created"], 1);
+}
+
+#[test]
+fn a_server_that_stays_busy_is_not_waited_for_before_the_harvest_begins() {
+    let server = Server::start(|_: &Request| Reply::status("503 Service Unavailable"));
+    let folder = tempfile::tempdir().unwrap();
+    let ran = Ran::of(harvester(folder.path()).args([
+        "harvest",
+        &server.url(),
+        "--retries",
+        "4",
+        "--retry-delay",
+        "5ms",
+    ]));
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    // Twice to find out what it is; the harvest then is as patient as it was told to be.
+    assert_eq!((server.count(""), server.count("Identify")), (2, 5));
 }

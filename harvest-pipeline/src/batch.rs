@@ -243,8 +243,9 @@ pub struct Batch {
     pub number: u64,
     /// The items. A broken record is an `Err` in its place and costs its neighbours nothing.
     pub items: Vec<Result<Item, RecordError>>,
-    /// Where to continue once this batch, and all before it, are stored.
-    pub checkpoint: Checkpoint,
+    /// Where to continue once this batch, and all before it, are stored. `None`: where it was; what comes
+    /// is no part of the source's list, such as records that are fetched once more.
+    pub checkpoint: Option<Checkpoint>,
     /// Where the batch came from.
     pub origin: Arc<Origin>,
     /// When the batch arrived here.
@@ -260,11 +261,11 @@ pub struct Batch {
 impl Batch {
     /// An empty batch that ends at `checkpoint`, received now.
     #[must_use]
-    pub fn new(number: u64, checkpoint: Checkpoint) -> Self {
+    pub fn new(number: u64, checkpoint: impl Into<Option<Checkpoint>>) -> Self {
         Self {
             number,
             items: Vec::new(),
-            checkpoint,
+            checkpoint: checkpoint.into(),
             origin: Arc::default(),
             received: Utc::now(),
             notices: Vec::new(),

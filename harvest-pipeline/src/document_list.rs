@@ -1,8 +1,7 @@
 //! A harvest list, and the documents it names, as a source.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -11,18 +10,20 @@ use resync_core::transport::{BodyLimits, Request, Transport, without_credentials
 use resync_core::xml::{Issues, Mode, decode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::checkpoint::Checkpoint;
+use crate::digest::sha256;
 use crate::error::{RecordError, RunError, Stage};
-use crate::fetch::{Fetched, XmlDocument, fetch};
+use crate::fetch::{Fetched, Site, fetch};
 use crate::harvest_list::{Document, ListError, Reader};
 use crate::holdings::Holdings;
+use crate::local::is_local;
 use crate::registry::Kind;
 use crate::source::Source;
-use crate::two_step::{self, Page, TwoStep};
+use crate::two_step::{self, Get, Named, Page, TwoStep};
+use crate::xml_document::XmlDocument;
 
 /// How many documents of the list are looked up in the sink at once.
 const PAGE: usize = 50;
@@ -33,7 +34,10 @@ const PAGE: usize = 50;
 /// never changes: one that the sink holds, or that is lower, is not fetched, and a notice says so.
 /// Every run reads the whole list; one that is not valid fails the run, and nothing moves. A
 /// document that cannot be had or is not well-formed costs the others nothing, and is tried again by
-/// the next run. What a list does not name (any more) stays.
+/// the next run.
+///
+/// A list on the Internet that names documents on the local network is not followed there, unless
+/// that is [allowed](Self::allow_local): it is this machine that would ask.
 ///
 /// What went wrong begins with a word of its own: `GetHarvestListError`, `ValidateHarvestListError`,
 /// `GetDocError`, `ValidateDocError`.
@@ -51,12 +55,9 @@ const PAGE: usize = 50;
 /// ```
 #[derive(Clone, Debug)]
 pub struct DocumentListSource {
-    id: SourceId,
-    url: Url,
-    transport: Arc<dyn Transport>,
-    concurrency: NonZeroUsize,
+    site: Site,
     max_list: u64,
-    max_document: u64,
+    allows_local: bool,
 }
 
 /// What a checkpoint of this source says: the list that is under way, by its digest, and how many of
@@ -75,27 +76,20 @@ impl DocumentListSource {
     /// [`Retrying`](resync_core::retry::Retrying) one. The source is named after the address.
     #[must_use]
     pub fn new(url: Url, transport: impl Transport) -> Self {
-        Self {
-            id: SourceId::new(without_credentials(&url).to_string()),
-            url,
-            transport: Arc::new(transport),
-            concurrency: NonZeroUsize::MIN.saturating_add(3),
-            max_list: 64 << 20,
-            max_document: 16 << 20,
-        }
+        Self { site: Site::new(url, transport), max_list: 64 << 20, allows_local: false }
     }
 
     /// Names the source.
     #[must_use]
     pub fn named(mut self, id: impl Into<SourceId>) -> Self {
-        self.id = id.into();
+        self.site.id = id.into();
         self
     }
 
     /// How many documents are fetched at the same time. 4 unless said otherwise.
     #[must_use]
     pub fn concurrency(mut self, documents: NonZeroUsize) -> Self {
-        self.concurrency = documents;
+        self.site.concurrency = documents;
         self
     }
 
@@ -104,7 +98,14 @@ impl DocumentListSource {
     #[must_use]
     pub fn limits(mut self, list: u64, document: u64) -> Self {
         self.max_list = list;
-        self.max_document = document;
+        self.site.max_record = document;
+        self
+    }
+
+    /// Follows a list on the Internet to documents on the local network.
+    #[must_use]
+    pub fn allow_local(mut self) -> Self {
+        self.allows_local = true;
         self
     }
 
@@ -112,7 +113,9 @@ impl DocumentListSource {
     #[must_use]
     pub fn kind() -> Kind {
         Kind::new("document-list", "Harvest list (Metacat)", |options: Options, transport| {
-            Ok(Box::new(Self::new(options.url, transport)))
+            let mut source = Self::new(options.url, transport);
+            source.allows_local = options.allow_local;
+            Ok(Box::new(source))
         })
     }
 
@@ -126,20 +129,20 @@ impl DocumentListSource {
             None => State::default(),
         };
         let limits = BodyLimits::default().max(self.max_list);
-        let list = fetch(&*self.transport, Request::get(self.url.clone()), &limits).await;
+        let list = fetch(&*self.site.transport, Request::get(self.site.url.clone()), &limits).await;
         let Fetched { bytes, charset } = list.map_err(|error| {
             RunError::new(Stage::Source, format!("GetHarvestListError: {error}"))
                 .with_transient(error.is_transient())
                 .with_source(error)
         })?;
-        let digest = hex(&Sha256::digest(&bytes));
+        let digest = sha256(&bytes);
         let read = tokio::task::spawn_blocking(move || read(bytes, charset.as_deref()));
         let read = read.await.map_err(|error| {
             RunError::new(Stage::Source, "reading the list was given up").with_source(error)
         })?;
         let mut left = read.map_err(|error| {
             let message = format!("ValidateHarvestListError: {error}");
-            RunError::new(Stage::Source, message).with_url(without_credentials(&self.url))
+            RunError::new(Stage::Source, message).with_url(self.site.shown())
         })?;
         let total = left.len();
         // Another list is read from its beginning; what is held of it already costs a look-up.
@@ -156,6 +159,35 @@ impl DocumentListSource {
             is_over: false,
         })
     }
+
+    /// The document itself.
+    async fn document(&self, document: &Document) -> Result<Item, RecordError> {
+        let failed = |code: &str, what: String| {
+            let message = format!("{code}: revision {}: {what}", document.revision);
+            RecordError::new(document.docid(), Stage::Source, message)
+        };
+        let url = self.site.url.join(&document.url).map_err(|error| {
+            failed("GetDocError", format!("{:?} is no address: {error}", document.url))
+        })?;
+        if !self.allows_local && is_local(&url) && !is_local(&self.site.url) {
+            let url = without_credentials(&url);
+            let what = format!(
+                "{url} is in the local network, and the list is not; if that is meant, allow it"
+            );
+            return Err(failed("GetDocError", what));
+        }
+        let limits = BodyLimits::default().max(self.site.max_record);
+        let fetched = fetch(&*self.site.transport, Request::get(url.clone()), &limits).await;
+        let Fetched { bytes, charset } =
+            fetched.map_err(|error| failed("GetDocError", error.to_string()))?;
+        let url = without_credentials(&url);
+        let xml = XmlDocument::read(bytes, charset.as_deref())
+            .map_err(|error| failed("ValidateDocError", format!("{error}: {url}")))?;
+        let format = format_of(document, &xml)
+            .map_err(|what| failed("ValidateDocError", format!("{what}: {url}")))?;
+        let item = Item::put(document.docid(), Payload::new(format, xml.body));
+        Ok(item.with_version(document.revision.to_string()))
+    }
 }
 
 /// The options of a harvest list.
@@ -164,11 +196,14 @@ impl DocumentListSource {
 struct Options {
     /// Address of the harvest list.
     url: Url,
+    /// Follow a list on the Internet to documents on the local network.
+    #[serde(default)]
+    allow_local: bool,
 }
 
 impl Source for DocumentListSource {
     fn id(&self) -> SourceId {
-        self.id.clone()
+        self.site.id.clone()
     }
 
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
@@ -180,7 +215,53 @@ impl Source for DocumentListSource {
         from: Option<Checkpoint>,
         held: Holdings,
     ) -> BoxStream<'_, Result<Batch, RunError>> {
-        two_step::batches(self.begin(from, held), self.concurrency).boxed()
+        two_step::batches(self.begin(from, held), self.site.concurrency).boxed()
+    }
+
+    fn lists_everything(&self, from: Option<&Checkpoint>) -> bool {
+        // Every run reads the whole list, but the rest of one that was broken off.
+        let state = from.map(|checkpoint| checkpoint.state::<State>(Self::SCHEMA));
+        state.is_none_or(|state| state.is_ok_and(|state| state.running.is_none()))
+    }
+
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        _: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        let named = async move {
+            let list = self.begin(None, Holdings::unknown()).await?.left;
+            let wanted: HashSet<&str> = identifiers.iter().map(String::as_str).collect();
+            let mut documents = HashMap::<_, Document>::new();
+            for document in list {
+                let docid = document.docid();
+                let known = documents.get(&docid).map(|known| known.revision);
+                if wanted.contains(&*docid) && known < Some(document.revision) {
+                    documents.insert(docid, document);
+                }
+            }
+            Ok(Named::new(Single { source: self, documents }, identifiers))
+        };
+        Some(two_step::batches(named, self.site.concurrency).boxed())
+    }
+}
+
+/// Documents that are wanted by themselves, where the list names them.
+struct Single<'a> {
+    source: &'a DocumentListSource,
+    documents: HashMap<String, Document>,
+}
+
+#[async_trait]
+impl Get for Single<'_> {
+    async fn get(&self, identifier: &str) -> Result<Item, RecordError> {
+        match self.documents.get(identifier) {
+            Some(document) => self.source.document(document).await,
+            None => {
+                let message = "GetDocError: the list does not name it";
+                Err(RecordError::new(identifier, Stage::Source, message))
+            }
+        }
     }
 }
 
@@ -233,7 +314,7 @@ impl TwoStep for Running<'_> {
         self.is_over = documents.is_empty();
         let known = self.held.known(documents.iter().map(Document::docid).collect()).await?;
         let mut page = Page::new(Vec::with_capacity(documents.len()));
-        page.origin = Origin::new(without_credentials(&self.source.url), None);
+        page.origin = Origin::new(self.source.site.shown(), None);
         page.total_hint = Some(self.total as u64);
         for document in documents {
             let docid = document.docid();
@@ -264,30 +345,17 @@ impl TwoStep for Running<'_> {
         if let Some(held) = held.filter(|_| reference.is_held()) {
             return Ok(Item::listed(document.docid()).with_version(held.to_string()));
         }
-        let failed = |code: &str, what: String| {
-            let message = format!("{code}: revision {}: {what}", document.revision);
-            RecordError::new(document.docid(), Stage::Source, message)
-        };
-        let url = self.source.url.join(&document.url).map_err(|error| {
-            failed("GetDocError", format!("{:?} is no address: {error}", document.url))
-        })?;
-        let limits = BodyLimits::default().max(self.source.max_document);
-        let fetched = fetch(&*self.source.transport, Request::get(url.clone()), &limits).await;
-        let Fetched { bytes, charset } =
-            fetched.map_err(|error| failed("GetDocError", error.to_string()))?;
-        let url = without_credentials(&url);
-        let xml = XmlDocument::read(bytes, charset.as_deref())
-            .map_err(|error| failed("ValidateDocError", format!("{error}: {url}")))?;
-        let format = format_of(document, &xml)
-            .map_err(|what| failed("ValidateDocError", format!("{what}: {url}")))?;
-        let item = Item::put(document.docid(), Payload::new(format, xml.body));
-        Ok(item.with_version(document.revision.to_string()))
+        self.source.document(document).await
     }
 
-    fn checkpoint(&mut self, done: usize, _: Vec<Reference>) -> Result<Checkpoint, RunError> {
+    fn checkpoint(
+        &mut self,
+        done: usize,
+        _: Vec<Reference>,
+    ) -> Result<Option<Checkpoint>, RunError> {
         self.done += done;
         let running = (!self.is_over).then(|| (self.digest.clone(), self.done));
-        Ok(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?)
+        Ok(Some(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?))
     }
 }
 
@@ -305,8 +373,4 @@ fn format_of<'d>(document: &'d Document, xml: &XmlDocument) -> Result<&'d str, S
         "the list says that the document is {said}, but its root element is <{}> in {namespace}",
         xml.root
     ))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,10 +1,46 @@
-//! Getting one document over HTTP, and reading it as one.
+//! Getting documents over HTTP.
 
 use std::io::Read as _;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use resync_core::transport::{Answer, BodyLimits, Payload, Request, Transport};
-use resync_core::xml::{Cursor, Issues, Mode, ParseError, ParseErrorKind, decode};
+use resync_core::transport::{
+    Answer, BodyLimits, Payload, Request, Transport, without_credentials,
+};
 use resync_core::{Error, ErrorKind, Result};
+use url::Url;
+
+use crate::batch::SourceId;
+
+/// Where a list is, and how it and what it names is fetched.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) id: SourceId,
+    pub(crate) url: Url,
+    pub(crate) transport: Arc<dyn Transport>,
+    /// How many records are fetched at the same time.
+    pub(crate) concurrency: NonZeroUsize,
+    /// The most bytes of a record.
+    pub(crate) max_record: u64,
+}
+
+impl Site {
+    /// A list at this address, and named after it.
+    pub(crate) fn new(url: Url, transport: impl Transport) -> Self {
+        Self {
+            id: SourceId::new(without_credentials(&url).to_string()),
+            url,
+            transport: Arc::new(transport),
+            concurrency: NonZeroUsize::MIN.saturating_add(3),
+            max_record: 16 << 20,
+        }
+    }
+
+    /// The address, as it may be shown.
+    pub(crate) fn shown(&self) -> Url {
+        without_credentials(&self.url)
+    }
+}
 
 /// A document that came whole.
 pub(crate) struct Fetched {
@@ -53,51 +89,3 @@ pub(crate) async fn fetch(
         None => error.with_url(&url),
     })
 }
-
-/// A well-formed XML document, as a payload holds it: its root element as UTF-8.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct XmlDocument {
-    pub(crate) namespace: Option<String>,
-    pub(crate) root: String,
-    pub(crate) body: String,
-}
-
-impl XmlDocument {
-    /// Reads a document, and repairs nothing.
-    pub(crate) fn read(
-        bytes: Vec<u8>,
-        charset: Option<&str>,
-    ) -> std::result::Result<Self, ParseError> {
-        let text = decode(bytes, charset, Mode::Strict, &mut Issues::default())?;
-        let mut cursor = Cursor::new(&text).mode(Mode::Strict);
-        let Some(root) = cursor.next_child()? else {
-            return Err(cursor.error(ParseErrorKind::Structure, "the document is empty"));
-        };
-        let raw = cursor.raw(&root)?;
-        cursor.finish()?;
-        Ok(Self {
-            namespace: root.namespace().map(str::to_owned),
-            root: root.local().to_owned(),
-            body: raw.standalone().into_owned(),
-        })
-    }
-
-    /// The name of the format: what repositories call it, else the namespace.
-    pub(crate) fn format(&self) -> &str {
-        let Some(namespace) = self.namespace.as_deref() else { return &self.root };
-        let known = FORMATS.iter().find(|(begin, _)| namespace.starts_with(begin));
-        known.map_or(namespace, |(_, name)| name)
-    }
-}
-
-/// How namespaces begin, and what repositories call the format.
-const FORMATS: &[(&str, &str)] = &[
-    ("http://www.openarchives.org/OAI/2.0/oai_dc/", "oai_dc"),
-    ("http://www.loc.gov/MARC21/slim", "marc21"),
-    ("http://www.loc.gov/mods/", "mods"),
-    ("eml://ecoinformatics.org/eml", "eml"),
-    ("https://eml.ecoinformatics.org/eml", "eml"),
-    ("https://github.com/JPCOAR/schema/blob/master/1.", "jpcoar_1.0"),
-    ("https://github.com/JPCOAR/schema/blob/master/2.", "jpcoar_2.0"),
-    ("http://datacite.org/schema/", "datacite"),
-];

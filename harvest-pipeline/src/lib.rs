@@ -4,8 +4,10 @@
 mod batch;
 mod catalogue;
 mod checkpoint;
+mod digest;
 #[cfg(feature = "document-list")]
 mod document_list;
+pub mod engine;
 mod error;
 #[cfg(any(feature = "document-list", feature = "resync"))]
 mod fetch;
@@ -13,12 +15,16 @@ mod filter;
 pub mod filters;
 pub mod harvest_list;
 mod holdings;
+#[cfg(feature = "document-list")]
+mod local;
+mod operations;
 mod parser;
 pub mod parsers;
 mod pipeline;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod registry;
+pub mod reports;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
@@ -33,6 +39,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod two_step;
+mod xml_document;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 pub use self::catalogue::{
@@ -45,6 +52,7 @@ pub use self::document_list::DocumentListSource;
 pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
+pub use self::operations::Operation;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 pub use self::registry::{Kind, KindError, Registry};
@@ -64,4 +72,4 @@ pub use self::sqlite::SqliteCatalogue;
 #[cfg(feature = "oai-pmh")]
 mod oai_pmh;
 #[cfg(feature = "oai-pmh")]
-pub use self::oai_pmh::OaiPmhSource;
+pub use self::oai_pmh::{OaiPmhSource, Strategy};

@@ -124,7 +124,9 @@ impl Registry {
         let registry = registry.with(crate::ResyncSource::kind());
         #[cfg(feature = "document-list")]
         let registry = registry.with(crate::DocumentListSource::kind());
-        registry
+        #[cfg(feature = "folder")]
+        let registry = registry.with(crate::sources::Folder::kind());
+        registry.with(crate::sources::JsonLines::kind())
     }
 
     /// Adds a kind, in place of the one that had its name.

@@ -117,7 +117,7 @@ pub struct ParsedBatch<R> {
     /// The records, in the source's order.
     pub entries: Vec<Entry<R>>,
     /// Where to continue once this batch is stored.
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Option<Checkpoint>,
     /// Where the batch came from.
     pub origin: Arc<Origin>,
     /// When it arrived here.

@@ -45,7 +45,7 @@ pub trait TwoStep: Send + Sync {
         &mut self,
         done: usize,
         failed: Vec<Self::Reference>,
-    ) -> Result<Checkpoint, RunError>;
+    ) -> Result<Option<Checkpoint>, RunError>;
 }
 
 /// A page of references.
@@ -90,6 +90,59 @@ pub fn batches<T: TwoStep>(
         }
         Err(error) => stream::once(async { Err(error) }).right_stream(),
     })
+}
+
+/// Gets a record by what it is called.
+#[async_trait]
+pub trait Get: Send + Sync {
+    /// The record itself.
+    ///
+    /// # Errors
+    /// If it cannot be had; the others are got all the same.
+    async fn get(&self, identifier: &str) -> Result<Item, RecordError>;
+
+    /// Whether it makes sense to go on. Asked before a batch is handed out.
+    ///
+    /// # Errors
+    /// If it does not.
+    fn check(&self) -> Result<(), RunError> {
+        Ok(())
+    }
+}
+
+/// Records that are asked for by name, a run of their own: [`batches`] makes of it what
+/// [`Source::get`](crate::Source::get) must give.
+#[derive(Debug)]
+pub struct Named<G> {
+    source: G,
+    identifiers: std::vec::IntoIter<String>,
+}
+
+impl<G: Get> Named<G> {
+    /// These records of a source.
+    #[must_use]
+    pub fn new(source: G, identifiers: Vec<String>) -> Self {
+        Self { source, identifiers: identifiers.into_iter() }
+    }
+}
+
+#[async_trait]
+impl<G: Get> TwoStep for Named<G> {
+    type Reference = String;
+
+    async fn list(&mut self) -> Result<Option<Page<String>>, RunError> {
+        let page: Vec<_> = self.identifiers.by_ref().take(RECORDS).collect();
+        Ok((!page.is_empty()).then(|| Page::new(page)))
+    }
+
+    async fn get(&self, identifier: &String) -> Result<Item, RecordError> {
+        self.source.get(identifier).await
+    }
+
+    fn checkpoint(&mut self, _: usize, _: Vec<String>) -> Result<Option<Checkpoint>, RunError> {
+        self.source.check()?;
+        Ok(None)
+    }
 }
 
 struct Running<T: TwoStep> {

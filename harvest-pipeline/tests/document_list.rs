@@ -2,13 +2,17 @@
 #![cfg(all(feature = "document-list", feature = "rustls", feature = "sqlite"))]
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, TryStreamExt};
 use harvest_pipeline::harvest_list::{Document, write};
+use harvest_pipeline::sinks::JsonLines;
 use harvest_pipeline::{
-    Counters, DocumentListSource, Pipeline, Query, Resume, RunError, RunState, Source,
+    Counters, DocumentListSource, Pipeline, Query, Registry, Resume, RunError, RunState, Source,
     SqliteCatalogue, StoredRecord, Summary, sources,
 };
-use resync_core::transport::HttpTransport;
+use resync_core::transport::{HttpTransport, Request, Response, Transport};
+use serde_json::json;
 use tempfile::TempDir;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -185,7 +189,7 @@ async fn a_run_that_was_killed_in_mid_list_goes_on_behind_what_was_stored() {
     Pipeline::new(one).run(&catalogue).await.unwrap();
 
     let resumed = Pipeline::new(site.source())
-        .resume(Resume::From(checkpoint))
+        .resume(Resume::From(checkpoint.unwrap()))
         .run(&catalogue)
         .await
         .unwrap();
@@ -204,4 +208,80 @@ async fn a_document_listed_twice_is_stored_in_its_highest_revision() {
     site.serve(&[(1, 5), (1, 4)], &[]).await;
     assert_eq!(site.run().await.unwrap().counters, counters(1, 0, 1, 0));
     assert!(site.records().await[0].metadata.as_ref().unwrap().contains("<r>5</r>"));
+}
+
+#[tokio::test]
+async fn a_document_can_be_got_by_name_as_long_as_the_list_names_it() {
+    let site = Site::new().await;
+    site.serve(&[(1, 1), (2, 3), (2, 4), (3, 1)], &[3]).await;
+    let (source, catalogue) = (site.source(), site.catalogue().await);
+    Pipeline::new(source.clone()).run(&catalogue).await.unwrap();
+    let names = ["demo.2", "demo.3", "demo.9"].map(str::to_owned).to_vec();
+    let batches: Vec<_> = source.get(names, None).unwrap().try_collect().await.unwrap();
+    let [batch] = &batches[..] else { panic!("one batch is enough") };
+    assert_eq!(batch.checkpoint, None);
+    assert_eq!(batch.items[0].as_ref().unwrap().version.as_deref(), Some("4"));
+    let failed = |n: usize| batch.items[n].as_ref().unwrap_err().message.clone();
+    assert!(failed(1).starts_with("GetDocError: revision 1: the server answered 404"));
+    assert_eq!(failed(2), "GetDocError: the list does not name it");
+}
+
+#[tokio::test]
+async fn a_list_names_everything_unless_its_beginning_was_read_before() {
+    let site = Site::new().await;
+    let all: Vec<_> = (1..=60).map(|n| (n, 1)).collect();
+    site.serve(&all, &[]).await;
+    let source = site.source();
+    let batches: Vec<_> = source.batches(None).try_collect().await.unwrap();
+    let last = &batches.last().unwrap().checkpoint;
+    assert!(source.lists_everything(None) && source.lists_everything(last.as_ref()));
+    assert!(!source.lists_everything(batches[0].checkpoint.as_ref()));
+}
+
+/// Answers as if it stood on the Internet.
+#[derive(Debug)]
+struct Elsewhere(HttpTransport, String);
+
+#[async_trait::async_trait]
+impl Transport for Elsewhere {
+    async fn send(&self, mut request: Request) -> resync_core::Result<Response> {
+        if request.url.host_str() == Some("lists.example") {
+            request.url = self.1.parse().unwrap();
+        }
+        self.0.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_list_on_the_internet_leads_into_the_local_network_only_if_that_is_allowed() {
+    let site = Site::new().await;
+    let document = Document {
+        scope: "demo".to_owned(),
+        identifier: 1,
+        revision: 1,
+        document_type: "text/xml".to_owned(),
+        url: format!("{}/1.1", site.server.uri()),
+    };
+    site.put("/list", write(&[document])).await;
+    site.put("/1.1", "<x/>".to_owned()).await;
+    let http = HttpTransport::builder().build().unwrap();
+    let elsewhere = Elsewhere(http, format!("{}/list", site.server.uri()));
+    let transport: Arc<dyn Transport> = Arc::new(elsewhere);
+    for allowed in [false, true] {
+        let options = json!({ "url": "http://lists.example/list", "allow_local": allowed });
+        let transport = Arc::clone(&transport);
+        let source = Registry::standard().create("document-list", options, transport).unwrap();
+        let summary = Pipeline::new(source)
+            .resume(Resume::Afresh)
+            .run(&JsonLines::new(Vec::new()))
+            .await
+            .unwrap();
+        let failures = summary.failures.first();
+        assert_eq!(failures.is_empty(), allowed, "{failures:?}");
+        if let [failure] = failures {
+            assert!(failure.message.contains("is in the local network"), "{failure}");
+        }
+    }
+    // Only the one that was allowed.
+    assert_eq!(site.asked().await, ["/1.1", "/list", "/list"]);
 }

@@ -126,7 +126,7 @@ impl<R: Send + Sync + 'static> Sink<R> for Memory {
                 written.push(item.identifier.clone());
             }
         }
-        *self.checkpoint.lock().unwrap() = Some(batch.checkpoint.clone());
+        *self.checkpoint.lock().unwrap() = batch.checkpoint.clone();
         Ok(Written::new(batch.entries.iter().map(Entry::plain_outcome).collect()).with_checkpoint())
     }
 

@@ -1,33 +1,20 @@
 //! What was harvested is published again, and harvested again.
 #![allow(clippy::unwrap_used)]
 
+mod support;
+
 use std::path::Path;
 
-use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use harvest_pipeline::{CatalogueRepository, OaiPmhSource, Pipeline, SqliteCatalogue};
 use oai_pmh::provider::{Failure, Key, MemoryRepository, Provider, Repository, Touch};
-use oai_pmh::transport::{Body, Payload, Request, Response, Transport};
 use oai_pmh::{Client, Datestamp, Header, Identify, MetadataFormat, Record, Selection};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
+use support::Direct;
 
 const KEY: &[u8] = b"a key of sixteen bytes or more";
 const SOURCE: &str = "source";
-
-/// The shortest way from a client to a provider.
-#[derive(Debug)]
-struct Direct(Provider);
-
-#[async_trait]
-impl Transport for Direct {
-    async fn send(&self, request: Request) -> resync_core::Result<Response> {
-        let asked = http::Request::get(request.url.as_str()).body([]).unwrap();
-        let (head, body) = self.0.handle(&asked).await.into_parts();
-        let body = Body::Whole(Payload::Memory(body));
-        Ok(Response::new(head.status, head.headers, request.url, body))
-    }
-}
 
 fn identify(host: &str) -> Identify {
     Identify::new(host, format!("http://{host}/oai"), "a@x.org")
@@ -128,20 +115,32 @@ async fn what_is_touched_is_listed_again() {
 async fn a_catalogue_from_before_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.db");
-    let catalogue = harvest(origin(10), "first.org", &file).await;
-    catalogue.close().await.unwrap();
-    let mut old =
-        SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&file)).await.unwrap();
-    sqlx::raw_sql(
-        "DROP INDEX records_changed; ALTER TABLE records DROP COLUMN changed;
-         ALTER TABLE records DROP COLUMN version;
-         PRAGMA user_version = 1; UPDATE pages SET received = '2021-05-06T07:08:09.123Z'",
-    )
-    .execute(&mut old)
-    .await
-    .unwrap();
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(include_str!("../src/sqlite/migrations/0001_catalogue.sql"))
+        .execute(&mut old)
+        .await
+        .unwrap();
+    let rows = format!(
+        "PRAGMA user_version = 1; PRAGMA application_id = 0x48727650;
+         INSERT INTO sources (id, name) VALUES (1, '{SOURCE}');
+         INSERT INTO runs (id, source, state, started, ended)
+            VALUES (1, 1, 'succeeded', '2021-05-06T07:00:00.000Z', '2021-05-06T07:09:00.000Z'),
+                   (2, 1, 'interrupted', '2021-05-07T07:00:00.000Z', '2021-05-07T07:09:00.000Z');
+         INSERT INTO pages (id, run, number, received) VALUES (1, 1, 0, '2021-05-06T07:08:09.123Z');
+         INSERT INTO payloads (id, place, hash, size, codec, refs, body)
+            VALUES (1, 1, x'00', 5, 0, 10, CAST('<dc/>' AS BLOB));
+         INSERT INTO records (source, identifier, deleted, datestamp, format, digest, payload, page,
+                first_run, last_run)
+            SELECT 1, 'oai:x:' || value, 0, '2020-01-31', 'oai_dc', zeroblob(16), 1, 1, 1, 1
+            FROM json_each('[0,1,2,3,4,5,6,7,8,9]')"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut old).await.unwrap();
     old.close().await.unwrap();
     let catalogue = SqliteCatalogue::open_existing(&file).await.unwrap();
+    let last = catalogue.sources().await.unwrap().remove(0).last_run.unwrap();
+    assert_eq!((last.id, &*last.state), (2, "failed"));
+    assert_eq!(last.started, "2021-05-07T07:00:00.000Z");
     let records = all(&published(&catalogue, "second.org"), &Selection::prefix("oai_dc")).await;
     assert_eq!(records.len(), 10);
     for record in records {

@@ -6,8 +6,8 @@ use std::io::{Cursor, Write};
 
 use futures_util::TryStreamExt;
 use harvest_pipeline::{
-    Change, Counters, Pipeline, Query, Resume, ResyncMode, ResyncSource, RunError, RunState,
-    Source, SqliteCatalogue, Summary,
+    Change, Counters, NoticeLevel, Pipeline, Query, Resume, ResyncMode, ResyncSource, RunError,
+    RunState, Source, SqliteCatalogue, Summary,
 };
 use resync_core::document::Algorithm;
 use resync_core::fixity::Fixity;
@@ -343,9 +343,69 @@ async fn a06_an_audit_names_what_is_new_and_fetches_nothing() {
         let source = site.source(list).mode(ResyncMode::Audit);
         let batches: Vec<_> = source.batches(None).try_collect().await.unwrap();
         let items: Vec<_> = batches.iter().flat_map(|it| it.items.iter().flatten()).collect();
-        let expected = if list == "resourcelist" { 2 } else { 0 };
-        assert_eq!(items.len(), expected);
+        let is_whole = list == "resourcelist";
+        assert_eq!(items.len(), if is_whole { 2 } else { 0 });
+        // It says that it lists everything, and takes that back where it does not.
+        assert!(source.lists_everything(None));
+        let mut notices = batches.iter().flat_map(|it| &it.notices);
+        assert_eq!(notices.any(|it| it.level == NoticeLevel::Warning), !is_whole);
         assert!(items.iter().all(|item| item.change == Change::Listed && item.version.is_some()));
     }
     assert_eq!(site.fetched().await, 0);
+}
+
+#[tokio::test]
+async fn only_a_baseline_lists_everything() {
+    let site = Site::new().await;
+    site.serve(&[A], Some((AT, String::new()))).await;
+    let at = site.run().await.unwrap().checkpoint.unwrap();
+    let source = site.source("capabilitylist");
+    assert!(source.lists_everything(None) && !source.lists_everything(Some(&at)));
+    assert!(source.clone().mode(ResyncMode::Baseline).lists_everything(Some(&at)));
+    assert!(!source.clone().mode(ResyncMode::Incremental).lists_everything(None));
+    let since = resync_core::document::Datetime::read("2024-01-01").unwrap();
+    assert!(!source.from(since).lists_everything(None));
+}
+
+#[tokio::test]
+async fn an_entry_without_a_proper_address_is_a_failure_under_its_name_and_not_remembered() {
+    let site = Site::new().await;
+    let nowhere = "<url><loc>http://[nowhere</loc><lastmod>2024-01-01</lastmod></url>";
+    site.serve(&[A], Some((AT, nowhere.replace("</loc>", "</loc><rs:md change='updated'/>"))))
+        .await;
+    let head = format!("capability='resourcelist' at='{AT}'");
+    site.put("/broken.xml", site.list(&head, &(nowhere.to_owned() + &site.entry(A, "")))).await;
+
+    let summary = site.run_with(site.source("broken"), Resume::Afresh).await.unwrap();
+    assert_eq!(summary.counters, counters(1, 0, 0, 0, 1));
+    let failure = &summary.failures.first()[0];
+    assert_eq!(failure.identifier.as_deref(), Some("http://[nowhere"));
+    assert!(failure.message.contains("this is no address"), "{failure}");
+    assert!(!summary.checkpoint.unwrap().to_json().contains("nowhere"));
+
+    let summary = site.run().await.unwrap();
+    assert_eq!(summary.counters, counters(0, 0, 0, 0, 1));
+    assert_eq!(summary.state, RunState::SucceededWithErrors);
+}
+
+#[tokio::test]
+async fn what_could_not_be_had_can_be_got_by_its_uri_and_must_be_what_the_list_said() {
+    let site = Site::new().await;
+    site.serve(&[A, B], None).await;
+    let head = format!("capability='resourcelist' at='{AT}'");
+    let entries = site.entry(("/a.xml", "<a>other</a>", A.2), "");
+    site.put("/other.xml", site.list(&head, &entries)).await;
+    let source = site.source("other");
+    let summary = site.run_with(source.clone(), Resume::Afresh).await.unwrap();
+    assert_eq!(summary.counters, counters(0, 0, 0, 0, 1));
+
+    let at = summary.checkpoint;
+    let uri = |name: &str| format!("{}{name}", site.server.uri());
+    let names = vec![uri("/a.xml"), uri("/b.xml"), "http://192.0.2.1/c.xml".to_owned()];
+    let batches: Vec<_> = source.get(names, at).unwrap().try_collect().await.unwrap();
+    let [batch] = &batches[..] else { panic!("one batch is enough") };
+    assert_eq!(batch.checkpoint, None);
+    assert!(batch.items[0].as_ref().unwrap_err().message.contains("bytes"), "{batch:?}");
+    assert_eq!(batch.items[1].as_ref().unwrap().payload().unwrap().body, B.1);
+    assert!(batch.items[2].is_err(), "elsewhere");
 }

@@ -102,7 +102,7 @@ async fn sources(
         };
         protocol::check(spoken, args)?;
         let transport = network::transport(url, &global.network, console)?;
-        let options = spoken.options(url, args, global.strict);
+        let options = spoken.options(url, args, global);
         let source = registry
             .create(spoken.kind(), options, Arc::new(transport))
             .map_err(|error| Failure::usage(error.to_string()))?;

@@ -1,17 +1,24 @@
 //! Which protocol a repository speaks, and which options fit it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use resync_core::client::Client;
 use resync_core::retry::Retrying;
 use resync_core::transport::{BodyLimits, Request, Transport};
 use resync_core::xml::{Cursor, Issues, Mode, decode};
 use resync_core::{ErrorKind as Net, Result as NetResult};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use url::Url;
 
-use crate::args::{GlobalArgs, HarvestArgs, Protocol, SliceUnit};
+use crate::args::{GlobalArgs, HarvestArgs, Protocol, SliceUnit, Strategy};
 use crate::network;
 use crate::progress::Console;
 use crate::report::Failure;
+
+/// How long finding out the protocol may take.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A protocol that a repository speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +60,18 @@ impl Spoken {
     }
 
     /// The options of the source.
-    pub(super) fn options(self, url: &Url, args: &HarvestArgs, strict: bool) -> Value {
+    pub(super) fn options(self, url: &Url, args: &HarvestArgs, global: &GlobalArgs) -> Value {
         let selection = &args.selection;
         let text = |time: &Option<oai_pmh::Datestamp>| time.as_ref().map(ToString::to_string);
         let slice = args.slice.map(|unit| match unit {
             SliceUnit::Month => "month",
             SliceUnit::Day => "day",
         });
+        let strategy = match args.strategy.unwrap_or(Strategy::ListRecords) {
+            Strategy::ListRecords => "list-records",
+            Strategy::ListIdentifiers => "list-identifiers",
+            Strategy::Reconcile => "reconcile",
+        };
         match self {
             Self::OaiPmh => json!({
                 "url": url,
@@ -67,9 +79,11 @@ impl Spoken {
                 "set": selection.set,
                 "from": text(&selection.from),
                 "until": text(&selection.until),
+                "strategy": strategy,
+                "concurrency": global.network.concurrency.get().min(16),
                 "slice": slice,
                 "parallel": args.parallel,
-                "strict": strict,
+                "strict": global.strict,
             }),
             Self::ResourceSync => {
                 json!({ "url": url, "set": selection.set, "from": text(&selection.from) })
@@ -90,6 +104,7 @@ pub(super) fn check(spoken: Spoken, args: &HarvestArgs) -> Result<(), Failure> {
         ("--set", selection.set.is_some() && is_list),
         ("--from", selection.from.is_some() && is_list),
         ("--until", selection.until.is_some() && !is_oai),
+        ("--strategy", args.strategy.is_some() && !is_oai),
         ("--slice", args.slice.is_some() && !is_oai),
     ];
     match unfit.iter().find(|(_, is_unfit)| *is_unfit) {
@@ -103,7 +118,8 @@ pub(super) fn check(spoken: Spoken, args: &HarvestArgs) -> Result<(), Failure> {
 
 /// Finds out what a repository speaks: by what is at its address, by whether it answers Identify, by
 /// looking for ResourceSync documents. One that cannot be reached, or speaks none of these, is taken
-/// for an OAI-PMH repository: asking it will tell what is wrong.
+/// for an OAI-PMH repository: asking it will tell what is wrong. A look is all that is taken: each
+/// request is sent twice at most, and after [`LONGEST`] nothing more is asked.
 ///
 /// # Errors
 /// If a header or a name cannot be sent.
@@ -115,14 +131,23 @@ pub(super) async fn find_out(
     if url.scheme() == "file" {
         return Ok(Spoken::OaiPmh);
     }
+    let transport = network::glance(url, &global.network, console)?;
+    let looked = timeout(LONGEST, look(url, transport, console)).await;
+    Ok(looked.unwrap_or_else(|_| {
+        let shown = network::shown(url);
+        console.notice(&format!("{shown} does not say what it is: --protocol oai-pmh"));
+        Spoken::OaiPmh
+    }))
+}
+
+async fn look(url: &Url, transport: Retrying<Arc<dyn Transport>>, console: &Console) -> Spoken {
     let shown = network::shown(url);
     let found = |spoken: Spoken, what: &str| {
         console.notice(&format!("{shown} is {what}: --protocol {}", spoken.name()));
-        Ok(spoken)
+        spoken
     };
-    let transport = network::transport(url, &global.network, console)?;
     match root(url, &transport).await.as_deref() {
-        Ok("OAI-PMH" | "Repository") => return Ok(Spoken::OaiPmh),
+        Ok("OAI-PMH" | "Repository") => return Spoken::OaiPmh,
         Ok("harvestList") => return found(Spoken::HarvestList, "a harvest list"),
         Ok("urlset" | "sitemapindex") => {
             return found(Spoken::ResourceSync, "a ResourceSync document");
@@ -131,11 +156,13 @@ pub(super) async fn find_out(
         Err(error) => match error.kind() {
             // Servers that want a verb, and sites with nothing at this place.
             Net::Status(status) if matches!(status.as_u16(), 400 | 404 | 405 | 406 | 410) => {}
-            _ => return Ok(Spoken::OaiPmh),
+            _ => return Spoken::OaiPmh,
         },
     }
-    if network::client(url, global, console)?.identify().await.is_ok() {
-        return Ok(Spoken::OaiPmh);
+    let transport = Arc::new(transport);
+    let repository = oai_pmh::Client::with_transport(url.clone(), Arc::clone(&transport));
+    if repository.identify().await.is_ok() {
+        return Spoken::OaiPmh;
     }
     match Client::new(transport).discover(url.as_str()).await {
         Ok(discovered) => {
@@ -144,7 +171,7 @@ pub(super) async fn find_out(
         }
         Err(error) => {
             console.notice(&format!("{shown} is no harvest list; {error}"));
-            Ok(Spoken::OaiPmh)
+            Spoken::OaiPmh
         }
     }
 }
@@ -154,7 +181,7 @@ async fn root<T: Transport>(url: &Url, transport: &Retrying<T>) -> NetResult<Str
     /// As much as a comment and a declaration may take.
     const HEAD: usize = 16 << 10;
     let limits = &BodyLimits::default();
-    let request = Request::get(url.clone()).retry_at_most(0);
+    let request = Request::get(url.clone());
     let head = transport.exchange(&request, async |response| {
         response.success()?;
         let mut body = response.unpack(limits)?;

@@ -225,7 +225,7 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
         tally.counters += written.outcomes.into_iter().collect::<Counters>();
         tally.batches += 1;
         tally.bytes += batch.bytes;
-        tally.checkpoint = Some(batch.checkpoint);
+        tally.checkpoint = batch.checkpoint.or(tally.checkpoint.take());
         tally.checkpoint_committed = written.checkpoint_committed;
         if let Some(report) = &self.settings.on_progress {
             report(&Progress {
@@ -250,7 +250,7 @@ struct Received {
     entries: usize,
     failures: Vec<RecordError>,
     notices: Vec<Notice>,
-    checkpoint: Checkpoint,
+    checkpoint: Option<Checkpoint>,
     total_hint: Option<u64>,
     bytes: u64,
 }

@@ -6,7 +6,7 @@ mod reading;
 mod resource;
 mod within;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use resync_core::client::Client;
 use resync_core::document::Datetime;
 use resync_core::sync::Authority;
-use resync_core::transport::{Transport, without_credentials};
+use resync_core::transport::Transport;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -27,10 +27,11 @@ use self::within::Within;
 use crate::batch::{Batch, Item, Origin, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
+use crate::fetch::Site;
 use crate::holdings::Holdings;
 use crate::registry::Kind;
 use crate::source::Source;
-use crate::two_step::{self, Page, TwoStep};
+use crate::two_step::{self, Get, Named, Page, TwoStep};
 
 /// How many resources that could not be had are remembered. More are an outage, and no exception.
 const MISSED: usize = 1000;
@@ -43,7 +44,8 @@ const MISSED: usize = 1000;
 ///
 /// The first run reads the Resource List. Later ones read what changed since, from the Change List if
 /// the source has one; of several changes of a resource the last one counts. Deletions come from
-/// Change Lists only: what a Resource List does not name (any more) stays. A version that the sink
+/// Change Lists; what a Resource List does not name (any more) is for whoever asks whether
+/// [it lists everything](Source::lists_everything). A version that the sink
 /// holds is not fetched, so a run that was broken off begins again and is soon where it was. What
 /// could not be had is tried again by the next run.
 ///
@@ -54,16 +56,12 @@ const MISSED: usize = 1000;
 /// no lists, or one is what the address leads to.
 #[derive(Clone, Debug)]
 pub struct ResyncSource {
-    id: SourceId,
-    url: Url,
+    site: Site,
     client: Client,
-    transport: Arc<dyn Transport>,
     authority: Authority,
     mode: ResyncMode,
     set: Option<String>,
     from: Option<Datetime>,
-    concurrency: NonZeroUsize,
-    max_resource: u64,
     max_changes: usize,
 }
 
@@ -119,18 +117,15 @@ impl ResyncSource {
     /// source is named after the address.
     #[must_use]
     pub fn new(url: Url, transport: impl Transport) -> Self {
-        let transport: Arc<dyn Transport> = Arc::new(transport);
+        let authority = Authority::of(&url);
+        let site = Site::new(url, transport);
         Self {
-            id: SourceId::new(without_credentials(&url).to_string()),
-            client: Client::new(Arc::clone(&transport)),
-            authority: Authority::of(&url),
-            url,
-            transport,
+            client: Client::new(Arc::clone(&site.transport)),
+            site,
+            authority,
             mode: ResyncMode::Auto,
             set: None,
             from: None,
-            concurrency: NonZeroUsize::MIN.saturating_add(3),
-            max_resource: 16 << 20,
             max_changes: 1_000_000,
         }
     }
@@ -138,7 +133,7 @@ impl ResyncSource {
     /// Names the source.
     #[must_use]
     pub fn named(mut self, id: impl Into<SourceId>) -> Self {
-        self.id = id.into();
+        self.site.id = id.into();
         self
     }
 
@@ -173,7 +168,7 @@ impl ResyncSource {
     /// How many resources are fetched at the same time. 4 unless said otherwise.
     #[must_use]
     pub fn concurrency(mut self, resources: NonZeroUsize) -> Self {
-        self.concurrency = resources;
+        self.site.concurrency = resources;
         self
     }
 
@@ -181,7 +176,7 @@ impl ResyncSource {
     /// have changed in one run, a million unless said otherwise.
     #[must_use]
     pub fn limits(mut self, resource: u64, changes: usize) -> Self {
-        self.max_resource = resource;
+        self.site.max_record = resource;
         self.max_changes = changes;
         self
     }
@@ -200,17 +195,31 @@ impl ResyncSource {
         })
     }
 
+    /// Where it stands by this checkpoint.
+    fn state(&self, from: Option<&Checkpoint>) -> Result<State, RunError> {
+        match from {
+            Some(checkpoint) => Ok(checkpoint.state(Self::SCHEMA)?),
+            None => Ok(State::default()),
+        }
+    }
+
+    /// From when on changes are wanted; `None` if everything is.
+    fn since(&self, state: &State) -> Option<Datetime> {
+        state.since.as_deref().and_then(Datetime::read).or(self.from)
+    }
+
+    fn within(&self) -> Within {
+        Within::new(&self.site.transport, &self.authority)
+    }
+
     async fn begin(
         &self,
         from: Option<Checkpoint>,
         held: Holdings,
     ) -> Result<Running<'_>, RunError> {
-        let state: State = match from {
-            Some(checkpoint) => checkpoint.state(Self::SCHEMA)?,
-            None => State::default(),
-        };
+        let state = self.state(from.as_ref())?;
         let reading = Reading::begin(self, &state).await?;
-        let within = Within::new(&self.transport, &self.authority);
+        let within = self.within();
         Ok(Running {
             source: self,
             within,
@@ -240,7 +249,7 @@ struct Options {
 
 impl Source for ResyncSource {
     fn id(&self) -> SourceId {
-        self.id.clone()
+        self.site.id.clone()
     }
 
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
@@ -252,11 +261,51 @@ impl Source for ResyncSource {
         from: Option<Checkpoint>,
         held: Holdings,
     ) -> BoxStream<'_, Result<Batch, RunError>> {
-        two_step::batches(self.begin(from, held), self.concurrency).boxed()
+        two_step::batches(self.begin(from, held), self.site.concurrency).boxed()
+    }
+
+    fn lists_everything(&self, from: Option<&Checkpoint>) -> bool {
+        match self.mode {
+            ResyncMode::Baseline | ResyncMode::Audit => true,
+            ResyncMode::Incremental => false,
+            ResyncMode::Auto => self.state(from).is_ok_and(|state| self.since(&state).is_none()),
+        }
+    }
+
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        let named = async move {
+            let missed = self.state(at.as_ref())?.missed.into_iter();
+            let missed = missed.map(|resource| (resource.uri.clone(), resource)).collect();
+            let single = Single { within: self.within(), max: self.site.max_record, missed };
+            Ok(Named::new(single, identifiers))
+        };
+        Some(two_step::batches(named, self.site.concurrency).boxed())
     }
 
     fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
         checkpoint.state::<State>(Self::SCHEMA).ok()?.since
+    }
+}
+
+/// Resources that are wanted by themselves: as the list said that did not lead to them, else whatever
+/// is at their address.
+struct Single {
+    within: Within,
+    max: u64,
+    missed: HashMap<String, Resource>,
+}
+
+#[async_trait]
+impl Get for Single {
+    async fn get(&self, identifier: &str) -> Result<Item, RecordError> {
+        match self.missed.get(identifier) {
+            Some(resource) => resource.get(&self.within, self.max).await,
+            None => Resource::unlisted(identifier).get(&self.within, self.max).await,
+        }
     }
 }
 
@@ -311,6 +360,7 @@ impl TwoStep for Running<'_> {
 
     async fn get(&self, reference: &Reference) -> Result<Item, RecordError> {
         let (source, resource) = (self.source, &reference.resource);
+        resource.check()?;
         if resource.is_held || resource.is_deleted || source.mode == ResyncMode::Audit {
             return Ok(resource.listed());
         }
@@ -319,18 +369,24 @@ impl TwoStep for Running<'_> {
         {
             return item;
         }
-        resource.get(&self.within, source.max_resource).await
+        resource.get(&self.within, source.site.max_record).await
     }
 
-    fn checkpoint(&mut self, _: usize, failed: Vec<Reference>) -> Result<Checkpoint, RunError> {
-        self.missed.extend(failed.into_iter().map(|reference| reference.resource));
+    fn checkpoint(
+        &mut self,
+        _: usize,
+        failed: Vec<Reference>,
+    ) -> Result<Option<Checkpoint>, RunError> {
+        // What has no address will have none next time.
+        let failed = failed.into_iter().map(|reference| reference.resource);
+        self.missed.extend(failed.filter(|resource| resource.check().is_ok()));
         if self.missed.len() > MISSED {
             let message = format!(
                 "more than {MISSED} resources could not be had; the source seems to be out of order, \
                  and the next run begins where this one began"
             );
             let error = RunError::new(Stage::Source, message).with_transient(true);
-            return Err(error.with_url(without_credentials(&self.source.url)));
+            return Err(error.with_url(self.source.site.shown()));
         }
         if self.is_over && self.source.mode != ResyncMode::Audit {
             self.state = State {
@@ -339,7 +395,7 @@ impl TwoStep for Running<'_> {
                 missed: std::mem::take(&mut self.missed),
             };
         }
-        Ok(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?)
+        Ok(Some(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?))
     }
 }
 

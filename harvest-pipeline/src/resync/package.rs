@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::Reference;
-use super::resource::{Resource, address, is_metadata};
+use super::resource::Resource;
 use crate::batch::Item;
 use crate::error::{RecordError, RunError, Stage};
 
@@ -191,12 +191,11 @@ fn unpack<R: Read + Seek>(
         if time.zip(wanted.since).is_some_and(|(time, since)| time < since) {
             return Ok(());
         }
-        let Ok(uri) = address(&wanted.url, &entry.loc) else { return Ok(()) };
-        let resource = Resource::of(&uri, entry);
+        let resource = Resource::listed_at(&wanted.url, entry);
         let member = if resource.is_deleted {
             let item = resource.listed();
             Member::Resource(Box::new((resource, Ok(item))))
-        } else if is_metadata(&uri, entry) {
+        } else if resource.is_metadata(entry) {
             let item = read(entry, bitstream, &resource, wanted.max);
             Member::Resource(Box::new((resource, item)))
         } else {

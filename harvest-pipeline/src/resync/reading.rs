@@ -12,8 +12,7 @@ use url::Url;
 
 use super::changes::{Collected, LastChanges};
 use super::package::{Packages, Wanted as Package};
-use super::resource::{Resource, address, is_metadata, written};
-use super::within::Within;
+use super::resource::{Resource, address, written};
 use super::{Place, Reference, ResyncMode, ResyncSource, State, failed};
 use crate::batch::{Notice, NoticeLevel};
 use crate::error::{RunError, Stage};
@@ -61,7 +60,7 @@ impl Reading {
             .client
             .clone()
             .permit(move |url| authority.check(url).map_err(|error| error.to_string()));
-        let since = state.since.as_deref().and_then(Datetime::read).or(source.from);
+        let since = source.since(state);
         match (source.mode, since) {
             (ResyncMode::Baseline, _) | (ResyncMode::Auto, None) => {
                 let found = resolve(&client, source, "baseline", &RESOURCES).await?;
@@ -72,7 +71,13 @@ impl Reading {
                 let found = resolve(&client, source, "audit", &wanted).await?;
                 match found.capability {
                     Capability::ChangeList => {
-                        Self::changes(&client, source, found, &State::default(), None).await
+                        let state = State::default();
+                        let mut reading =
+                            Self::changes(&client, source, found, &state, None).await?;
+                        // Whoever compares must not take what it leaves out for gone.
+                        let message = "there is no list of all resources, only of changes";
+                        reading.notices.push(Notice::new(NoticeLevel::Warning, message));
+                        Ok(reading)
                     }
                     _ => Self::resources(&client, source, found, Vec::new()).await,
                 }
@@ -80,7 +85,7 @@ impl Reading {
             (ResyncMode::Incremental, None) => {
                 let message =
                     "nothing was harvested yet: begin with a baseline, or say from when on";
-                Err(RunError::new(Stage::Source, message).with_url(source.url.as_str()))
+                Err(RunError::new(Stage::Source, message).with_url(source.site.url.as_str()))
             }
             (ResyncMode::Incremental, Some(_)) => {
                 let found = resolve(&client, source, "incremental", &CHANGES).await?;
@@ -158,15 +163,15 @@ impl Reading {
                         until = ends.max_by_key(Datetime::time);
                     }
                     packages.push(Package {
-                        listed: Resource::of(&address, &entry),
+                        listed: Resource::listed_at(url, &entry),
                         url: address,
-                        max: source.max_resource,
+                        max: source.site.max_record,
                         since: since.map(|since| since.timestamp()),
                     });
                 }
             }
         }
-        let within = Within::new(&source.transport, &source.authority);
+        let within = source.within();
         let packages = Packages::new(packages, Arc::new(within));
         Ok(Self::new(What::Packages(packages), found, until, Vec::new()))
     }
@@ -262,9 +267,8 @@ impl Reading {
             let mut full = Ok(());
             let read = history::read(reader, cursor.as_ref(), since, |ranked| {
                 let entry = &ranked.entry;
-                let Ok(uri) = address(url, &entry.loc) else { return Ok(()) };
-                let resource = Resource::of(&uri, entry);
-                if !resource.is_deleted && !is_metadata(&uri, entry) {
+                let resource = Resource::listed_at(url, entry);
+                if !resource.is_deleted && !resource.is_metadata(entry) {
                     self.left_out += 1;
                     self.example.get_or_insert(resource.uri);
                     return Ok(());
@@ -345,12 +349,12 @@ impl Reading {
                     let mut page = Vec::new();
                     for entry in part {
                         let entry = entry.map_err(|error| unreadable(url, &error))?;
-                        let Ok(uri) = address(url, &entry.loc) else { continue };
-                        if is_metadata(&uri, &entry) {
-                            page.push(Resource::of(&uri, &entry).into());
+                        let resource = Resource::listed_at(url, &entry);
+                        if resource.is_metadata(&entry) {
+                            page.push(resource.into());
                         } else {
                             self.left_out += 1;
-                            self.example.get_or_insert(uri.to_string());
+                            self.example.get_or_insert(resource.uri);
                         }
                     }
                     if !page.is_empty() {
@@ -394,7 +398,7 @@ async fn resolve(
     wanted: &[Capability],
 ) -> Result<Resolved, RunError> {
     let wanted = Wanted::new(purpose, wanted.to_vec()).set(source.set.clone());
-    client.resolve(source.url.as_str(), &wanted).await.map_err(failed)
+    client.resolve(source.site.url.as_str(), &wanted).await.map_err(failed)
 }
 
 /// Whether the source simply has no list of changes.

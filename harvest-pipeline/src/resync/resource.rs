@@ -10,7 +10,8 @@ use url::Url;
 
 use crate::batch::{Item, Payload};
 use crate::error::{RecordError, Stage};
-use crate::fetch::{Fetched, XmlDocument, fetch};
+use crate::fetch::{Fetched, fetch};
+use crate::xml_document::XmlDocument;
 
 /// What a list says of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +32,10 @@ pub(super) struct Resource {
 }
 
 impl Resource {
-    /// Of an entry that lists this address.
-    pub(super) fn of(uri: &Url, entry: &Entry<'_>) -> Self {
+    /// Of an entry of the list that is at `base`. One whose address makes no sense keeps it as it is
+    /// written; [`check`](Self::check) tells.
+    pub(super) fn listed_at(base: &Url, entry: &Entry<'_>) -> Self {
+        let uri = address(base, &entry.loc);
         let is_deleted = entry.md.change == Some(Change::Deleted);
         let time = match entry.md.change {
             // A change says when it happened; the resource itself may be older.
@@ -40,13 +43,28 @@ impl Resource {
             None => entry.lastmod,
         };
         Self {
-            uri: uri.to_string(),
+            uri: uri.map_or_else(|_| entry.loc.trim().to_owned(), String::from),
             datestamp: time.map(|time| written(&time)),
             length: entry.md.length,
             hash: (!entry.md.hash.is_empty()).then(|| entry.md.hash.as_str().to_owned()),
             is_deleted,
             is_held: false,
         }
+    }
+
+    /// One that no list has told anything of.
+    pub(super) fn unlisted(uri: &str) -> Self {
+        let (datestamp, length, hash) = (None, None, None);
+        let uri = uri.to_owned();
+        Self { uri, datestamp, length, hash, is_deleted: false, is_held: false }
+    }
+
+    /// Whether it has an address.
+    pub(super) fn check(&self) -> Result<Url, RecordError> {
+        Url::parse(&self.uri).map_err(|error| {
+            let message = format!("it is listed, but this is no address: {error}");
+            RecordError::new(&*self.uri, Stage::Source, message)
+        })
     }
 
     /// By what this version is told from others: its digests, else time and length.
@@ -56,6 +74,27 @@ impl Resource {
             (None, Some(time), Some(length)) => Some(format!("{time} {length}")),
             (None, Some(time), None) => Some(time.clone()),
             (None, None, _) => None,
+        }
+    }
+
+    /// Whether an entry is metadata that a pipeline can read: it links to its format or to what it
+    /// describes, or is XML by its media type, or, where it has none, by its name.
+    pub(super) fn is_metadata(&self, entry: &Entry<'_>) -> bool {
+        if !entry.links(rel::PROFILE).is_empty() || !entry.links(rel::DESCRIBES).is_empty() {
+            return true;
+        }
+        if let Some(media_type) = &entry.md.media_type {
+            let name = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            return name.ends_with("/xml") || name.ends_with("+xml");
+        }
+        // One without an address is kept, so that it can fail under its name.
+        let Ok(uri) = self.check() else { return true };
+        let name = uri.path().rsplit('/').next().unwrap_or_default();
+        match name.rsplit_once('.') {
+            Some((_, extension)) => {
+                ["xml", "rdf", "eml"].iter().any(|it| extension.eq_ignore_ascii_case(it))
+            }
+            None => true,
         }
     }
 
@@ -82,7 +121,7 @@ impl Resource {
         max: u64,
     ) -> Result<Item, RecordError> {
         let failed = |what: String| RecordError::new(&*self.uri, Stage::Source, what);
-        let url = Url::parse(&self.uri).map_err(|error| failed(error.to_string()))?;
+        let url = self.check()?;
         // Digests and lengths are those of the bytes as they are sent.
         let identity = HeaderValue::from_static("identity");
         let request = Request::get(url).header(header::ACCEPT_ENCODING, identity);
@@ -138,25 +177,6 @@ impl Resource {
 /// In UTC, to the second.
 pub(super) fn written(time: &Datetime) -> String {
     time.time().to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// Whether an entry is metadata that a pipeline can read: it links to its format or to what it
-/// describes, or is XML by its media type, or, where it has none, by its name.
-pub(super) fn is_metadata(uri: &Url, entry: &Entry<'_>) -> bool {
-    if !entry.links(rel::PROFILE).is_empty() || !entry.links(rel::DESCRIBES).is_empty() {
-        return true;
-    }
-    if let Some(media_type) = &entry.md.media_type {
-        let name = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        return name.ends_with("/xml") || name.ends_with("+xml");
-    }
-    let name = uri.path().rsplit('/').next().unwrap_or_default();
-    match name.rsplit_once('.') {
-        Some((_, extension)) => {
-            ["xml", "rdf", "eml"].iter().any(|it| extension.eq_ignore_ascii_case(it))
-        }
-        None => true,
-    }
 }
 
 /// The address of an entry, without credentials.

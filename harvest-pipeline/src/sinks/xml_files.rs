@@ -65,8 +65,9 @@ impl XmlFiles {
                 }
             });
         }
-        let path = self.checkpoint_path(&batch.source);
-        replace(&path, batch.checkpoint.to_json().as_bytes())?;
+        if let Some(checkpoint) = &batch.checkpoint {
+            replace(&self.checkpoint_path(&batch.source), checkpoint.to_json().as_bytes())?;
+        }
         Ok(Written::new(outcomes).with_failures(failures).with_checkpoint())
     }
 

@@ -2,10 +2,11 @@
 
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::plan::Stock;
 use super::write::{WriteError, count};
-use super::{Claim, SqliteCatalogue, mend, versions};
+use super::{SqliteCatalogue, mend, versions};
 use crate::batch::SourceId;
+use crate::catalogue::open::Claim;
+use crate::catalogue::plan::Stock;
 use crate::error::RunError;
 use crate::run::{Counters, Run, RunId};
 

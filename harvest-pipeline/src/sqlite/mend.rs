@@ -4,9 +4,9 @@ use chrono::Utc;
 use sqlx::{Connection, SqliteConnection};
 
 use super::SqliteCatalogue;
-use super::plan::Stock;
 use super::write::{WriteError, count, timestamp};
 use crate::batch::SourceId;
+use crate::catalogue::plan::Stock;
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::{Counters, Run};

@@ -2,15 +2,12 @@
 
 mod absent;
 mod catalogue;
-mod codec;
-mod dictionary;
+mod index;
 mod list;
 mod lock;
 mod lookup;
 mod mend;
 mod payloads;
-mod plan;
-mod prepare;
 mod read;
 #[cfg(feature = "provider")]
 mod repository;
@@ -19,9 +16,9 @@ mod sink;
 mod statement;
 mod undo;
 mod versions;
+
 mod write;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,11 +31,10 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-use self::codec::Dictionaries;
-use self::dictionary::Trainer;
 #[cfg(feature = "provider")]
 pub use self::repository::CatalogueRepository;
-use crate::batch::SourceId;
+use crate::catalogue::codec::Dictionaries;
+use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};
 
 /// How many versions of a record are kept besides the present one.
@@ -77,26 +73,10 @@ struct Inner {
     file: PathBuf,
     writer: Mutex<SqliteConnection>,
     readers: SqlitePool,
-    open: std::sync::Mutex<HashMap<SourceId, OpenRun>>,
+    open: Arc<OpenRuns>,
     /// The dictionaries that were needed for reading so far, by row.
     dictionaries: std::sync::Mutex<Dictionaries>,
     kept_versions: AtomicU32,
-}
-
-/// A run that is going on.
-#[derive(Debug)]
-struct OpenRun {
-    claim: Claim,
-    trainer: Arc<Trainer>,
-}
-
-/// What lets a run write: its rows, and by which claim.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    source: i64,
-    run: i64,
-    /// 0: it was not claimed.
-    fence: i64,
 }
 
 impl SqliteCatalogue {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::codec::{Codec, PLAIN, ZSTD};
-use super::dictionary::Dictionary;
-use super::prepare::{Content, json};
 use super::statement::INSERT_PAYLOADS;
+use crate::catalogue::codec::{Codec, PLAIN, ZSTD};
+use crate::catalogue::dictionary::Dictionary;
+use crate::catalogue::prepare::{Content, json};
 
 struct New {
     id: i64,
@@ -116,12 +116,6 @@ async fn insert_dictionary(
     Ok(Some((dictionary, inserted.last_insert_rowid())))
 }
 
-impl Content {
-    fn same_as(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.fields == other.fields && self.issues == other.issues
-    }
-}
-
 /// The contents that are stored already, by position.
 async fn existing(
     conn: &mut SqliteConnection,
@@ -139,10 +133,7 @@ async fn existing(
         let Some(Some(content)) = contents.get(nth) else { continue };
         let (hash, fields, issues): (&[u8], Option<&str>, Option<&str>) =
             (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-        if hash == content.hash
-            && fields == content.fields.as_deref()
-            && issues == content.issues.as_deref()
-        {
+        if content.is(hash, fields, issues) {
             existing.insert(nth, row.try_get(1)?);
         }
     }

@@ -8,9 +8,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use zstd::dict::DecoderDictionary;
 
-use super::codec::{self, Decoder, Dictionaries};
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
+use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 
@@ -21,7 +21,7 @@ pub(super) const PAGE_ROWS: usize = 128;
 /// The columns of a record, and what it is joined with; conditions come behind.
 macro_rules! select_records {
     () => {
-        "SELECT r.identifier, r.datestamp, r.sets, r.deleted, r.format, r.about, r.first_run,
+        "SELECT r.identifier, r.datestamp, r.version, r.sets, r.deleted, r.format, r.about, r.first_run,
             r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
          FROM records r
          JOIN pages g ON g.id = r.page
@@ -105,7 +105,7 @@ impl SqliteCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.stage, e.message, e.resolved, e.tries, e.body
+        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body
              FROM record_errors e JOIN sources s ON s.id = e.source
              WHERE s.name = ? AND (? OR NOT e.resolved)
              ORDER BY e.key";
@@ -114,11 +114,12 @@ impl SqliteCatalogue {
         let error = |row: &SqliteRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
-                stage: row.try_get(1)?,
-                message: row.try_get(2)?,
-                resolved: row.try_get(3)?,
-                tries: row.try_get(4)?,
-                body: row.try_get(5)?,
+                identifier: row.try_get(1)?,
+                stage: row.try_get(2)?,
+                message: row.try_get(3)?,
+                resolved: row.try_get(4)?,
+                tries: row.try_get(5)?,
+                body: row.try_get(6)?,
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
@@ -279,6 +280,7 @@ fn stored_record(row: &SqliteRow, source: SourceId) -> sqlx::Result<StoredRecord
         source,
         identifier: row.try_get("identifier")?,
         datestamp: row.try_get("datestamp")?,
+        version: row.try_get("version")?,
         sets: list(row, "sets")?,
         deleted: row.try_get("deleted")?,
         format: row.try_get("format")?,

@@ -13,10 +13,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::SqliteCatalogue;
-use super::prepare::json;
 use super::read::select_records;
 use crate::batch::SourceId;
 use crate::catalogue::StoredRecord;
+use crate::catalogue::prepare::json;
 
 const PROVENANCE: &str = "http://www.openarchives.org/OAI/2.0/provenance";
 

@@ -1,19 +1,20 @@
 //! The catalogue as a sink.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::Utc;
 use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::dictionary::{Dictionary, Trainer};
 use super::lock::SourceLock;
-use super::prepare::{Prepare, Prepared, json, prepare};
 use super::write::{WriteError, timestamp, write};
-use super::{Claim, Inner, OpenRun, SqliteCatalogue, failed};
+use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
+use crate::catalogue::dictionary::{Dictionary, Trainer};
+use crate::catalogue::open::{Claim, OpenRun};
+use crate::catalogue::prepare::{Prepare, Prepared, json, prepare};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
 use crate::filter::Known;
@@ -21,32 +22,10 @@ use crate::run::{Run, Summary, Ticket};
 use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
 use crate::store::StoreError;
 
-/// Ends what [`Sink::begin`] opened, also if the run's future is dropped.
-struct Open {
-    catalogue: Arc<Inner>,
-    source: SourceId,
-    // Given back after the entry is gone.
-    _lock: SourceLock,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let mut open = self.catalogue.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.remove(&self.source);
-    }
-}
-
 impl SqliteCatalogue {
-    fn running(&self, source: &SourceId) -> Result<Claim, RunError> {
-        let open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(source).map(|open| open.claim).ok_or_else(|| {
-            RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
-        })
-    }
-
     /// What lets this run write. One that was claimed need not have been begun here.
     pub(super) async fn claim(&self, run: &Run) -> Result<Claim, RunError> {
-        let Some(ticket) = run.ticket else { return self.running(&run.source) };
+        let Some(ticket) = run.ticket else { return self.0.open.claim(&run.source) };
         let query = "SELECT id FROM sources WHERE name = ?";
         let query = sqlx::query(query).bind(run.source.as_str());
         let row = query.fetch_optional(&self.0.readers).await;
@@ -186,11 +165,9 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
         let fence = run.ticket.map_or(0, |ticket| ticket.fence);
         let trainer = Arc::new(Trainer::new(dictionary));
         let open = OpenRun { claim: Claim { source, run: run_row, fence }, trainer };
-        let mut all = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(run.source.clone(), open);
-        drop(all);
-        let catalogue = Arc::clone(&self.0);
-        Ok(Hold::new(Open { catalogue, source: run.source.clone(), _lock: lock }))
+        let open = self.0.open.open(run.source.clone(), open);
+        // Dropped in this order: the lock is given back after the run is over.
+        Ok(Hold::new((open, lock)))
     }
 
     async fn checkpoint(&self, source: &SourceId) -> Result<Option<Checkpoint>, RunError> {
@@ -228,15 +205,15 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     }
 
     fn preparer(&self) -> Option<Arc<dyn Preparer<R>>> {
-        Some(Arc::new(Prepare(Arc::clone(&self.0))))
+        Some(Arc::new(Prepare(Arc::clone(&self.0.open))))
     }
 
     async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let claim = self.running(&batch.source)?;
+        let claim = self.0.open.claim(&batch.source)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
-            _ => prepare(&self.0, &batch),
+            _ => prepare(&self.0.open, &batch),
         };
         let mut writer = self.0.writer.lock().await;
         let written = write(&mut writer, claim, self.kept_versions(), &batch, prepared).await;
@@ -251,7 +228,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             // Whoever claimed it ends it.
             return Ok(());
         }
-        let open = self.running(&run.source)?;
+        let open = self.0.open.claim(&run.source)?;
         let mut writer = self.0.writer.lock().await;
         sqlx::query(
             "UPDATE runs SET state = ?, ended = ?, error = ?

@@ -3,9 +3,9 @@
 use chrono::Utc;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::plan::Stock;
-use super::{SqliteCatalogue, mend, versions};
+use super::{SqliteCatalogue, index, mend, versions};
 use crate::batch::SourceId;
+use crate::catalogue::plan::Stock;
 use crate::error::{RunError, Stage};
 use crate::run::{Counters, RunId, RunState};
 use crate::store::StoreError;
@@ -110,6 +110,7 @@ async fn undo_slice(
     let page = mend::insert_page(&mut tx, run.0, true).await?;
     mend::bury(&mut tx, source, &new, page).await?;
     versions::prune(&mut tx, source, &all, kept).await?;
+    index::miss(&mut tx, source, &all).await?;
     let turned = counters.deleted.cast_signed() - counters.created.cast_signed();
     mend::restock(&mut tx, source, Stock { live: -turned, tombstones: turned }).await?;
     tx.commit().await?;

@@ -5,9 +5,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteCatalogue;
-use super::codec::Decoder;
 use crate::batch::SourceId;
 use crate::catalogue::StoredVersion;
+use crate::catalogue::codec::Decoder;
 use crate::error::RunError;
 use crate::run::RunId;
 

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::num::ParseIntError;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::Utc;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use super::Claim;
 use super::payloads::{self, NewDictionary};
-use super::plan::{Plan, Stock, Stored, plan};
-use super::prepare::{Prepared, json};
 use super::statement::PUT_RECORDS;
 use super::versions;
+use crate::catalogue::open::Claim;
+use crate::catalogue::plan::{Plan, Stock, Stored, plan};
+use crate::catalogue::prepare::{Prepared, json};
+pub(super) use crate::catalogue::timestamp;
+use crate::checkpoint::Checkpoint;
 use crate::error::RecordError;
 use crate::run::{Counters, Outcome};
 use crate::sink::{Entry, ParsedBatch, Written};
@@ -364,19 +366,14 @@ async fn advance<R: Sync>(
     batch: &ParsedBatch<R>,
     stock: Stock,
 ) -> sqlx::Result<()> {
-    let query = "UPDATE sources SET checkpoint = ?, live = live + ?, tombstones = tombstones + ?
+    let query = "UPDATE sources SET checkpoint = ifnull(?, checkpoint), live = live + ?, tombstones = tombstones + ?
                  WHERE id = ?";
     sqlx::query(query)
-        .bind(batch.checkpoint.to_json())
+        .bind(batch.checkpoint.as_ref().map(Checkpoint::to_json))
         .bind(stock.live)
         .bind(stock.tombstones)
         .bind(run.source)
         .execute(conn)
         .await?;
     Ok(())
-}
-
-/// A point in time as the catalogue keeps it.
-pub(super) fn timestamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -197,8 +197,8 @@ pub struct Policies {
     pub deletions: Deletions,
     /// When a person must agree to deletions first.
     pub guard: Guard,
-    /// Whether records that are known already pass the filters unasked.
-    pub keep_known: bool,
+    /// Whether filters also judge records that are known already; left out, those pass.
+    pub refilter_known: bool,
     /// So many failed records end a run.
     pub most_failures: Option<u64>,
 }

@@ -190,6 +190,10 @@ pub struct RunEntry {
     /// The source's definition when it was asked for: what it runs with, whatever is changed
     /// meanwhile.
     pub settings: Value,
+    /// Where it begins or began; `None`: at the beginning.
+    pub began_at: Option<Checkpoint>,
+    /// Whether it saw everything that the source has.
+    pub whole: bool,
     /// How far it is.
     pub state: RunState,
     /// What its worker is to do at the next occasion.
@@ -228,6 +232,8 @@ impl RunEntry {
             id,
             request,
             settings,
+            began_at: None,
+            whole: false,
             state: RunState::Queued,
             wanted: None,
             attempt: 0,
@@ -243,6 +249,15 @@ impl RunEntry {
             started: None,
             ended: None,
         }
+    }
+
+    /// Where the run begins, by what was asked for and where its source `stands`. That stays so while
+    /// the run is open.
+    #[must_use]
+    pub fn beginning_at(mut self, stands: Option<&Checkpoint>) -> Self {
+        let asked = self.request.from.as_ref();
+        self.began_at = asked.or(stands.filter(|_| !self.request.full)).cloned();
+        self
     }
 
     /// What is done of it, from 0 to 1, by what the source claims.
@@ -401,6 +416,13 @@ pub trait RunStore: Send + Sync {
         lease: Duration,
         total_hint: Option<u64>,
     ) -> Result<Option<Wanted>, StoreError>;
+
+    /// Notes that a run saw everything that its source has, and says which run was so many such runs
+    /// ago, this one being the first; `None` if there were not so many.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`].
+    async fn note_whole(&self, ticket: Ticket, runs: u32) -> Result<Option<RunId>, StoreError>;
 
     /// Adds what came of one batch to the counters of a run. For sinks that do not do so themselves.
     ///

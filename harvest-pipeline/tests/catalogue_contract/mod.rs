@@ -13,6 +13,7 @@
 mod absent;
 mod histories;
 mod lists;
+mod search;
 mod versions;
 
 use std::num::NonZeroUsize;
@@ -27,6 +28,7 @@ use harvest_pipeline::{
 pub(crate) use self::absent::*;
 pub(crate) use self::histories::*;
 pub(crate) use self::lists::*;
+pub(crate) use self::search::*;
 pub(crate) use self::versions::*;
 
 /// A test of each part of the contract, over the catalogues that `maker` makes.
@@ -49,6 +51,12 @@ macro_rules! catalogue_contract {
             a_run_that_is_undone_twice_is_undone_once
             a_run_of_another_source_is_not_there_to_be_undone
             runs_are_undone_whatever_happened
+            every_word_must_be_found_and_the_last_may_be_a_beginning
+            identifiers_and_sets_are_found
+            what_changed_is_found_as_it_is_now
+            no_search_is_a_syntax_error
+            what_is_found_has_pages
+            japanese_is_found_without_spaces
         );
     };
     ($maker:path: $($name:ident)*) => {

@@ -8,24 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{List, Summary};
 use super::{Client, is_not_oai};
+use crate::parse::ListItem;
 use crate::{
-    Datestamp, Error, ErrorKind, Granularity, Page, Record, Result, ResumptionToken, Selection,
-    Slice, Verdict, Window,
+    Datestamp, Error, ErrorKind, Granularity, Header, Page, Record, Request, Result,
+    ResumptionToken, Selection, Slice, Verb, Verdict, Window,
 };
 
-/// A harvest: the records selected, window by window, with the position to go on from after each
-/// page.
+/// A harvest: the records selected, or their headers, window by window, with the position to go on
+/// from after each page.
 ///
 /// A stream of [`Step`]s. Whoever keeps the position together with the records of its page can stop
 /// at any moment, be killed, and go on from there: nothing is lost, and what comes again is the
 /// page that was under way.
 #[derive(Debug)]
-pub struct Harvest {
+pub struct Harvest<T: ListItem = Record> {
     client: Client,
     position: Position,
     windows: Vec<Window>,
     parallel: usize,
-    running: SelectAll<Running>,
+    running: SelectAll<Running<T>>,
     summary: Summary,
     failed: Option<Error>,
 }
@@ -33,9 +34,9 @@ pub struct Harvest {
 /// A page of a harvest.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Step {
+pub struct Step<T = Record> {
     /// The page; `None` where only the position has changed.
-    pub page: Option<Page<Record>>,
+    pub page: Option<Page<T>>,
     /// Where the harvest stands behind it.
     pub position: Position,
 }
@@ -64,14 +65,14 @@ struct Open {
 }
 
 #[derive(Debug)]
-struct Running {
+struct Running<T: ListItem> {
     window: usize,
-    list: List<Record>,
+    list: List<T>,
     is_done: bool,
 }
 
-enum Progress {
-    Page(Page<Record>),
+enum Progress<T> {
+    Page(Page<T>),
     Failed(Error),
     End(Summary),
 }
@@ -91,6 +92,25 @@ impl Client {
         slice: Option<Slice>,
         parallel: usize,
     ) -> Result<Harvest> {
+        Ok(Harvest::new(self.clone(), self.begin(selection, slice).await?, parallel))
+    }
+
+    /// Begins a harvest of the headers of the records selected; else as
+    /// [`harvest`](Self::harvest).
+    ///
+    /// # Errors
+    /// When the repository does not answer, or is none.
+    pub async fn harvest_identifiers(
+        &self,
+        selection: &Selection,
+        slice: Option<Slice>,
+        parallel: usize,
+    ) -> Result<Harvest<Header>> {
+        Ok(Harvest::new(self.clone(), self.begin(selection, slice).await?, parallel))
+    }
+
+    /// Where a harvest begins.
+    async fn begin(&self, selection: &Selection, slice: Option<Slice>) -> Result<Position> {
         let identify = match self.identify().await {
             Ok(reply) => Some(reply.body),
             // Some repositories list records, but fail at describing themselves.
@@ -104,7 +124,7 @@ impl Client {
         let earliest = identify.and_then(|it| it.earliest_datestamp);
         let latest = Utc::now();
         let span = (earliest.map_or(latest, |earliest| earliest.time()), latest);
-        let position = Position {
+        Ok(Position {
             format: selection.metadata_prefix().to_owned(),
             set: selection.set_spec().map(str::to_owned),
             window: selection.time_span().at(granularity),
@@ -114,13 +134,18 @@ impl Client {
             begun: 0,
             open: Vec::new(),
             first_response_date: None,
-        };
-        Ok(Harvest::new(self.clone(), position, parallel))
+        })
     }
 
     /// Goes on with a harvest from where it stood.
     #[must_use]
     pub fn resume_harvest(&self, position: Position, parallel: usize) -> Harvest {
+        Harvest::new(self.clone(), position, parallel)
+    }
+
+    /// Goes on with a harvest of headers from where it stood.
+    #[must_use]
+    pub fn resume_identifiers(&self, position: Position, parallel: usize) -> Harvest<Header> {
         Harvest::new(self.clone(), position, parallel)
     }
 }
@@ -201,7 +226,7 @@ impl Position {
     }
 }
 
-impl Harvest {
+impl<T: ListItem> Harvest<T> {
     fn new(client: Client, position: Position, parallel: usize) -> Self {
         let windows = position.windows();
         let mut harvest = Self {
@@ -221,7 +246,7 @@ impl Harvest {
     }
 
     /// The next page with its position; `None` at the end. Cancel-safe.
-    pub async fn next_step(&mut self) -> Option<Result<Step>> {
+    pub async fn next_step(&mut self) -> Option<Result<Step<T>>> {
         self.next().await
     }
 
@@ -253,18 +278,20 @@ impl Harvest {
     fn run(&mut self, open: &Open) {
         let Some(window) = self.windows.get(open.window) else { return };
         let selection = self.position.selection(window);
-        let list = match &open.token {
-            Some(token) => self.client.resume_records(selection, &token.value),
-            None => self.client.list_records(selection),
+        let request = match T::VERB {
+            Verb::ListIdentifiers => Request::ListIdentifiers(selection),
+            _ => Request::ListRecords(selection),
         };
+        let token = open.token.as_ref().map(|token| token.value.clone());
+        let list = List::begin(self.client.clone(), request, token);
         self.running.push(Running { window: open.window, list, is_done: false });
     }
 
-    fn step(&self, page: Option<Page<Record>>) -> Step {
+    fn step(&self, page: Option<Page<T>>) -> Step<T> {
         Step { page, position: self.position.clone() }
     }
 
-    fn take_page(&mut self, window: usize, page: Page<Record>) -> Step {
+    fn take_page(&mut self, window: usize, page: Page<T>) -> Step<T> {
         if self.position.first_response_date.is_none() {
             self.position.first_response_date.clone_from(&page.response_date);
         }
@@ -276,8 +303,8 @@ impl Harvest {
     }
 }
 
-impl Stream for Harvest {
-    type Item = Result<Step>;
+impl<T: ListItem> Stream for Harvest<T> {
+    type Item = Result<Step<T>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
@@ -310,8 +337,8 @@ impl Stream for Harvest {
     }
 }
 
-impl Stream for Running {
-    type Item = (usize, Progress);
+impl<T: ListItem> Stream for Running<T> {
+    type Item = (usize, Progress<T>);
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();

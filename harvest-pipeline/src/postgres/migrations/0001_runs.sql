@@ -27,6 +27,7 @@ CREATE TABLE runs (
     requested_by    TEXT,
     from_start      BIGINT NOT NULL DEFAULT 0,
     from_checkpoint TEXT,
+    began_at        TEXT,
     dry             BIGINT NOT NULL DEFAULT 0,
     parent          BIGINT,
     together        BIGINT,

@@ -19,6 +19,7 @@ ALTER TABLE runs ADD COLUMN cause TEXT NOT NULL DEFAULT 'manual';
 ALTER TABLE runs ADD COLUMN requested_by TEXT;
 ALTER TABLE runs ADD COLUMN from_start INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN from_checkpoint TEXT;     -- JSON
+ALTER TABLE runs ADD COLUMN began_at TEXT;            -- JSON; where the source stood
 ALTER TABLE runs ADD COLUMN dry INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN parent INTEGER;
 ALTER TABLE runs ADD COLUMN together INTEGER;         -- the same for runs that were asked for together

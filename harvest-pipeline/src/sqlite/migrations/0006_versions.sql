@@ -32,3 +32,24 @@ ALTER TABLE sources ADD COLUMN tombstones INTEGER NOT NULL DEFAULT 0;
 UPDATE sources SET
     live = (SELECT count(*) FROM records r WHERE r.source = sources.id AND NOT r.deleted),
     tombstones = (SELECT count(*) FROM records r WHERE r.source = sources.id AND r.deleted);
+
+-- Finding records by words. Filled behind the harvest, from the pages as they come.
+CREATE VIRTUAL TABLE search_words USING fts5 (
+    words, content='', contentless_delete=1, detail='none', tokenize="ascii tokenchars ':'"
+);
+-- The rows of search_words.
+CREATE TABLE search_records (
+    id         INTEGER PRIMARY KEY,
+    source     INTEGER NOT NULL,
+    identifier TEXT NOT NULL,
+    UNIQUE (source, identifier)
+);
+-- The last record that was read for it, in the order of records_page.
+CREATE TABLE search_mark (page INTEGER NOT NULL, source INTEGER NOT NULL, identifier TEXT NOT NULL);
+INSERT INTO search_mark VALUES (0, 0, '');
+-- Records that changed without coming from a new page.
+CREATE TABLE search_stale (
+    source     INTEGER NOT NULL,
+    identifier TEXT NOT NULL,
+    PRIMARY KEY (source, identifier)
+) WITHOUT ROWID;

@@ -31,11 +31,13 @@ impl Data {
         request: &RunRequest,
         now: DateTime<Utc>,
     ) -> Result<RunId, StoreError> {
-        let settings = serde_json::to_value(&self.source(&request.source)?.definition);
-        let settings = settings.map_err(StoreError::unreadable)?;
+        let source = self.source(&request.source)?;
+        let settings = serde_json::to_value(&source.definition).map_err(StoreError::unreadable)?;
+        let stands = source.checkpoint.clone();
         self.last_run += 1;
         let id = RunId(self.last_run);
         let entry = RunEntry::new(id, request.clone(), settings, now);
+        let entry = entry.beginning_at(stands.as_ref());
         self.runs.insert(id, RunRow { entry, fence: 0 });
         Ok(id)
     }
@@ -98,6 +100,16 @@ impl RunStore for MemoryStore {
     ) -> Result<Option<Wanted>, StoreError> {
         let now = self.time();
         self.data().ticketed(ticket)?.renew(ticket, lease, total_hint, now)
+    }
+
+    async fn note_whole(&self, ticket: Ticket, runs: u32) -> Result<Option<RunId>, StoreError> {
+        let mut data = self.data();
+        let entry = &mut data.ticketed(ticket)?.entry;
+        entry.whole = true;
+        let source = entry.request.source.clone();
+        let whole = data.runs.values().rev().map(|run| &run.entry);
+        let mut whole = whole.filter(|run| run.whole && run.request.source == source);
+        Ok(runs.checked_sub(1).and_then(|ago| whole.nth(ago as usize)).map(|run| run.id))
     }
 
     async fn count(

@@ -23,8 +23,8 @@ impl StagingStore for MemoryStore {
         let (source, dry_run) = (request.source, request.dry_run);
         if dry_run {
             data.staged.retain(|_, row| row.staged.run != ticket.run || row.fence == ticket.fence);
-        } else {
-            data.source(&source)?.checkpoint = Some(batch.checkpoint.clone());
+        } else if let Some(checkpoint) = &batch.checkpoint {
+            data.source(&source)?.checkpoint = Some(checkpoint.clone());
         }
         let same = data.staged.values_mut().find(|row| {
             row.staged.run == ticket.run

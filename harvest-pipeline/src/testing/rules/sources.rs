@@ -17,7 +17,7 @@ pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock
     definition.contacts = vec!["a@example.org".to_owned()];
     definition.filter_sets = vec!["novels".to_owned()];
     definition.policies =
-        Policies { keep_known: true, most_failures: Some(7), ..Default::default() };
+        Policies { refilter_known: true, most_failures: Some(7), ..Default::default() };
     definition.owner = Some("Eva".to_owned());
     definition.extra = json!({"site": [1, 2.5, null]});
     let added = store.add_source(&definition).await.unwrap();

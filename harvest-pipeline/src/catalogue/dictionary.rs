@@ -19,26 +19,26 @@ const SAMPLES: usize = 200;
 const SAMPLE_SIZE: usize = 4 * 1024;
 
 /// A dictionary of a source.
-pub(super) struct Dictionary {
-    pub(super) bytes: Vec<u8>,
-    pub(super) encoder: EncoderDictionary<'static>,
+pub(crate) struct Dictionary {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) encoder: EncoderDictionary<'static>,
     /// Its row; 0 before it has one.
     id: AtomicI64,
 }
 
 impl Dictionary {
-    pub(super) fn new(bytes: Vec<u8>, id: i64) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>, id: i64) -> Self {
         let encoder = EncoderDictionary::copy(&bytes, LEVEL);
         Self { bytes, encoder, id: AtomicI64::new(id) }
     }
 
     /// Its row, if it has one.
-    pub(super) fn id(&self) -> Option<i64> {
+    pub(crate) fn id(&self) -> Option<i64> {
         Some(self.id.load(Ordering::Acquire)).filter(|id| *id != 0)
     }
 
     /// It has this row from now on. Only to be called when that is committed.
-    pub(super) fn stored_as(&self, id: i64) {
+    pub(crate) fn stored_as(&self, id: i64) {
         self.id.store(id, Ordering::Release);
     }
 }
@@ -51,7 +51,7 @@ impl fmt::Debug for Dictionary {
 
 /// The dictionary of a run, or what it will be trained on.
 #[derive(Debug)]
-pub(super) struct Trainer(Mutex<State>);
+pub(crate) struct Trainer(Mutex<State>);
 
 #[derive(Debug)]
 enum State {
@@ -65,7 +65,7 @@ enum State {
 }
 
 impl Trainer {
-    pub(super) fn new(known: Option<Dictionary>) -> Self {
+    pub(crate) fn new(known: Option<Dictionary>) -> Self {
         Self(Mutex::new(match known {
             Some(dictionary) => State::Ready(Arc::new(dictionary)),
             None => State::Collecting { samples: Vec::new(), sizes: Vec::new() },
@@ -74,7 +74,7 @@ impl Trainer {
 
     /// The dictionary to use for these records. Takes samples of them as long as there is none;
     /// batches that come meanwhile wait for the training.
-    pub(super) fn dictionary<'r>(
+    pub(crate) fn dictionary<'r>(
         &self,
         records: impl Iterator<Item = &'r [u8]>,
     ) -> Option<Arc<Dictionary>> {

@@ -1,5 +1,3 @@
-//! Sources that need no network.
-
 use std::fmt;
 use std::num::NonZeroUsize;
 

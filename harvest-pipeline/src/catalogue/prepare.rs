@@ -1,48 +1,57 @@
 //! The part of storing that needs no database: hashing, compressing, writing JSON.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Inner;
 use super::codec::{Codec, Encoder};
+use super::open::OpenRuns;
 use crate::batch::{Change, Item, Payload};
 use crate::error::{RecordError, Stage};
 use crate::parser::Issue;
 use crate::sink::{Entry, ParsedBatch, Preparer};
 
 /// What is to be stored, one for each entry of the batch; `None` where nothing is.
-pub(super) type Prepared = Vec<Option<Result<Version, RecordError>>>;
+pub(crate) type Prepared = Vec<Option<Result<Version, RecordError>>>;
 
 /// A version of a record.
-pub(super) struct Version {
-    pub(super) digest: [u8; 16],
-    pub(super) sets: Option<String>,
-    pub(super) about: Option<String>,
+pub(crate) struct Version {
+    pub(crate) digest: [u8; 16],
+    pub(crate) sets: Option<String>,
+    pub(crate) about: Option<String>,
     /// None for a tombstone.
-    pub(super) content: Option<Content>,
+    pub(crate) content: Option<Content>,
 }
 
 /// A row of `payloads`.
-pub(super) struct Content {
-    pub(super) hash: [u8; 32],
-    pub(super) size: usize,
-    pub(super) codec: Codec,
-    pub(super) body: Vec<u8>,
-    pub(super) fields: Option<String>,
-    pub(super) issues: Option<String>,
+pub(crate) struct Content {
+    pub(crate) hash: [u8; 32],
+    pub(crate) size: usize,
+    pub(crate) codec: Codec,
+    pub(crate) body: Vec<u8>,
+    pub(crate) fields: Option<String>,
+    pub(crate) issues: Option<String>,
 }
 
 impl Content {
     /// The first 8 bytes of the hash.
-    pub(super) fn place(&self) -> i64 {
+    pub(crate) fn place(&self) -> i64 {
         let (first, _) = self.hash.split_at(8);
         first.try_into().map_or(0, i64::from_be_bytes)
     }
+
+    /// Whether it is the same as what is stored.
+    pub(crate) fn is(&self, hash: &[u8], fields: Option<&str>, issues: Option<&str>) -> bool {
+        hash == self.hash && fields == self.fields.as_deref() && issues == self.issues.as_deref()
+    }
+
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        self.is(&other.hash, other.fields.as_deref(), other.issues.as_deref())
+    }
 }
 
-pub(super) struct Prepare(pub(super) Arc<Inner>);
+pub(crate) struct Prepare(pub(crate) Arc<OpenRuns>);
 
 impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
@@ -64,10 +73,8 @@ impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     }
 }
 
-pub(super) fn prepare<R: Serialize>(catalogue: &Inner, batch: &ParsedBatch<R>) -> Prepared {
-    let open = catalogue.open.lock().unwrap_or_else(PoisonError::into_inner);
-    let trainer = open.get(&batch.source).map(|run| Arc::clone(&run.trainer));
-    drop(open);
+pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Prepared {
+    let trainer = runs.trainer(&batch.source);
     let bodies = batch.entries.iter().filter_map(|entry| match entry {
         Entry::Put { item, .. } => item.payload().map(|payload| payload.body.as_bytes()),
         _ => None,
@@ -122,8 +129,17 @@ fn fields<R: Serialize>(json: &mut Vec<u8>, record: &R) -> serde_json::Result<Op
 }
 
 fn version(item: &Item, content: Option<(&Payload, Content)>) -> Result<Version, RecordError> {
-    if item.identifier.contains('\0') {
-        return Err(cannot_store(item, "its identifier contains a NUL character"));
+    // What is inside metadata, lists and JSON does no harm.
+    let format = content.as_ref().map(|(payload, _)| &*payload.format);
+    let texts = [
+        ("identifier", Some(&*item.identifier)),
+        ("datestamp", item.datestamp.as_deref()),
+        ("version", item.version.as_deref()),
+        ("format", format),
+    ];
+    let has_nul = |text: &Option<&str>| text.is_some_and(|text| text.contains('\0'));
+    if let Some((what, _)) = texts.iter().find(|(_, text)| has_nul(text)) {
+        return Err(cannot_store(item, &format!("its {what} contains a NUL character")));
     }
     let sets = (!item.sets.is_empty()).then(|| json(&item.sets));
     let about = (!item.abouts.is_empty()).then(|| json(&item.abouts));
@@ -169,7 +185,7 @@ fn issues_json(issues: &[Issue]) -> String {
 }
 
 /// Strings, and lists and structs of them: there is nothing in them that JSON could not say.
-pub(super) fn json<T: Serialize>(value: &T) -> String {
+pub(crate) fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 

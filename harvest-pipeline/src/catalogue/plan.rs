@@ -9,31 +9,31 @@ use crate::sink::Entry;
 
 /// What the catalogue holds of a record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stored {
-    pub(super) deleted: bool,
-    pub(super) digest: [u8; 16],
-    pub(super) payload: Option<i64>,
+pub(crate) struct Stored {
+    pub(crate) deleted: bool,
+    pub(crate) digest: [u8; 16],
+    pub(crate) payload: Option<i64>,
     /// Counts the versions of the record.
-    pub(super) number: i64,
+    pub(crate) number: i64,
 }
 
 /// What is to be done, and what came of each record.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) outcomes: Vec<Outcome>,
+pub(crate) struct Plan {
+    pub(crate) outcomes: Vec<Outcome>,
     /// What to write, in the order of the table: ascending by identifier, each once.
-    pub(super) writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
     /// The entries that need nothing but a note that they were seen.
-    pub(super) seen: Vec<usize>,
-    pub(super) failures: Vec<RecordError>,
-    pub(super) stock: Stock,
+    pub(crate) seen: Vec<usize>,
+    pub(crate) failures: Vec<RecordError>,
+    pub(crate) stock: Stock,
 }
 
 /// How many records there are more than before, or fewer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Stock {
-    pub(super) live: i64,
-    pub(super) tombstones: i64,
+pub(crate) struct Stock {
+    pub(crate) live: i64,
+    pub(crate) tombstones: i64,
 }
 
 impl Stock {
@@ -44,11 +44,11 @@ impl Stock {
 
 /// A row of `records` to write.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Write {
+pub(crate) struct Write {
     /// Which entry of the batch.
-    pub(super) entry: usize,
+    pub(crate) entry: usize,
     /// What the catalogue holds so far.
-    pub(super) before: Option<Stored>,
+    pub(crate) before: Option<Stored>,
 }
 
 struct Current {
@@ -61,7 +61,7 @@ struct Current {
 
 /// Decides about each entry in the order of the list. If a record occurs twice, both count and the
 /// last one is written.
-pub(super) fn plan<R>(
+pub(crate) fn plan<R>(
     entries: &[Entry<R>],
     prepared: &Prepared,
     stored: &HashMap<usize, Stored>,

@@ -1,8 +1,23 @@
 //! What was harvested, as it can be read and mended.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod codec;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod dictionary;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod open;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod plan;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod prepare;
+#[cfg(feature = "postgres")]
+pub(crate) mod words;
+
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
@@ -57,6 +72,8 @@ pub struct StoredRecord {
     pub identifier: String,
     /// When the source last changed it, as the source wrote it.
     pub datestamp: Option<String>,
+    /// By what the source tells this version from others, if not by its datestamp.
+    pub version: Option<String>,
     /// The sets it belongs to.
     pub sets: Vec<String>,
     /// Whether it is a tombstone.
@@ -135,6 +152,8 @@ pub struct RunRecord {
 pub struct StoredError {
     /// The identifier, or the place in the list.
     pub key: String,
+    /// The identifier, if the record got far enough to have one.
+    pub identifier: Option<String>,
     /// Where it failed: `source`, `filter`, `parse` or `sink`.
     pub stage: String,
     /// Why.
@@ -285,4 +304,10 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// # Errors
     /// If the catalogue cannot be written, or versions that are needed are not kept any more.
     async fn undo(&self, source: &SourceId, run: RunId) -> Result<Counters, RunError>;
+}
+
+/// A point in time as catalogues keep it.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

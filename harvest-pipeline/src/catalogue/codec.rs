@@ -11,14 +11,14 @@ use zstd::dict::DecoderDictionary;
 use super::dictionary::Dictionary;
 
 /// Faster than the default and, for records of a few kilobytes, hardly larger.
-pub(super) const LEVEL: i32 = 1;
+pub(crate) const LEVEL: i32 = 1;
 
 /// Smaller than this, a frame saves nothing worth its header.
 const WORTH_IT: usize = 64;
 
 /// The form of a body.
 #[derive(Clone, Debug)]
-pub(super) enum Codec {
+pub(crate) enum Codec {
     /// It is the metadata.
     Plain,
     /// It is a zstd frame.
@@ -28,19 +28,19 @@ pub(super) enum Codec {
 }
 
 /// The number that says [`Codec::Plain`].
-pub(super) const PLAIN: i64 = 0;
+pub(crate) const PLAIN: i64 = 0;
 /// The number that says [`Codec::Zstd`]. Above it are the rows of dictionaries.
-pub(super) const ZSTD: i64 = 1;
+pub(crate) const ZSTD: i64 = 1;
 
 /// Compresses the metadata of one batch. Setting it up costs more than compressing one record.
-pub(super) struct Encoder<'d> {
+pub(crate) struct Encoder<'d> {
     dictionary: Option<&'d Arc<Dictionary>>,
     compressor: Option<Compressor<'d>>,
     buffer: Vec<u8>,
 }
 
 impl<'d> Encoder<'d> {
-    pub(super) fn new(dictionary: Option<&'d Arc<Dictionary>>) -> Self {
+    pub(crate) fn new(dictionary: Option<&'d Arc<Dictionary>>) -> Self {
         let compressor = match dictionary {
             Some(it) => Compressor::with_prepared_dictionary(&it.encoder),
             None => Compressor::new(LEVEL),
@@ -49,7 +49,7 @@ impl<'d> Encoder<'d> {
     }
 
     /// The form in which `metadata` is kept.
-    pub(super) fn encode(&mut self, metadata: &[u8]) -> (Codec, Vec<u8>) {
+    pub(crate) fn encode(&mut self, metadata: &[u8]) -> (Codec, Vec<u8>) {
         if metadata.len() >= WORTH_IT
             && let Some(compressor) = &mut self.compressor
         {
@@ -66,21 +66,21 @@ impl<'d> Encoder<'d> {
 }
 
 /// The dictionaries that some rows need, by their own rows.
-pub(super) type Dictionaries = HashMap<i64, Arc<DecoderDictionary<'static>>>;
+pub(crate) type Dictionaries = HashMap<i64, Arc<DecoderDictionary<'static>>>;
 
 /// Gives back the metadata of some rows. Setting it up costs more than reading one record.
-pub(super) struct Decoder<'d> {
+pub(crate) struct Decoder<'d> {
     dictionaries: &'d Dictionaries,
     decompressors: HashMap<i64, Decompressor<'d>>,
 }
 
 impl<'d> Decoder<'d> {
-    pub(super) fn new(dictionaries: &'d Dictionaries) -> Self {
+    pub(crate) fn new(dictionaries: &'d Dictionaries) -> Self {
         Self { dictionaries, decompressors: HashMap::new() }
     }
 
     /// The metadata, `size` bytes of it.
-    pub(super) fn decode(&mut self, codec: i64, body: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    pub(crate) fn decode(&mut self, codec: i64, body: &[u8], size: usize) -> io::Result<Vec<u8>> {
         let metadata = match codec {
             PLAIN => body.to_vec(),
             _ => self.decompressor(codec)?.decompress(body, size)?,

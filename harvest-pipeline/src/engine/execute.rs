@@ -1,0 +1,411 @@
+//! One run, from the claim to its end.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use super::audit::{Audit, Comparison};
+use super::courtesy::PATIENCE;
+use super::installation::Installation;
+use super::origin::{Failed, Stored};
+use super::settle::{self, Settled};
+use super::staging::{Aside, Kept};
+use super::watch::{Brake, Chronicle, Hint, Stop, beat, watched};
+use crate::error::{RunError, Stage};
+use crate::parsers::{Bibliographic, ByFormat, Raw};
+use crate::pipeline::{ParseStage, Pipeline, Resume};
+use crate::run::{RunState, Summary, Ticket};
+use crate::source::Source;
+use crate::store::{
+    Ending, Event, EventLevel, Failure, RunEntry, RunKind, SourceDefinition, StoreError, Wanted,
+};
+
+/// A run that was claimed.
+pub(super) struct Execution {
+    pub(super) installation: Installation,
+    pub(super) ticket: Ticket,
+    pub(super) entry: RunEntry,
+    pub(super) lease: Duration,
+}
+
+/// What a run came to before it is settled.
+enum Came {
+    ToItsEnd(Option<Settled>),
+    Stopped,
+}
+
+impl Execution {
+    /// Does what was asked for and ends the run; stops when `stop` is cancelled. Says in which state it
+    /// left the run, unless another worker has it.
+    pub(super) async fn execute(
+        self,
+        stop: CancellationToken,
+    ) -> Result<Option<RunState>, StoreError> {
+        let store = Arc::clone(self.installation.store());
+        let (brake, hint) = (Brake::new(), Hint::default());
+        let chronicle = Chronicle::new(Arc::clone(&store));
+        let keeper = tokio::spawn(beat(
+            Arc::clone(&store),
+            self.ticket,
+            self.lease,
+            brake.clone(),
+            hint.clone(),
+        ));
+        let _keeper = Aborted(keeper);
+        self.say(&chronicle, "RunStarted", EventLevel::Info, self.begins());
+
+        let ended = {
+            let mut work = std::pin::pin!(self.work(&brake, &hint, &chronicle));
+            tokio::select! {
+                biased;
+                ended = &mut work => ended,
+                () = stop.cancelled() => {
+                    brake.pull(Stop::Worker);
+                    work.await
+                }
+            }
+        };
+        let ending = match self.ending(ended, &brake).await {
+            Ok(Some(ending)) => ending,
+            Ok(None) => {
+                chronicle.close().await;
+                return Ok(None);
+            }
+            Err(error) => Ending::Failed(Failure::from(&error)),
+        };
+        self.tell(&chronicle, &ending);
+        chronicle.close().await;
+        match store.end_run(self.ticket, &ending).await {
+            Ok(state) => Ok(Some(state)),
+            Err(StoreError::Stale(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn work(
+        &self,
+        brake: &Brake,
+        hint: &Hint,
+        chronicle: &Chronicle,
+    ) -> Result<Came, RunError> {
+        let definition = Installation::settings(&self.entry)?;
+        let watching = (brake, hint, chronicle);
+        match self.entry.request.kind {
+            RunKind::Harvest if self.entry.request.dry_run => {
+                self.aside(&definition, watching).await
+            }
+            RunKind::Collect => self.aside(&definition, watching).await,
+            RunKind::Harvest => self.harvest(&definition, watching).await,
+            RunKind::Import => self.import(&definition, watching).await,
+            RunKind::Audit => self.audit(&definition, watching).await,
+            RunKind::Reprocess => {
+                let source = Stored {
+                    id: definition.id.clone(),
+                    catalogue: Arc::clone(self.installation.catalogue()),
+                };
+                let summary = self.keep(Arc::new(source), &definition, watching).await?;
+                Ok(came(&summary, None))
+            }
+            RunKind::Replay => {
+                let source = self.installation.source(&definition)?;
+                self.again(&source, &definition, watching).await?;
+                Ok(if brake.why().is_some() { Came::Stopped } else { Came::ToItsEnd(None) })
+            }
+        }
+    }
+
+    /// Fetches again what failed, then what the source has, and settles what that means.
+    async fn harvest(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let source = self.installation.source(definition)?;
+        self.refuse_while_left_alone(definition).await?;
+        if self.entry.held.is_some_and(|held| held.approved == Some(true)) {
+            // Everything but the deletions is done.
+            return Ok(Came::ToItsEnd(Some(Settled::approved())));
+        }
+        if self.entry.batches == 0 {
+            self.again(&source, definition, watching).await?;
+        }
+        let summary = self.keep(Arc::clone(&source), definition, watching).await?;
+        if summary.state == RunState::Cancelled {
+            return Ok(Came::Stopped);
+        }
+        let settled =
+            settle::after(&self.installation, self.ticket, &self.entry, definition, &*source)
+                .await?;
+        Ok(Came::ToItsEnd(Some(settled)))
+    }
+
+    /// Fetches and keeps aside.
+    async fn aside(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let source = self.installation.source(definition)?;
+        self.refuse_while_left_alone(definition).await?;
+        let sink =
+            Aside { store: Arc::clone(self.installation.store()), comparison: self.comparison() };
+        let pipeline = Pipeline::new(source).resume(self.resume());
+        let summary = if self.entry.request.dry_run {
+            let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
+            self.watched(pipeline, definition, watching).run(&sink).await?
+        } else {
+            let pipeline = pipeline.parse(Raw);
+            self.watched(pipeline, definition, watching).run(&sink).await?
+        };
+        Ok(came(&summary, None))
+    }
+
+    /// Stores what was kept aside.
+    async fn import(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let kept = Arc::new(Kept {
+            id: definition.id.clone(),
+            store: Arc::clone(self.installation.store()),
+            of: self.entry.request.parent,
+            last: AtomicI64::new(0),
+        });
+        let summary = self.keep(Arc::clone(&kept) as _, definition, watching).await?;
+        if summary.state != RunState::Cancelled {
+            kept.forget().await?;
+        }
+        Ok(came(&summary, None))
+    }
+
+    /// Compares, and changes nothing.
+    async fn audit(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let source = self.installation.source(definition)?;
+        self.refuse_while_left_alone(definition).await?;
+        let sink = Audit::new(Arc::clone(self.installation.store()), self.comparison());
+        let lists_everything = source.lists_everything(None);
+        let pipeline = Pipeline::new(source).resume(Resume::Afresh);
+        let pipeline = self.filtered(pipeline, definition).await?.parse(Raw);
+        let summary = self.watched(pipeline, definition, watching).run(&sink).await?;
+        if summary.state != RunState::Cancelled && lists_everything {
+            let absent = sink.absent(&definition.id).await?;
+            sink.count_absent(self.ticket, absent).await?;
+        }
+        Ok(came(&summary, None))
+    }
+
+    /// Fetches by name what failed before.
+    async fn again(
+        &self,
+        source: &Arc<dyn Source>,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<(), RunError> {
+        let errors = self.installation.catalogue().errors(&definition.id, false).await?;
+        let identifiers: Vec<_> = errors.into_iter().filter_map(|error| error.identifier).collect();
+        let at = self.installation.catalogue().checkpoint(&definition.id).await?;
+        let failed = Failed { inner: Arc::clone(source), identifiers, at };
+        if failed.identifiers.is_empty() || !failed.can() {
+            return Ok(());
+        }
+        self.keep(Arc::new(failed), definition, watching).await?;
+        Ok(())
+    }
+
+    async fn keep(
+        &self,
+        source: Arc<dyn Source>,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Summary, RunError> {
+        let pipeline = Pipeline::new(source).resume(self.resume());
+        let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
+        self.watched(pipeline, definition, watching).run(&**self.installation.catalogue()).await
+    }
+
+    async fn filtered(
+        &self,
+        pipeline: Pipeline,
+        definition: &SourceDefinition,
+    ) -> Result<Pipeline, RunError> {
+        Ok(match self.installation.filters(definition).await? {
+            Some(filters) => pipeline.filter(filters),
+            None => pipeline,
+        })
+    }
+
+    fn watched<S: ParseStage>(
+        &self,
+        pipeline: Pipeline<S>,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Pipeline<S> {
+        let most = definition.policies.most_failures;
+        watched(pipeline, &self.entry, self.ticket, watching, most)
+    }
+
+    fn comparison(&self) -> Comparison {
+        Comparison(Arc::clone(self.installation.catalogue()))
+    }
+
+    /// A run that stored something goes on where that ended; one that did not begins as it was asked
+    /// to.
+    fn resume(&self) -> Resume {
+        let request = &self.entry.request;
+        match &request.from {
+            // A dry run leaves no position behind: it begins anew.
+            _ if self.entry.batches > 0 && !request.dry_run => Resume::FromSink,
+            Some(checkpoint) => Resume::From(checkpoint.clone()),
+            None if request.full => Resume::Afresh,
+            None => Resume::FromSink,
+        }
+    }
+
+    /// A host that wants to be left alone is not asked by this run either.
+    async fn refuse_while_left_alone(&self, definition: &SourceDefinition) -> Result<(), RunError> {
+        let Some(host) = host(definition) else { return Ok(()) };
+        let wait = self.installation.store().left_alone(&host).await?;
+        if wait < PATIENCE {
+            return Ok(());
+        }
+        let message = format!("{host} wants to be left alone for {} s more", wait.as_secs());
+        let error = resync_core::Error::new(resync_core::ErrorKind::Interrupted, message.clone());
+        let error = error.with_retry_after(Some(wait));
+        Err(RunError::new(Stage::Source, message).with_transient(true).with_source(error))
+    }
+
+    /// How the run ends, by what it came to. `None` if it is another worker's.
+    async fn ending(
+        &self,
+        ended: Result<Came, RunError>,
+        brake: &Brake,
+    ) -> Result<Option<Ending>, RunError> {
+        let store = self.installation.store();
+        match (ended, brake.why()) {
+            (_, Some(Stop::Stale)) => Ok(None),
+            (Ok(Came::ToItsEnd(settled)), _) => match settled {
+                Some(settled) => {
+                    let run = settle::finish(&self.installation, self.ticket, &self.entry, settled);
+                    run.await.map(Some)
+                }
+                None => Ok(Some(Ending::Done)),
+            },
+            (Ok(Came::Stopped) | Err(_), Some(Stop::Wanted(Wanted::Cancel))) => {
+                Ok(Some(Ending::Cancelled))
+            }
+            (Ok(Came::Stopped) | Err(_), Some(Stop::Wanted(Wanted::Pause))) => {
+                Ok(Some(Ending::Paused))
+            }
+            (Ok(Came::Stopped) | Err(_), Some(Stop::Failures(failed))) => {
+                let message = format!(
+                    "{failed} records failed, which is more than this source may; what was stored \
+                     stays, and the next run goes on here"
+                );
+                Ok(Some(Ending::Failed(Failure::new(message))))
+            }
+            (Ok(Came::Stopped) | Err(_), Some(Stop::Worker)) => {
+                Ok(Some(Ending::Later(store.now().await?)))
+            }
+            (Ok(Came::Stopped), None) => Ok(Some(Ending::Cancelled)),
+            (Err(error), None) => {
+                if is_stale(&error) {
+                    return Ok(None);
+                }
+                if let Some(wait) = asked_patience(&error).filter(|wait| *wait >= PATIENCE) {
+                    let definition = Installation::settings(&self.entry)?;
+                    if let Some(host) = host(&definition) {
+                        store.leave_alone(&host, wait).await?;
+                    }
+                    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
+                    return Ok(Some(Ending::Later(store.now().await? + wait)));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn begins(&self) -> String {
+        let request = &self.entry.request;
+        let dry = if request.dry_run { ", only to see what it would do" } else { "" };
+        let by = request.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        match self.entry.attempt {
+            0 | 1 => format!("{} asked for{by} ({}){dry}", request.kind, request.trigger),
+            attempt => format!("{} goes on, attempt {attempt}", request.kind),
+        }
+    }
+
+    fn tell(&self, chronicle: &Chronicle, ending: &Ending) {
+        let (level, message) = match ending {
+            Ending::Done => (EventLevel::Info, "read to its end".to_owned()),
+            Ending::Failed(failure) => (EventLevel::Error, failure.message.clone()),
+            Ending::Cancelled => (EventLevel::Notice, "cancelled".to_owned()),
+            Ending::Paused => (EventLevel::Notice, "paused".to_owned()),
+            Ending::Held(held) => (
+                EventLevel::Warning,
+                format!(
+                    "{} of {} live records would be deleted; somebody must approve that",
+                    held.deletions, held.live
+                ),
+            ),
+            Ending::Later(time) => (EventLevel::Notice, format!("put off until {time}")),
+        };
+        let mut event = Event::new("RunEnded", level, message);
+        if let Ending::Failed(Failure { url: Some(url), .. }) = ending {
+            event = event.at(url);
+        }
+        chronicle.write(event.in_run(self.entry.request.source.clone(), self.entry.id));
+    }
+
+    fn say(&self, chronicle: &Chronicle, code: &str, level: EventLevel, message: String) {
+        let event = Event::new(code, level, message);
+        chronicle.write(event.in_run(self.entry.request.source.clone(), self.entry.id));
+    }
+}
+
+/// Everything that can be read is read; what cannot is kept as it came.
+fn parser() -> impl crate::Parser<Record = Bibliographic> {
+    ByFormat::new().keep_others()
+}
+
+fn came(summary: &Summary, settled: Option<Settled>) -> Came {
+    match summary.state {
+        RunState::Cancelled => Came::Stopped,
+        _ => Came::ToItsEnd(settled),
+    }
+}
+
+fn host(definition: &SourceDefinition) -> Option<String> {
+    let url = url::Url::parse(definition.url()?).ok()?;
+    url.host_str().map(str::to_owned)
+}
+
+fn causes(error: &RunError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |error| error.source())
+}
+
+/// How long the source asked to be left alone, if that is why the run broke.
+fn asked_patience(error: &RunError) -> Option<Duration> {
+    causes(error).find_map(|cause| cause.downcast_ref::<resync_core::Error>()?.retry_after())
+}
+
+/// Whether the run is another worker's by now.
+fn is_stale(error: &RunError) -> bool {
+    causes(error)
+        .any(|cause| matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Stale(_))))
+}
+
+struct Aborted(tokio::task::JoinHandle<()>);
+
+impl Drop for Aborted {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,27 @@
+//! Runs that are asked for, done: workers that claim them, a scheduler that asks for those that are
+//! due.
+//!
+//! ```text
+//!             request_run             claim_run            Pipeline
+//! person ────────────────▶ ┌───────┐ ─────────▶ ┌────────┐ ───────▶ Catalogue
+//! Scheduler ─request_due─▶ │ Store │ ◀──renew── │ Worker │ ───────▶ Store: staged, coverage, events
+//!           ◀─sweep_runs── └───────┘ ◀───end─── └────────┘
+//! ```
+//!
+//! Any number of either may run, in one process or on many machines, over one [`Store`].
+
+mod audit;
+mod courtesy;
+mod execute;
+mod installation;
+mod origin;
+mod scheduler;
+mod settle;
+mod staging;
+mod watch;
+mod worker;
+
+pub use self::audit::Difference;
+pub use self::installation::{Installation, Network};
+pub use self::scheduler::{Retention, Scheduler, Tick};
+pub use self::worker::Worker;
