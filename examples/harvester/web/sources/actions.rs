@@ -13,7 +13,6 @@ use crate::accounts::Permission;
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::{self, csrf};
-use crate::web::parts::form;
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;

@@ -77,3 +77,11 @@ fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
     let declared = || app.registry.kinds().iter().find(|it| it.name() == kind).map(|it| it.title());
     words.find(&format!("kind.{kind}")).or_else(declared).unwrap_or(kind)
 }
+
+/// What the form of a definition is filled with.
+#[cfg(test)]
+pub(super) fn filled(
+    definition: &harvest_pipeline::store::SourceDefinition,
+) -> Vec<(String, String)> {
+    form::fill(definition).into_fields()
+}

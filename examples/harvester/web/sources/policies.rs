@@ -26,7 +26,7 @@ pub(super) fn fill(policies: &Policies, typed: &mut Typed) {
     }
     typed.put("guard_records", policies.guard.records);
     typed.put("guard_share", (policies.guard.share * 100.0).round());
-    typed.tick("keep_known", policies.keep_known);
+    typed.tick("refilter_known", policies.refilter_known);
     if let Some(most) = policies.most_failures {
         typed.put("most_failures", most);
     }
@@ -49,7 +49,7 @@ pub(super) fn show(words: Words, typed: &Typed, errors: &Errors) -> Markup {
         number("guard_share", "guard-share", Some(100)),
         number("most_failures", "most-failures", None),
         tick("ignore_reported", "ignore-reported"),
-        tick("keep_known", "keep-known"),
+        tick("refilter_known", "refilter-known"),
     ];
     html! { div.row { @for field in &fields { (field.show(words, errors)) } } }
 }
@@ -60,7 +60,7 @@ pub(super) fn read(words: Words, typed: &Typed, errors: &mut Errors) -> Policies
     let window = EMPTY_WINDOWS.iter().find(|(_, name)| *name == typed.get("empty_window"));
     policies.empty_window = window.map_or(EmptyWindow::default(), |(window, _)| *window);
     policies.deletions.ignore_reported = typed.is_ticked("ignore_reported");
-    policies.keep_known = typed.is_ticked("keep_known");
+    policies.refilter_known = typed.is_ticked("refilter_known");
     let mut number = |name, label| whole(words, typed, name, label, errors);
     let lists = number("absent_after", "source.absent-after");
     policies.deletions.absent_after =

@@ -42,4 +42,10 @@ impl Typed {
             self.put(name, "on");
         }
     }
+
+    /// All fields, to be sent as they are.
+    #[cfg(test)]
+    pub(super) fn into_fields(self) -> Vec<(String, String)> {
+        self.0
+    }
 }
