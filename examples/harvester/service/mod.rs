@@ -37,7 +37,7 @@ pub(crate) async fn serve(
     if let Some(listen) = args.listen {
         settings.web.listen = listen;
     }
-    let stores = Stores::open(&settings, console).await?;
+    let stores = Stores::open(&settings).await?;
     let stop = stop_on_signals(console);
     roles::run(&[Role::Serve], &settings, &stores, console, stop).await?;
     stores.close().await?;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use harvest_pipeline::store::{MemoryStore, Store};
+use harvest_pipeline::store::{SqlStore, Store};
 use harvest_pipeline::{Catalogue, SqliteCatalogue};
 
 use super::settings::Settings;
 use crate::accounts::Accounts;
 use crate::database;
-use crate::progress::Console;
 use crate::report::Failure;
 
 /// Where an installation keeps things.
@@ -21,6 +20,7 @@ pub(crate) struct Stores {
     pub(crate) catalogue: Arc<dyn Catalogue>,
     /// Who may use it.
     pub(crate) accounts: Accounts,
+    sql: SqlStore,
     sqlite: SqliteCatalogue,
 }
 
@@ -29,7 +29,7 @@ impl Stores {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub(crate) async fn open(settings: &Settings, console: &Console) -> Result<Self, Failure> {
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let db = database::sqlite(&settings.db)?;
         // First: a file that has tables, but none of a catalogue, is not taken for one.
         let sqlite = SqliteCatalogue::open(db).await?;
@@ -42,11 +42,12 @@ impl Stores {
                 secret.reveal()
             );
         }
-        console.warning("sources and runs are kept in memory only: they go when this process ends");
+        let store = SqlStore::open(db).await.map_err(|error| Failure::new(error.to_string()))?;
         Ok(Self {
-            store: Arc::new(MemoryStore::new()),
+            store: Arc::new(store.clone()),
             catalogue: Arc::new(sqlite.clone()),
             accounts,
+            sql: store,
             sqlite,
         })
     }
@@ -56,6 +57,7 @@ impl Stores {
     /// # Errors
     /// If what is left to write cannot be.
     pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.sql.close().await;
         Ok(self.sqlite.close().await?)
     }
 }

@@ -26,6 +26,8 @@ mod hosts;
 mod lifecycle;
 mod memory;
 mod runs;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod staging;
 
 use std::fmt::Debug;
@@ -49,6 +51,8 @@ pub use self::runs::{
     Ending, Failure, Held, Requested, RunEntry, RunKind, RunQuery, RunRequest, RunStore, Trigger,
     Wanted,
 };
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::sql::{SqlStore, SqlStoreOptions};
 pub use self::staging::{Staged, StagingStore};
 
 /// Everything that an installation keeps besides the records.

@@ -115,6 +115,7 @@ macro_rules! store_contract {
             queue {
                 a_run_is_read_as_it_was_asked_for
                 a_run_keeps_the_settings_it_was_asked_for_with
+                a_run_begins_where_its_source_stood_when_it_was_asked_for
                 a_source_has_one_open_run
                 asked_at_once_a_source_still_has_one_open_run
                 what_is_not_active_is_not_harvested
@@ -128,6 +129,7 @@ macro_rules! store_contract {
             lifecycle {
                 every_step_leads_where_the_table_says_and_every_other_is_refused
                 counters_are_sums_and_failed_records_show_in_the_state
+                runs_that_saw_everything_are_counted_backwards
                 a_failure_is_kept
                 a_stale_ticket_changes_nothing
                 a_lost_run_is_given_to_another_worker

@@ -162,6 +162,30 @@ pub async fn counters_are_sums_and_failed_records_show_in_the_state(store: Share
     assert_eq!(entry(&*store, ticket.run).await.counters, twice);
 }
 
+pub async fn runs_that_saw_everything_are_counted_backwards(store: Shared, clock: ManualClock) {
+    running(&*store, "other").await;
+    add(&*store, "a").await;
+    let mut whole = Vec::new();
+    for nth in 0..4 {
+        let run = ask(&*store, "a").await;
+        let (ticket, claimed) = claim(&*store).await;
+        assert!(!claimed.whole);
+        if nth != 1 {
+            whole.insert(0, run);
+            let ago = |runs| store.note_whole(ticket, runs);
+            assert_eq!(ago(1).await.unwrap(), Some(run));
+            assert_eq!(ago(2).await.unwrap(), whole.get(1).copied());
+            assert_eq!(ago(3).await.unwrap(), whole.get(2).copied());
+            assert_eq!(ago(4).await.unwrap(), None);
+            assert_eq!(ago(0).await.unwrap(), None);
+        }
+        assert_eq!(entry(&*store, run).await.whole, nth != 1);
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+        assert!(is_stale(store.note_whole(ticket, 1).await));
+        clock.advance(DAY);
+    }
+}
+
 pub async fn a_failure_is_kept(store: Shared, _: ManualClock) {
     let ticket = running(&*store, "a").await;
     let mut failure = Failure::new("the server answers 503");

@@ -70,6 +70,44 @@ pub async fn a_run_keeps_the_settings_it_was_asked_for_with(store: Shared, _: Ma
     assert_eq!(entry(&*store, run).await.settings, settings);
 }
 
+pub async fn a_run_begins_where_its_source_stood_when_it_was_asked_for(
+    store: Shared,
+    clock: ManualClock,
+) {
+    add(&*store, "a").await;
+    let (stands, other) = (checkpoint("stands"), checkpoint("other"));
+    store.set_checkpoint(&"a".into(), Some(&stands)).await.unwrap();
+    for (full, from, expected) in [
+        (false, None, Some(&stands)),
+        (true, None, None),
+        (false, Some(&other), Some(&other)),
+        (true, Some(&other), Some(&other)),
+    ] {
+        let mut request = RunRequest::new("a", RunKind::Collect);
+        request.full = full;
+        request.from = from.cloned();
+        let run = store.request_run(&request).await.unwrap().run();
+        assert_eq!(entry(&*store, run).await.began_at.as_ref(), expected);
+        let (ticket, _) = claim(&*store).await;
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+    }
+
+    // What it stores moves the source, and not where the run began; nor does another worker.
+    let run = ask(&*store, "a").await;
+    let (ticket, claimed) = claim(&*store).await;
+    assert_eq!(claimed.began_at.as_ref(), Some(&stands));
+    let mut batch = Batch::new(0, checkpoint("later"));
+    store.stage(ticket, &batch).await.unwrap();
+    batch.checkpoint = None;
+    store.stage(ticket, &batch).await.unwrap();
+    clock.advance(HOUR);
+    store.sweep_runs(3).await.unwrap();
+    assert_eq!(claim(&*store).await.1.began_at.as_ref(), Some(&stands));
+    assert_eq!(entry(&*store, run).await.began_at, Some(stands));
+    let source = store.source(&"a".into()).await.unwrap().unwrap();
+    assert_eq!(source.checkpoint, Some(checkpoint("later")));
+}
+
 pub async fn a_source_has_one_open_run(store: Shared, clock: ManualClock) {
     add(&*store, "a").await;
     let request = RunRequest::new("a", RunKind::Harvest);
