@@ -4,6 +4,7 @@ mod network;
 mod provide;
 mod resync;
 mod service;
+mod user;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -16,6 +17,7 @@ pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
 pub(crate) use self::service::{ConfigCommand, ServiceArgs};
+pub(crate) use self::user::{UserCommand, UserSettings};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -70,6 +72,9 @@ pub(crate) enum Command {
     /// Serve the admin system, to browsers
     #[command(after_help = service::HELP, long_about = service::LONG)]
     Serve(ServiceArgs),
+    /// Manage who may use the admin system
+    #[command(subcommand, long_about = user::LONG)]
+    User(UserCommand),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
                 Command::Resync(command) => resync::run(*command, &global, &console).await,
                 Command::Demo(args) => demo::run(&args, &global, &console).await,
                 Command::Serve(args) => service::serve(&args, &global, &console).await,
+                Command::User(command) => service::users(&command, &global).await,
                 Command::Config(ConfigCommand::Check(args)) => {
                     service::config(args.config.as_deref(), &global)
                 }

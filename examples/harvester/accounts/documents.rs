@@ -125,7 +125,7 @@ impl Documents {
     ///
     /// # Errors
     /// [`DocumentError::Taken`] if there is one of this key.
-    pub(crate) async fn insert<T: Serialize>(
+    pub(crate) async fn insert<T: Serialize + Sync>(
         &self,
         collection: &'static str,
         key: &str,
@@ -145,7 +145,7 @@ impl Documents {
     ///
     /// # Errors
     /// [`DocumentError::Changed`] if that is not the last any more.
-    pub(crate) async fn replace<T: Serialize>(
+    pub(crate) async fn replace<T: Serialize + Sync>(
         &self,
         collection: &'static str,
         document: &Document<T>,

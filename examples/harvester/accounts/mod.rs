@@ -16,12 +16,11 @@ mod user;
 
 use chrono::TimeDelta;
 
-pub(crate) use self::audit::{AuditEntry, Deed};
+pub(crate) use self::audit::Deed;
 pub(crate) use self::documents::{Document, DocumentError};
 pub(crate) use self::role::{Permission, Role};
-pub(crate) use self::secret::{SHORTEST_PASSWORD, Secret, fingerprint};
+pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
 pub(crate) use self::session::{LoginError, Session};
-pub(crate) use self::token::Token;
 pub(crate) use self::user::User;
 use documents::Documents;
 

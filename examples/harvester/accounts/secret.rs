@@ -125,7 +125,7 @@ impl Hashed {
         let checked = aside(move || match hashed {
             Some(hashed) => hashed.is_of(&password),
             None => {
-                NOBODYS.as_ref().is_some_and(|nobodys| nobodys.is_of(&password));
+                std::hint::black_box(NOBODYS.as_ref().map(|nobodys| nobodys.is_of(&password)));
                 false
             }
         });

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::audit::AuditEntry;
 use super::documents::{DocumentError, Documents};
 use super::*;
 

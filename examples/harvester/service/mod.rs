@@ -11,6 +11,7 @@ mod env;
 mod roles;
 mod settings;
 mod stores;
+mod users;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub(crate) use self::config::run as config;
 use self::roles::Role;
 use self::settings::Settings;
 use self::stores::Stores;
+pub(crate) use self::users::run as users;
 
 /// `harvester serve`
 ///

@@ -1,6 +1,7 @@
 //! What a process does: the one place where roles are started and stopped.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -72,8 +73,8 @@ pub(crate) async fn run(
 
 fn app(settings: &Settings, stores: &Stores) -> App {
     App::new(Parts {
-        store: stores.store.clone(),
-        catalogue: stores.catalogue.clone(),
+        store: Arc::clone(&stores.store),
+        catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
         secure: settings.is_secure(),

@@ -30,11 +30,8 @@ impl Stores {
     /// # Errors
     /// If it cannot be opened.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
-        let db = database::sqlite(&settings.db)?;
-        // First: a file that has tables, but none of a catalogue, is not taken for one.
-        let sqlite = SqliteCatalogue::open(db).await?;
-        let accounts = Accounts::open(db, settings.limits()).await.map_err(failed)?;
-        if let Some((name, secret)) = accounts.begin(Utc::now()).await.map_err(failed)? {
+        let (sqlite, accounts) = open(settings).await?;
+        if let Some((name, secret)) = accounts.begin(Utc::now()).await? {
             // Not by the console: this must be seen even where nothing else is to be said.
             eprintln!(
                 "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
@@ -42,7 +39,8 @@ impl Stores {
                 secret.reveal()
             );
         }
-        let store = SqlStore::open(db).await.map_err(|error| Failure::new(error.to_string()))?;
+        let store =
+            SqlStore::open(&settings.db).await.map_err(|error| Failure::new(error.to_string()))?;
         Ok(Self {
             store: Arc::new(store.clone()),
             catalogue: Arc::new(sqlite.clone()),
@@ -62,6 +60,20 @@ impl Stores {
     }
 }
 
-fn failed(error: crate::accounts::AccountError) -> Failure {
-    Failure::new(format!("the accounts cannot be opened: {error}"))
+/// The accounts alone.
+///
+/// # Errors
+/// If they cannot be opened.
+pub(super) async fn accounts(settings: &Settings) -> Result<Accounts, Failure> {
+    let (sqlite, accounts) = open(settings).await?;
+    sqlite.close().await?;
+    Ok(accounts)
+}
+
+async fn open(settings: &Settings) -> Result<(SqliteCatalogue, Accounts), Failure> {
+    let db = database::sqlite(&settings.db)?;
+    // First: a file that has tables, but none of a catalogue, is not taken for one.
+    let sqlite = SqliteCatalogue::open(db).await?;
+    let accounts = Accounts::open(db, settings.limits()).await?;
+    Ok((sqlite, accounts))
 }

@@ -49,10 +49,10 @@ async fn ask(
     if visitor.user().is_some() {
         return Done::go(&app, ours(&known.next)).into_response();
     }
-    login_page(&visitor, &known, Errors::none()).into_response()
+    login_page(&visitor, &known, &Errors::none()).into_response()
 }
 
-fn login_page(visitor: &Visitor, known: &Credentials, errors: Errors) -> layout::Page {
+fn login_page(visitor: &Visitor, known: &Credentials, errors: &Errors) -> layout::Page {
     let words = visitor.words;
     let body = html! {
         form.narrow method="post" action="/login" {
@@ -60,9 +60,9 @@ fn login_page(visitor: &Visitor, known: &Credentials, errors: Errors) -> layout:
             input type="hidden" name="next" value=(known.next);
             (errors.summary(words))
             (Field::text("name", words.text("login.name")).required().value(&known.name)
-                .autocomplete("username").show(words, &errors))
+                .autocomplete("username").show(words, errors))
             (Field::password("password", words.text("login.password"))
-                .autocomplete("current-password").show(words, &errors))
+                .autocomplete("current-password").show(words, errors))
             (form::submit(words.text("login.submit")))
         }
     };
@@ -83,9 +83,8 @@ async fn log_in(
         errors.add("password", words.text("login.no-password"));
     }
     if !errors.is_empty() {
-        return Ok(
-            (StatusCode::UNPROCESSABLE_ENTITY, login_page(&visitor, &sent, errors)).into_response()
-        );
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, login_page(&visitor, &sent, &errors))
+            .into_response());
     }
     let address = visitor.address.to_string();
     let (status, said) =
@@ -110,7 +109,7 @@ async fn log_in(
         };
     visitor.did(&app, "login.refused", sent.name.chars().take(64).collect::<String>()).await;
     errors.add("", said);
-    Ok((status, login_page(&visitor, &sent, errors)).into_response())
+    Ok((status, login_page(&visitor, &sent, &errors)).into_response())
 }
 
 async fn log_out(

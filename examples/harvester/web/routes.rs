@@ -3,6 +3,8 @@
 //! Everything that is served stands here; each section has its lines beside its pages. The tests
 //! walk all kinds of visitors over all of it.
 
+use axum::http::Method;
+
 use super::route::{Access, Route};
 use super::section::Section;
 use super::{assets, health, login, sources, start};
@@ -21,7 +23,8 @@ pub(super) fn table() -> Vec<Route> {
 /// The sections that the table has pages of, and who may see them.
 pub(super) fn sections(table: &[Route]) -> Vec<(Section, Permission)> {
     let first_page = |section: Section| {
-        let route = table.iter().find(|route| route.path == section.path())?;
+        let is_page = |route: &&Route| route.method == Method::GET && route.path == section.path();
+        let route = table.iter().find(is_page)?;
         match route.access {
             Access::With(permission) => Some((section, permission)),
             Access::Open | Access::LoggedIn => None,

@@ -34,7 +34,7 @@ impl Words {
     }
 
     /// The message of a key; the key itself if there is none, which the tests do not let happen.
-    pub(crate) fn text<'a>(self, key: &'a str) -> &'a str {
+    pub(crate) fn text(self, key: &str) -> &str {
         self.find(key).unwrap_or(key)
     }
 

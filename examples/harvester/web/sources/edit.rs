@@ -27,7 +27,7 @@ pub(super) async fn options(
     Query(fields): Query<Fields>,
 ) -> Markup {
     let typed = Typed::from(fields);
-    super::options::show(&app, visitor.words, typed.get("kind"), &typed, &Errors::none())
+    super::options::show(&app, &visitor, &typed, &Errors::none())
 }
 
 pub(super) async fn new(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {

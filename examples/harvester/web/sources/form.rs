@@ -7,7 +7,7 @@ use harvest_pipeline::store::{SourceDefinition, SourceStatus};
 use maud::{Markup, html};
 
 use super::typed::Typed;
-use super::{kind_title, options, policies, schedule};
+use super::{kind_title, kinds, options, policies, schedule};
 use crate::web::app::App;
 use crate::web::layout::csrf;
 use crate::web::parts::form::{Errors, Field};
@@ -69,7 +69,7 @@ impl SourceForm<'_> {
                 (self.common(typed, errors))
                 (part(words.text("source.options"), html! {
                     div #options aria-live="polite" {
-                        (options::show(self.app, words, typed.get("kind"), typed, errors))
+                        (options::show(self.app, self.visitor, typed, errors))
                     }
                 }))
                 (part(words.text("source.schedule"), schedule::show(words, typed, errors)))
@@ -125,7 +125,7 @@ impl SourceForm<'_> {
                 label for="field-kind" { (words.text("source.kind")) }
                 select #field-kind name="kind" required hx-get="/sources/options"
                     hx-target="#options" hx-include="closest form" hx-params="not csrf" {
-                    @for kind in self.app.registry.kinds() {
+                    @for kind in kinds(self.app, self.visitor) {
                         option value=(kind.name()) selected[typed.get("kind") == kind.name()] {
                             (kind_title(self.app, words, kind.name()))
                         }
@@ -183,7 +183,7 @@ impl SourceForm<'_> {
             Some(source) => source.id.clone(),
             None => new_id(words, typed.get("id"), &mut errors),
         };
-        let options = options::read(self.app, words, typed, &mut errors);
+        let options = options::read(self.app, self.visitor, typed, &mut errors);
         let mut definition = match self.source {
             Some(source) => source.clone(),
             None => SourceDefinition::new(id, "", serde_json::Value::Null),

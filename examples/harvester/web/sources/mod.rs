@@ -18,8 +18,8 @@ mod policies;
 mod schedule;
 mod typed;
 
-use harvest_pipeline::SourceId;
 use harvest_pipeline::store::{RunKind, SourceEntry};
+use harvest_pipeline::{Kind, SourceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::app::App;
@@ -70,6 +70,14 @@ async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Pro
         visitor.confined_to().is_none_or(|visitor| owner == Some(visitor))
     });
     source.ok_or_else(Problem::not_found)
+}
+
+/// The kinds of sources that the visitor may set up. Those that read files of this machine are the
+/// administrators' alone.
+fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> {
+    let administers = visitor.may(Permission::Administer);
+    let reads_files = |kind: &Kind| !kind.schema()["properties"]["path"].is_null();
+    app.registry.kinds().iter().filter(move |kind| administers || !reads_files(kind))
 }
 
 /// What a kind of sources is called.

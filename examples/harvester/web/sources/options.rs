@@ -10,9 +10,11 @@ use resync_core::transport::{Request, Response, Transport};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::kinds;
 use super::typed::Typed;
 use crate::web::app::App;
 use crate::web::parts::form::{Errors, Field};
+use crate::web::visitor::Visitor;
 use crate::words::Words;
 
 /// An option of a kind, as a field.
@@ -46,8 +48,9 @@ fn field_name(option: &str) -> String {
 }
 
 /// The fields of a kind.
-pub(super) fn show(app: &App, words: Words, kind: &str, typed: &Typed, errors: &Errors) -> Markup {
-    let Some(kind) = find(app, kind) else { return html! {} };
+pub(super) fn show(app: &App, visitor: &Visitor, typed: &Typed, errors: &Errors) -> Markup {
+    let words = visitor.words;
+    let Some(kind) = chosen(app, visitor, typed) else { return html! {} };
     html! {
         @for option in declared(kind, words) {
             (option.field(words, typed).show(words, errors))
@@ -56,8 +59,9 @@ pub(super) fn show(app: &App, words: Words, kind: &str, typed: &Typed, errors: &
 }
 
 /// The options that were typed, checked one by one and then all together.
-pub(super) fn read(app: &App, words: Words, typed: &Typed, errors: &mut Errors) -> Value {
-    let Some(kind) = find(app, typed.get("kind")) else {
+pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Errors) -> Value {
+    let words = visitor.words;
+    let Some(kind) = chosen(app, visitor, typed) else {
         let field = [("field", &words.text("source.kind") as &dyn std::fmt::Display)];
         errors.add("kind", words.fill("form.choice", &field));
         return Value::Null;
@@ -91,29 +95,23 @@ pub(super) fn fill(definition: &SourceDefinition, typed: &mut Typed) {
 }
 
 /// A definition's options for people to read.
-pub(super) fn shown(
-    app: &App,
-    words: Words,
-    definition: &SourceDefinition,
-) -> Vec<(String, String)> {
+pub(super) fn shown(words: Words, definition: &SourceDefinition) -> Vec<(String, String)> {
     let options = definition.options.as_object().into_iter().flatten();
-    let kind = find(app, &definition.kind);
-    options
-        .map(|(name, value)| {
-            let label = kind.map_or_else(|| name.clone(), |_| label(words, name));
-            let shown = match value {
-                Value::Bool(true) => words.text("form.yes").to_owned(),
-                Value::Bool(false) => words.text("form.no").to_owned(),
-                Value::String(choice) => choice_name(words, choice),
-                value => text(value),
-            };
-            (label, shown)
-        })
-        .collect()
+    let named = options.map(|(name, value)| {
+        let shown = match value {
+            Value::Bool(true) => words.text("form.yes").to_owned(),
+            Value::Bool(false) => words.text("form.no").to_owned(),
+            Value::String(choice) => choice_name(words, choice),
+            value => text(value),
+        };
+        (label(words, name), shown)
+    });
+    named.collect()
 }
 
-fn find<'a>(app: &'a App, kind: &str) -> Option<&'a Kind> {
-    app.registry.kinds().iter().find(|known| known.name() == kind)
+/// The kind that was chosen, if the visitor may set up one of it.
+fn chosen<'a>(app: &'a App, visitor: &Visitor, typed: &Typed) -> Option<&'a Kind> {
+    kinds(app, visitor).find(|kind| kind.name() == typed.get("kind"))
 }
 
 fn text(value: &Value) -> String {

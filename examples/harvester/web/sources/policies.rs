@@ -22,13 +22,13 @@ pub(super) fn fill(policies: &Policies, typed: &mut Typed) {
     typed.put("empty_window", window.map_or("advance", |(_, name)| name));
     typed.tick("ignore_reported", policies.deletions.ignore_reported);
     if let Some(lists) = policies.deletions.absent_after {
-        typed.put("absent_after", lists);
+        typed.put("absent_after", lists.to_string());
     }
-    typed.put("guard_records", policies.guard.records);
-    typed.put("guard_share", (policies.guard.share * 100.0).round());
+    typed.put("guard_records", policies.guard.records.to_string());
+    typed.put("guard_share", (policies.guard.share * 100.0).round().to_string());
     typed.tick("refilter_known", policies.refilter_known);
     if let Some(most) = policies.most_failures {
-        typed.put("most_failures", most);
+        typed.put("most_failures", most.to_string());
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn fill(schedule: &Schedule, typed: &mut Typed) {
     match &schedule.rhythm {
         Rhythm::Every { count, unit } => {
             typed.put("rhythm", "every");
-            typed.put("count", count);
+            typed.put("count", count.to_string());
             typed.put("unit", name(*unit));
         }
         Rhythm::Cron { expression, zone } => {
@@ -51,10 +51,10 @@ pub(super) fn fill(schedule: &Schedule, typed: &mut Typed) {
         _ => typed.put("rhythm", "manual"),
     }
     if schedule.start_delay > 0 {
-        typed.put("start_delay", schedule.start_delay / 3600);
+        typed.put("start_delay", (schedule.start_delay / 3600).to_string());
     }
     if let Some(most) = schedule.most_runs {
-        typed.put("most_runs", most);
+        typed.put("most_runs", most.to_string());
     }
 }
 

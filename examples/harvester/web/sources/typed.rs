@@ -32,8 +32,8 @@ impl Typed {
     }
 
     /// Fills in a field, as if it had been typed.
-    pub(super) fn put(&mut self, name: impl Into<String>, value: impl ToString) {
-        self.0.push((name.into(), value.to_string()));
+    pub(super) fn put(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.push((name.into(), value.into()));
     }
 
     /// Ticks something, or not.
