@@ -149,12 +149,15 @@ fn chromium() -> Option<PathBuf> {
 
 /// The port that the driver says it has taken.
 fn port(driver: &mut Child) -> u16 {
-    let lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
-    for line in lines {
-        let number = line.split("on port ").nth(1).map(|it| it.trim_end_matches('.'));
-        if let Some(port) = number.and_then(|number| number.parse().ok()) {
-            return port;
-        }
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let started = |line: String| {
+        let number = line.split("successfully on port ").nth(1)?;
+        number.trim_end_matches('.').parse().ok()
+    };
+    if let Some(port) = lines.find_map(started) {
+        // Whatever else it has to say.
+        std::thread::spawn(move || lines.for_each(drop));
+        return port;
     }
     panic!("chromedriver did not say which port it has");
 }
