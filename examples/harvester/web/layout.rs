@@ -73,6 +73,7 @@ pub(crate) fn with_actions(
                     }
                     (body)
                 }
+                footer.foot { (account(visitor)) (preferences(visitor)) }
             }
         }
     };
@@ -102,10 +103,6 @@ fn side(visitor: &Visitor, here: Option<Section>) -> Markup {
                         a href=(section.path()) aria-current=[current] { (words.text(section.key())) }
                     }
                 }
-            }
-            div.side-foot {
-                (account(visitor))
-                (preferences(visitor))
             }
         }
     }

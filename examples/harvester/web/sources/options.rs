@@ -70,8 +70,11 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
     let known = errors.messages().count();
     for option in declared(kind, words) {
         match option.read(words, typed) {
-            Ok(Some(value)) => _ = options.insert(option.name.to_owned(), value),
-            Ok(None) => {}
+            // What is usual is not said, so that the same options are the same.
+            Ok(Some(value)) if option.default != Some(&value) => {
+                options.insert(option.name.to_owned(), value);
+            }
+            Ok(_) => {}
             Err(message) => errors.add(field_name(option.name), message),
         }
     }
