@@ -347,10 +347,15 @@ Formats:
 
 Examples:
   harvester records --live | jq -r .identifier
+  harvester records --search 'climate archi'
   harvester records --source https://export.example.org/oai --format csv --out records.csv";
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordsArgs {
+    /// Only the records that have all these words, in their metadata, identifier or sets; of the last
+    /// word its beginning will do
+    #[arg(long, value_name = "WORDS")]
+    pub(crate) search: Option<String>,
     /// Only the records of this source: its name, or the URL it was harvested from
     #[arg(long, value_name = "S")]
     pub(crate) source: Option<String>,

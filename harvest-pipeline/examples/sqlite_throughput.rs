@@ -1,6 +1,6 @@
 //! How fast records go into the SQLite catalogue, beside bare inserts of the same bytes.
 //!
-//! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [bare|raw|fields]`
+//! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [bare|raw|fields|search]`
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use harvest_pipeline::parsers::DublinCore;
 use harvest_pipeline::{
-    Batch, Checkpoint, Hold, Item, ParsedBatch, Parser, Payload, Pipeline, Preparer, Query, Resume,
-    Run, RunError, Sink, Source, SourceId, SqliteCatalogue, Summary, Written,
+    Batch, Catalogue, Checkpoint, Hold, Item, ParsedBatch, Parser, Payload, Pipeline, Preparer,
+    Query, RecordQuery, Resume, Run, RunError, RunId, RunRecord, Sink, Source, SourceId,
+    SqliteCatalogue, Summary, Written, sources,
 };
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
@@ -55,6 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("bare") => bare(&folder, records).await?,
         Some("raw") => catalogue(&folder, records, false).await?,
         Some("fields") => catalogue(&folder, records, true).await?,
+        Some("search") => search(&folder, records).await?,
         _ => {
             for _ in 0..3 {
                 bare(&folder, records).await?;
@@ -100,6 +102,60 @@ async fn catalogue(
     catalogue.close().await?;
     report!("    {} kB", std::fs::metadata(&file)?.len() / 1000);
     Ok(std::fs::remove_file(&file)?)
+}
+
+/// How long it takes to index records, and to list a page of them.
+async fn search(folder: &Path, records: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let catalogue = SqliteCatalogue::open(folder.join("search.db")).await?;
+    Pipeline::new(Synthetic(records)).parse(DublinCore).run(&catalogue).await?;
+    let first = catalogue.summary(&"synthetic".into()).await?.and_then(|it| it.last_run);
+    let rare = |n: usize| Item::put(format!("new {n}"), Payload::new("oai_dc", "<dc>seldom</dc>"));
+    let few = [rare(1), rare(2), Item::delete("gone")];
+    Pipeline::new(sources::items("synthetic", few)).resume(Resume::Afresh).run(&catalogue).await?;
+    let last = catalogue.summary(&"synthetic".into()).await?.and_then(|it| it.last_run);
+    let (started, cpu) = (Instant::now(), cpu_seconds());
+    catalogue.index().await?;
+    rate("indexing", records, started.elapsed(), cpu);
+    report!("    {} kB", std::fs::metadata(catalogue.file())?.len() / 1000);
+
+    let query = |set: fn(&mut RecordQuery)| {
+        let mut query = RecordQuery::default();
+        set(&mut query);
+        query
+    };
+    let of_run = |run: Option<RunRecord>| {
+        let mut query = RecordQuery::default();
+        query.run = run.map(|run| RunId(run.id));
+        query
+    };
+    let lists = [
+        ("the first page", RecordQuery::default()),
+        ("live records", query(|it| it.deleted = Some(false))),
+        ("tombstones", query(|it| it.deleted = Some(true))),
+        ("of a run that changed much", of_run(first)),
+        ("of a run that changed little", of_run(last)),
+        ("a word in all records", query(|it| it.text = Some("article".into()))),
+        ("a word in most records", query(|it| it.text = Some("manuscript".into()))),
+        ("all records, some letters", query(|it| it.text = Some("m".into()))),
+        ("a rare word", query(|it| it.text = Some("seldom".into()))),
+        ("one in thirty", query(|it| it.text = Some("2007 10".into()))),
+        ("an identifier", query(|it| it.text = Some("0012345".into()))),
+        ("the beginning of many", query(|it| it.text = Some("00123".into()))),
+        ("no record", query(|it| it.text = Some("medieval seldom".into()))),
+    ];
+    for (what, query) in lists {
+        let started = Instant::now();
+        let found = catalogue.list(&query).await?.len();
+        let took = started.elapsed().as_secs_f64() * 1e3;
+        report!("{what:<30} {took:>8.2} ms {found:>4} records");
+    }
+    let started = Instant::now();
+    catalogue.summaries().await?;
+    report!("{:<30} {:>8.2} ms", "sums", started.elapsed().as_secs_f64() * 1e3);
+    let started = Instant::now();
+    let absent = catalogue.count_absent(&"synthetic".into(), RunId(i64::MAX)).await?;
+    report!("{:<30} {:>8.2} ms {absent}", "absent", started.elapsed().as_secs_f64() * 1e3);
+    Ok(catalogue.close().await?)
 }
 
 /// `cpu` is what [`cpu_seconds`] said before; on a busy machine it tells more than the clock.

@@ -55,6 +55,8 @@ pub use self::holdings::Holdings;
 pub use self::operations::Operation;
 pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresCatalogue;
 pub use self::registry::{Kind, KindError, Registry};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};

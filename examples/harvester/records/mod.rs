@@ -6,8 +6,11 @@ mod xml;
 
 use std::fs::File;
 
-use futures_util::TryStreamExt;
-use harvest_pipeline::{Query, SourceId, SqliteCatalogue, StoredRecord};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use harvest_pipeline::store::Page;
+use harvest_pipeline::{
+    Catalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue, StoredRecord,
+};
 
 use crate::args::{GlobalArgs, RecordsArgs, RecordsFormat};
 use crate::database;
@@ -16,6 +19,9 @@ use crate::report::{Failure, Status};
 
 /// How much is written at once.
 const WRITE: usize = 1 << 20;
+
+/// How many records of a search are read at a time.
+const PAGE: usize = 500;
 
 /// How records are printed.
 struct Format {
@@ -52,10 +58,17 @@ async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status
     };
     let mut lines = output.buffer();
     (format.head)(&mut lines);
+    if args.search.is_some() {
+        catalogue.index().await?;
+    }
     'sources: for source in sources {
-        let query = source.map_or_else(Query::all, |source| Query::all().of(source));
-        let query = if args.live { query.live_only() } else { query };
-        let mut records = catalogue.records(query);
+        let mut records = match &args.search {
+            Some(words) => search(catalogue, source, words, args.live),
+            None => {
+                let query = source.map_or_else(Query::all, |source| Query::all().of(source));
+                catalogue.records(if args.live { query.live_only() } else { query })
+            }
+        };
         while let Some(record) = records.try_next().await? {
             (format.record)(&mut lines, &record);
             if lines.len() >= WRITE {
@@ -71,6 +84,31 @@ async fn print(args: &RecordsArgs, catalogue: &SqliteCatalogue) -> Result<Status
     output.write(lines);
     output.finish()?;
     Ok(Status::Complete)
+}
+
+/// The records that have these words, a page at a time.
+fn search<'c>(
+    catalogue: &'c SqliteCatalogue,
+    source: Option<SourceId>,
+    words: &str,
+    live: bool,
+) -> BoxStream<'c, Result<StoredRecord, RunError>> {
+    let mut query = RecordQuery::default();
+    query.source = source;
+    query.text = Some(words.to_owned());
+    query.deleted = live.then_some(false);
+    query.page = Page::first(PAGE);
+    let pages = stream::try_unfold(Some(query), async |query| {
+        let Some(mut query) = query else { return Ok(None) };
+        let records = catalogue.list(&query).await?;
+        let last = records.last().filter(|_| records.len() == PAGE);
+        let next = last.map(|last| {
+            query.page.after = Some((last.source.clone(), last.identifier.clone()));
+            query
+        });
+        Ok(Some((stream::iter(records.into_iter().map(Ok)), next)))
+    });
+    pages.try_flatten().boxed()
 }
 
 /// The sources of this name, or harvested from this URL.

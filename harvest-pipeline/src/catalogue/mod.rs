@@ -10,7 +10,7 @@ pub(crate) mod open;
 pub(crate) mod plan;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod prepare;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod words;
 
 use std::fmt::Debug;
@@ -227,6 +227,15 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// # Errors
     /// If the catalogue cannot be read.
     async fn list(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError>;
+
+    /// Reads what was stored since for searches, where that is put off so that runs need not wait for
+    /// it. To be called between runs; does nothing if nothing was put off.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written.
+    async fn index(&self) -> Result<(), RunError> {
+        Ok(())
+    }
 
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use resync_core::xml::text_of;
 use unicode_normalization::UnicodeNormalization;
@@ -17,6 +18,8 @@ const LONGEST: usize = 64;
 const MOST: usize = 20_000;
 /// How many different words are looked for.
 const MOST_ASKED: usize = 50;
+/// Shorter beginnings are those of too many words.
+const SHORT: usize = 3;
 
 /// The words of one record, each once.
 #[derive(Debug, Default)]
@@ -56,38 +59,75 @@ impl Words {
         }
     }
 
+    /// The words, in order.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// The words, with a space between one and the next.
     pub(crate) fn into_text(self) -> String {
         self.0.into_iter().collect::<Vec<_>>().join(" ")
     }
 }
 
-/// What must be found in the language of FTS5: every word, and of the last the beginning. `None` if
-/// there is no word in it.
-pub(crate) fn expression(text: &str) -> Option<String> {
-    let mut terms = BTreeSet::new();
-    let mut last = None;
-    each_run(text, |run| {
-        if terms.len() >= MOST_ASKED {
-            return;
-        }
-        match run {
-            Run::Word(word) => {
-                // The one before is not the last.
-                terms.extend(last.replace(format!("\"{word}\"")));
+/// What is looked for: words, and what other words begin with.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Search {
+    words: BTreeSet<String>,
+    beginnings: BTreeSet<String>,
+}
+
+impl Search {
+    /// Every word of `text`, and of the last one the beginning; `None` if there is no word in it.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let mut search = Self::default();
+        let mut last: Option<String> = None;
+        each_run(text, |run| {
+            if search.words.len() >= MOST_ASKED {
+                return;
             }
-            Run::Unspaced([character]) => {
-                terms.extend(last.take());
-                terms.insert(format!("\"{character}\" *"));
+            // The one before is not the last.
+            search.words.extend(last.take());
+            match run {
+                Run::Word(word) => last = Some(word.to_owned()),
+                Run::Unspaced([character]) => {
+                    search.beginnings.insert(character.to_string());
+                }
+                Run::Unspaced(characters) => search.words.extend(pairs(characters)),
             }
-            Run::Unspaced(characters) => {
-                terms.extend(last.take());
-                terms.extend(pairs(characters).map(|pair| format!("\"{pair}\"")));
-            }
-        }
-    });
-    terms.extend(last.map(|last| last + " *"));
-    (!terms.is_empty()).then(|| terms.into_iter().collect::<Vec<_>>().join(" AND "))
+        });
+        search.beginnings.extend(last);
+        (search != Self::default()).then_some(search)
+    }
+
+    /// Whether all is among these words.
+    pub(crate) fn is_in(&self, words: &Words) -> bool {
+        let begins = |beginning: &String| {
+            let next = words.0.range::<str, _>((Bound::Included(&**beginning), Bound::Unbounded));
+            next.take(1).any(|word| word.starts_with(&**beginning))
+        };
+        self.words.is_subset(&words.0) && self.beginnings.iter().all(begins)
+    }
+
+    /// What must be found, in PostgreSQL's language of `tsquery`.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn tsquery(&self) -> String {
+        // In quotes, nothing is syntax; and there are none in words.
+        let words = self.words.iter().map(|word| format!("'{word}'"));
+        let beginnings = self.beginnings.iter().map(|beginning| format!("'{beginning}':*"));
+        words.chain(beginnings).collect::<Vec<_>>().join(" & ")
+    }
+
+    /// What must be found, in the language of FTS5. That of [`is_in`](Self::is_in) may be less: of
+    /// words with short beginnings there are too many.
+    pub(crate) fn expression(&self) -> String {
+        let is_short = |it: &&String| it.is_ascii() && it.len() < SHORT && !self.words.is_empty();
+        let words = self.words.iter().map(|word| format!("\"{word}\""));
+        let beginnings = self.beginnings.iter().filter(|it| !is_short(it));
+        let all = words.chain(beginnings.map(|beginning| format!("\"{beginning}\" *")));
+        all.collect::<Vec<_>>().join(" AND ")
+    }
 }
 
 /// Characters that belong together.
@@ -104,39 +144,44 @@ fn pairs(characters: &[char]) -> impl Iterator<Item = String> {
 
 /// Hands over what the text consists of, folded.
 fn each_run(text: &str, mut found: impl FnMut(Run<'_>)) {
-    let mut word = String::new();
-    let mut length = 0;
+    if text.is_ascii() {
+        let mut folded = String::new();
+        let words = text.split(|it: char| !it.is_ascii_alphanumeric());
+        for word in words.filter(|word| !word.is_empty()) {
+            folded.clear();
+            folded.push_str(&word[..word.len().min(LONGEST)]);
+            folded.make_ascii_lowercase();
+            found(Run::Word(&folded));
+        }
+        return;
+    }
+    // The marks of kana make other letters of them, unlike accents.
+    let is_accent = |it: &char| is_combining_mark(*it) && !matches!(it, '\u{3099}' | '\u{309a}');
+    let bare = text.nfkd().filter(|it| !is_accent(it)).nfc().flat_map(char::to_lowercase);
+    let (mut word, mut length) = (String::new(), 0);
     let mut unspaced = Vec::new();
-    let mut take = |character: char| {
+    for character in bare.chain([' ']) {
         let is_unspaced = is_unspaced(character);
         if !is_unspaced && !unspaced.is_empty() {
             found(Run::Unspaced(&unspaced));
             unspaced.clear();
         }
-        if is_unspaced || !character.is_alphanumeric() {
-            if !word.is_empty() {
-                found(Run::Word(&word));
-                word.clear();
-                length = 0;
+        if !is_unspaced && character.is_alphanumeric() {
+            if length < LONGEST {
+                word.push(character);
+                length += 1;
             }
-            if is_unspaced {
-                unspaced.push(character);
-            }
-        } else if length < LONGEST {
-            word.push(character);
-            length += 1;
+            continue;
         }
-    };
-    if text.is_ascii() {
-        text.bytes().for_each(|byte| take(char::from(byte.to_ascii_lowercase())));
-    } else {
-        // The marks of kana make other letters of them, unlike accents.
-        let is_accent =
-            |it: &char| is_combining_mark(*it) && !matches!(it, '\u{3099}' | '\u{309a}');
-        let bare = text.nfkd().filter(|it| !is_accent(it)).nfc();
-        bare.flat_map(char::to_lowercase).for_each(&mut take);
+        if !word.is_empty() {
+            found(Run::Word(&word));
+            word.clear();
+            length = 0;
+        }
+        if is_unspaced {
+            unspaced.push(character);
+        }
     }
-    take(' ');
 }
 
 /// Whether words are written without spaces in the character's script: kana and Han characters.
@@ -183,12 +228,30 @@ mod tests {
     fn what_is_asked_is_no_syntax() {
         for (text, expected) in [
             ("one two", "\"one\" AND \"two\" *"),
-            ("one AND OR*", "\"and\" AND \"one\" AND \"or\" *"),
-            ("機関 x", "\"x\" * AND \"機関\""),
+            ("one AND OR*", "\"and\" AND \"one\""),
+            ("o", "\"o\" *"),
+            ("機関 xyz", "\"機関\" AND \"xyz\" *"),
             ("x 機", "\"x\" AND \"機\" *"),
         ] {
-            assert_eq!(expression(text).as_deref(), Some(expected), "{text}");
+            assert_eq!(Search::read(text).unwrap().expression(), expected, "{text}");
         }
-        assert_eq!(expression(" -\"*^ "), None);
+        assert_eq!(Search::read(" -\"*^ "), None);
+    }
+
+    #[test]
+    fn the_last_word_is_a_beginning() {
+        let mut words = Words::default();
+        words.add("one twofold 機関誌");
+        for (text, expected) in [
+            ("one two", true),
+            ("two one", false),
+            ("tw", true),
+            ("twofolds", false),
+            ("z", false),
+            ("誌 関誌", true),
+            ("誌機", false),
+        ] {
+            assert_eq!(Search::read(text).unwrap().is_in(&words), expected, "{text}");
+        }
     }
 }

@@ -4,8 +4,11 @@ use sqlx::{Connection, PgConnection, Row};
 
 /// Each brings a database from the version that is its index to the next. Never change one that was
 /// released; add another.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_runs.sql"), include_str!("migrations/0002_store.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_runs.sql"),
+    include_str!("migrations/0002_store.sql"),
+    include_str!("migrations/0003_catalogue.sql"),
+];
 
 /// Upgrades the first schema of the connection's search path, or refuses it without changing anything.
 /// Of several processes that try at once, one does it and the others wait.

@@ -26,6 +26,10 @@ impl Catalogue for SqliteCatalogue {
         self.listed(query).await
     }
 
+    async fn index(&self) -> Result<(), RunError> {
+        self.index().await
+    }
+
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>> {
         self.records(query)
     }

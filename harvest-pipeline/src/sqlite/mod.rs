@@ -12,6 +12,7 @@ mod read;
 #[cfg(feature = "provider")]
 mod repository;
 mod schema;
+mod search;
 mod sink;
 mod statement;
 mod undo;

@@ -1,6 +1,7 @@
 //! Every store does what every store must do.
 #![allow(clippy::unwrap_used)]
 
+mod databases;
 mod several;
 #[path = "../support/postgres.rs"]
 mod support;
