@@ -7,7 +7,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use oai_pmh::Client;
 use oai_pmh::retry::{Backoff, Retrying};
-use oai_pmh::transport::{HttpTransport, HttpTransportBuilder, Politeness, Throttled, Transport};
+use oai_pmh::transport::{
+    HttpTransport, HttpTransportBuilder, Politeness, Reach, Throttled, Transport,
+};
 use oai_pmh::xml::Mode;
 use url::Url;
 
@@ -52,8 +54,30 @@ pub(crate) fn with_concurrency(
     concurrency: NonZeroUsize,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
-    let polite = throttled(url, args, args.timeout, concurrency)?;
+    with_allowed(url, &[], args, concurrency, console)
+}
+
+/// The same, where these origins may be on the local network whatever the source is.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn with_allowed(
+    url: &Url,
+    allowed: &[Url],
+    args: &NetworkArgs,
+    concurrency: NonZeroUsize,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    let polite = throttled(url, reach(url, allowed, args), args, args.timeout, concurrency)?;
     Ok(patient(polite, backoff(args), console))
+}
+
+/// Where a source at this address may lead.
+fn reach(url: &Url, allowed: &[Url], args: &NetworkArgs) -> Reach {
+    match args.allow_local {
+        true => Reach::anywhere(),
+        false => allowed.iter().fold(Reach::from_origin(url), Reach::allow),
+    }
 }
 
 /// The way to this address for a first look: who does not answer soon is not waited for.
@@ -65,7 +89,8 @@ pub(crate) fn glance(
     args: &NetworkArgs,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
-    let polite = throttled(url, args, args.timeout.min(SOON), args.concurrency)?;
+    let timeout = args.timeout.min(SOON);
+    let polite = throttled(url, reach(url, &[], args), args, timeout, args.concurrency)?;
     let hasty = backoff(args).retries(args.retries.min(1)).cap(SOON).max_retry_after(SOON);
     Ok(patient(polite, hasty, console))
 }
@@ -85,6 +110,7 @@ fn backoff(args: &NetworkArgs) -> Backoff {
 /// The way to this address, every request being sent once.
 fn throttled(
     url: &Url,
+    reach: Reach,
     args: &NetworkArgs,
     timeout: Duration,
     concurrency: NonZeroUsize,
@@ -93,6 +119,7 @@ fn throttled(
     let builder = HttpTransport::builder()
         .user_agent(&args.user_agent)
         .secrets_only_for(url)
+        .reach(reach)
         .connect_timeout(timeout.min(SOON))
         .read_timeout(timeout);
     let builder = match &args.contact {

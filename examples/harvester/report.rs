@@ -218,6 +218,9 @@ fn network_advice(kind: Net) -> &'static str {
         Net::TooLarge => "The answer is too large to be one: check the address.",
         Net::Redirect => "Use the address that the server redirects to.",
         Net::Request => "Check the address and the options --header, --user and --user-agent.",
+        Net::OutOfReach => {
+            "If it is right, name its origin with --allow-origin, or allow all with --allow-local."
+        }
         Net::Io => "Make room in the folder for temporary files, or name another in TMPDIR.",
         Net::Refused => "Nothing was changed.",
         Net::Gap => "Run `harvester resync baseline` with the same URL and folder.",

@@ -1,7 +1,15 @@
-//! A copy whose making is killed again and again ends up as an undisturbed one does.
+//! A copy, or a publication, whose making is killed again and again ends up as an undisturbed one
+//! does.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
+#[path = "resync_kill/dump.rs"]
+mod dump;
+#[allow(dead_code, reason = "a part of it is used here")]
+#[path = "common/files.rs"]
+mod files;
+#[path = "resync_kill/publish.rs"]
+mod publish;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -12,6 +20,7 @@ use common::lists::{at, capability_list, entry, list};
 use common::{Ran, Random, Source, differences, harvester, tree};
 use resync_core::document::{Capability, Change, Entry, Head};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const RESOURCES: usize = 5_000;
 const CHANGES: usize = 2_000;
@@ -27,8 +36,8 @@ fn a_baseline_survives_being_killed_at_any_moment() {
     const KILLS: usize = 50;
     let mut random = Random::new();
     let source = Source::start();
-    resources(&source, &mut random);
-    let folder = tempfile::tempdir().unwrap();
+    resources(&source, RESOURCES, &mut random);
+    let folder = quick_folder();
     let folder = folder.path();
 
     let expected = source.resources();
@@ -59,8 +68,8 @@ fn no_change_is_lost_when_an_incremental_run_is_killed_at_any_moment() {
     const KILLS: usize = 25;
     let mut random = Random::new();
     let source = Source::start();
-    resources(&source, &mut random);
-    let folder = tempfile::tempdir().unwrap();
+    resources(&source, RESOURCES, &mut random);
+    let folder = quick_folder();
     let folder = folder.path();
     let first = run(folder, &source, &["baseline"]);
     assert_eq!(first["created"], RESOURCES);
@@ -138,6 +147,13 @@ fn kill(
     assert!(looked_at > kills * 1_000, "only {looked_at} files were there to be looked at");
 }
 
+/// A folder in memory where there is such a thing: what is killed needs no disk to lose nothing.
+fn quick_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    folder.unwrap()
+}
+
 fn resync(folder: &Path, source: &Source, command: &[&str]) -> std::process::Command {
     let mut run = harvester(folder);
     run.args(["resync", command[0], &source.url("capabilitylist.xml"), "."])
@@ -160,10 +176,10 @@ fn assert_is_copy(folder: &Path, source: &Source) {
     assert_eq!(differences(&tree(folder), &resources), [""; 0]);
 }
 
-/// Gives the source its resources, and the lists that lead to them.
-fn resources(source: &Source, random: &mut Random) {
+/// Gives the source so many resources, and the lists that lead to them.
+fn resources(source: &Source, number: usize, random: &mut Random) {
     let mut entries = Vec::new();
-    for number in 0..RESOURCES {
+    for number in 0..number {
         let (name, body) = (format!("{:02}/{number:04}.bin", number % 37), body(random));
         entries.push(entry(source.url(&name), LISTED - 100_000 + number as i64, &body));
         source.put(name, body);

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use resync_core::transport::{BodyLimits, Request, Transport, without_credentials};
+use resync_core::transport::{BodyLimits, Reach, Request, Transport, without_credentials};
 use resync_core::xml::{Issues, Mode, decode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use crate::error::{RecordError, RunError, Stage};
 use crate::fetch::{Fetched, Site, fetch};
 use crate::harvest_list::{Document, ListError, Reader};
 use crate::holdings::Holdings;
-use crate::local::is_local;
 use crate::registry::Kind;
 use crate::source::Source;
 use crate::two_step::{self, Get, Named, Page, TwoStep};
@@ -169,13 +168,11 @@ impl DocumentListSource {
         let url = self.site.url.join(&document.url).map_err(|error| {
             failed("GetDocError", format!("{:?} is no address: {error}", document.url))
         })?;
-        if !self.allows_local && is_local(&url) && !is_local(&self.site.url) {
-            let url = without_credentials(&url);
-            let what = format!(
-                "{url} is in the local network, and the list is not; if that is meant, allow it"
-            );
-            return Err(failed("GetDocError", what));
-        }
+        let reach = match self.allows_local {
+            true => Reach::anywhere(),
+            false => Reach::from_origin(&self.site.url),
+        };
+        reach.check(&url).map_err(|error| failed("GetDocError", error.to_string()))?;
         let limits = BodyLimits::default().max(self.site.max_record);
         let fetched = fetch(&*self.site.transport, Request::get(url.clone()), &limits).await;
         let Fetched { bytes, charset } =

@@ -16,7 +16,6 @@ pub mod filters;
 pub mod harvest_list;
 mod holdings;
 #[cfg(feature = "document-list")]
-mod local;
 mod operations;
 mod parser;
 pub mod parsers;

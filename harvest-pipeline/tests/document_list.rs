@@ -279,7 +279,7 @@ async fn a_list_on_the_internet_leads_into_the_local_network_only_if_that_is_all
         let failures = summary.failures.first();
         assert_eq!(failures.is_empty(), allowed, "{failures:?}");
         if let [failure] = failures {
-            assert!(failure.message.contains("is in the local network"), "{failure}");
+            assert!(failure.message.contains("is on the local network"), "{failure}");
         }
     }
     // Only the one that was allowed.

@@ -48,6 +48,8 @@ pub enum ErrorKind {
     Redirect,
     /// The request cannot be sent at all: not HTTP, or an illegal header. Final.
     Request,
+    /// It would have led into the local network; see [`Reach`](crate::transport::Reach). Final.
+    OutOfReach,
     /// A file could not be written or read. Final.
     Io,
     /// It was not done, because it would do harm or leave something out. Final.
@@ -142,6 +144,7 @@ impl Error {
             ErrorKind::TooLarge
             | ErrorKind::Redirect
             | ErrorKind::Request
+            | ErrorKind::OutOfReach
             | ErrorKind::Io
             | ErrorKind::Refused
             | ErrorKind::Gap => false,

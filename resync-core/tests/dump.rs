@@ -280,3 +280,46 @@ fn what_cannot_be_unpacked_is_refused() {
     twice[at + 46] = b'a';
     assert!(matches!(Package::open(Cursor::new(twice)), Err(PackageError::Repeated(_))));
 }
+
+#[test]
+fn when_the_last_resource_was_taken_is_said_at_the_end() {
+    let mut head = Head::list(Capability::ResourceDumpManifest);
+    head.md.at = Datetime::read("2024-01-01T00:00:00Z");
+    let mut writer = PackageWriter::new(Cursor::new(Vec::new()), &head).unwrap();
+    writer.add(Entry::new("https://x.org/a"), &b"a"[..]).unwrap();
+    let completed = Datetime::read("2024-01-01T01:00:00Z");
+    writer.completed(completed.unwrap());
+    let mut package = Package::open(writer.finish().unwrap()).unwrap();
+    let document = Document::collect(package.manifest().unwrap()).unwrap();
+    head.md.completed = completed;
+    assert_eq!((document.head, document.entries.len()), (head, 1));
+    assert_eq!(read(&mut package).0[0].as_ref().unwrap(), "a");
+}
+
+#[test]
+fn more_members_than_an_old_zip_can_count_are_read() {
+    // 16 bits count 65 535; beyond that it is a ZIP64.
+    const MEMBERS: usize = 65_600;
+    let names: Vec<_> = (0..MEMBERS).map(|n| format!("{n}")).collect();
+    let paths: Vec<_> = names.iter().map(|name| format!("/{name}")).collect();
+    let manifest = manifest(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+    let members: Vec<_> = [("manifest.xml", manifest.as_bytes())]
+        .into_iter()
+        .chain(names.iter().map(|name| (&**name, name.as_bytes())))
+        .collect();
+    let mut package = Package::open(Cursor::new(stored(&members))).unwrap();
+    let (all, unlisted) = read(&mut package);
+    assert_eq!((all.len(), unlisted), (MEMBERS, 0));
+    assert!(all.into_iter().zip(names).all(|(text, name)| text.is_ok_and(|text| text == name)));
+}
+
+#[test]
+fn members_that_say_how_large_they_are_in_64_bits_are_read() {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in [("manifest.xml", manifest(&["/a"])), ("a", "large".to_owned())] {
+        zip.start_file(name, SimpleFileOptions::default().large_file(true)).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    let mut package = Package::open(zip.finish().unwrap()).unwrap();
+    assert_eq!(read(&mut package).0[0].as_ref().unwrap(), "large");
+}

@@ -9,6 +9,8 @@ mod baseline;
 mod changes;
 #[path = "mirror/deletions.rs"]
 mod deletions;
+#[path = "mirror/dumps.rs"]
+mod dumps;
 #[path = "mirror/looking.rs"]
 mod looking;
 mod mirror_support;

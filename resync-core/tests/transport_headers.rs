@@ -6,7 +6,7 @@ mod transport_support;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use resync_core::transport::{
-    Answer, BodyLimits, HttpTransport, HttpTransportBuilder, Request, Transport,
+    Answer, BodyLimits, HttpTransport, HttpTransportBuilder, Reach, Request, Transport,
 };
 use resync_core::{ErrorKind, Result};
 use url::Url;
@@ -165,6 +165,24 @@ async fn secrets_can_be_kept_for_one_host() {
         assert!(ours.contains_key(name) && !other.contains_key(name), "{name}");
     }
     assert_eq!(other["user-agent"], "harvester/1.0");
+}
+
+#[tokio::test]
+async fn nobody_is_redirected_to_where_they_may_not_go() {
+    let server = server().await;
+    redirect(&server, "/away", 302, localhost(&server, "/there").as_str()).await;
+    redirect(&server, "/near", 302, "/here").await;
+    // As if the source were on the Internet.
+    let reach = Reach::internet().allow(&here(&server, "/"));
+    let builder = || HttpTransport::builder().reach(reach.clone());
+    assert!(ask(builder(), Request::get(here(&server, "/near"))).await.is_ok());
+    let error = ask(builder(), Request::get(here(&server, "/away"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfReach);
+    assert_eq!(error.url(), Some(&localhost(&server, "/there")));
+    assert_eq!(received(&server).await.len(), 3, "where it leads nobody was asked");
+    // The source is on this machine, and so is where it leads.
+    let own = HttpTransport::builder().reach(Reach::from_origin(&here(&server, "/")));
+    assert!(ask(own, Request::get(here(&server, "/away"))).await.is_ok());
 }
 
 #[tokio::test]

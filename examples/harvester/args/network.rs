@@ -43,6 +43,11 @@ pub(crate) struct NetworkArgs {
     /// The most requests to a host at the same time
     #[arg(long, global = true, value_name = "N", default_value = "4")]
     pub(crate) concurrency: NonZeroUsize,
+    /// Let a source on the Internet lead to this machine and its network, too
+    ///
+    /// A source that is on the local network itself may lead to all of it anyway.
+    #[arg(long, global = true)]
+    pub(crate) allow_local: bool,
 }
 
 const DEFAULT_USER_AGENT: &str = concat!("harvester/", env!("CARGO_PKG_VERSION"));

@@ -99,7 +99,7 @@ fn search<'c>(
     query.deleted = live.then_some(false);
     query.page = Page::first(PAGE);
     let pages = stream::try_unfold(Some(query), async |query| {
-        let Some(mut query) = query else { return Ok(None) };
+        let Some(mut query) = query else { return Ok::<_, RunError>(None) };
         let records = catalogue.list(&query).await?;
         let last = records.last().filter(|_| records.len() == PAGE);
         let next = last.map(|last| {

@@ -22,7 +22,7 @@ pub(super) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let transport = network::transport(&args.url, &global.network, console)?;
+    let transport = super::transport(&args.url, &args.allow_origin, global, console)?;
     let authority = anywhere(&args.url, &args.allow_origin);
     let limits = BodyLimits::default().max(LARGEST);
     let client = Client::new(transport.limits(limits.clone()))

@@ -73,8 +73,9 @@ pub(super) fn mirror(
 ) -> Result<Mirror, Failure> {
     // A list and its index may be under way while resources are fetched.
     let concurrency = global.network.concurrency;
-    let transport = network::with_concurrency(
+    let transport = network::with_allowed(
         &args.url,
+        &args.allow_origin,
         &global.network,
         concurrency.saturating_add(2),
         console,

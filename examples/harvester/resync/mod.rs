@@ -7,10 +7,15 @@ mod mirror;
 mod publish;
 mod serve;
 
+use std::sync::Arc;
+
+use resync_core::retry::Retrying;
 use resync_core::sync::Authority;
+use resync_core::transport::Transport;
 use url::Url;
 
 use crate::args::{GlobalArgs, ResyncCommand};
+use crate::network;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 
@@ -36,6 +41,16 @@ pub(crate) async fn run(
         ResyncCommand::Publish(it) => publish::run(&it, args, console).await,
         ResyncCommand::Serve(it) => serve::run(&it, args, console).await,
     }
+}
+
+/// The way to a source, and to where its documents lead.
+fn transport(
+    source: &Url,
+    allowed: &[Url],
+    args: &GlobalArgs,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    network::with_allowed(source, allowed, &args.network, args.network.concurrency, console)
 }
 
 /// Where a source's documents may lead when they are only looked at: anywhere but to the local

@@ -65,6 +65,8 @@ pub struct Resolved {
     pub links: Vec<HeaderLink>,
     /// Whether it is an index.
     pub is_index: bool,
+    /// Whether it is what was named, so that nothing else is meant.
+    pub is_given: bool,
     /// The Capability List it belongs to, where one was found.
     pub capability_list: Option<Url>,
     /// What that offers.
@@ -95,7 +97,8 @@ impl Client {
                 Some(list) => list.whole().await.ok().map(|it| Capabilities::of(&it, list.url())),
                 None => None,
             };
-            return Ok(Resolved::new(&found, list.as_ref(), offers, search));
+            let resolved = Resolved::new(&found, list.as_ref(), offers, search);
+            return Ok(Resolved { is_given: what == What::Given, ..resolved });
         }
         let list = self.capability_list(&mut search, found, what, wanted).await?;
         let offers = Capabilities::of(&list.whole().await?, list.url());
@@ -177,6 +180,7 @@ impl Resolved {
             head: opened.head().clone(),
             links: opened.header_links().to_vec(),
             is_index: opened.is_index(),
+            is_given: false,
             capability_list,
             capabilities,
             attempts,

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 use zip::result::ZipError;
@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::MANIFEST;
-use crate::document::{Algorithm, Entry, Hashes, Head, Writer};
+use crate::document::{Algorithm, Datetime, Entry, Hashes, Head, Writer};
 use crate::fixity::Fixity;
 
 /// Writes a package: bitstreams as they come, and at the end the manifest.
@@ -15,7 +15,10 @@ use crate::fixity::Fixity;
 /// Where two bitstreams would have the same name, they do not: each has its number in it.
 pub struct PackageWriter<W: Write + Seek> {
     zip: ZipWriter<W>,
+    head: Head,
     manifest: Writer<SpooledTempFile>,
+    /// Where its entries begin; the head before them is written again at the end.
+    begin: u64,
     entries: u64,
     bytes: u64,
 }
@@ -31,7 +34,13 @@ impl<W: Write + Seek> PackageWriter<W> {
     /// When a temporary file cannot be made, or XML cannot hold what is in `head`.
     pub fn new(out: W, head: &Head) -> io::Result<Self> {
         let manifest = Writer::new(SpooledTempFile::new(Self::IN_MEMORY), head)?;
-        Ok(Self { zip: ZipWriter::new(out), manifest, entries: 0, bytes: 0 })
+        let (zip, begin) = (ZipWriter::new(out), manifest.written());
+        Ok(Self { zip, head: head.clone(), manifest, begin, entries: 0, bytes: 0 })
+    }
+
+    /// Says when the last resource was taken (§11.3), which is known only now.
+    pub fn completed(&mut self, at: Datetime) {
+        self.head.md.completed = Some(at);
     }
 
     /// Adds a resource. Its length, digests and path are found on the way, and replace what `entry`
@@ -95,11 +104,12 @@ impl<W: Write + Seek> PackageWriter<W> {
     pub fn finish(mut self) -> io::Result<W> {
         let length = self.manifest.written();
         let mut manifest = self.manifest.finish()?;
-        manifest.rewind()?;
+        manifest.seek(SeekFrom::Start(self.begin))?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .large_file(length > u64::from(u32::MAX) / 2);
         self.zip.start_file(MANIFEST, options).map_err(of_zip)?;
+        Writer::new(&mut self.zip, &self.head)?;
         io::copy(&mut manifest, &mut self.zip)?;
         let mut out = self.zip.finish().map_err(of_zip)?;
         out.flush()?;

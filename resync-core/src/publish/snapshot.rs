@@ -178,6 +178,7 @@ impl ResourceDump {
         for (resource, entry) in self.group.drain(..) {
             package.add(entry, resource.open()?)?;
         }
+        package.completed(now(self.at));
         let file = package.finish()?;
         let (length, hashes) = measure(&file)?;
         stage.put(Rank::Part, name.clone(), file)?;
@@ -205,11 +206,15 @@ fn put(
 /// that was: they are written before, and stay as long as what is in them.
 fn snapshot_head(capability: Capability, at: Datetime, base: &str) -> Head {
     let mut head = Head::list(capability);
-    let now = Datetime::now();
-    // Clocks are set back.
-    head.md.completed = Some(if now.time() < at.time() { at } else { now });
+    head.md.completed = Some(now(at));
     head.md.at = Some(at);
     frame::head(head, base)
+}
+
+/// The time, but not before `at`: clocks are set back.
+fn now(at: Datetime) -> Datetime {
+    let now = Datetime::now();
+    if now.time() < at.time() { at } else { now }
 }
 
 fn first_key(base: &str) -> Key {

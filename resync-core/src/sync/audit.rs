@@ -20,7 +20,8 @@ use crate::{Error, ErrorKind, Result};
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let wanted = |_| [Capability::ResourceList, Capability::ChangeList];
     let run = Run::begin(mirror, url, Purpose::Audit, wanted).await?;
-    let Run { state, downloads, lists, places, told, list, capability, aside: _aside } = run;
+    let Run { state, downloads, lists, places, told, mut offers, aside: _aside } = run;
+    let (capability, list) = offers.remove(0);
     let reader = state.reader()?;
     let last_row = reader.session().last_row()?;
     let state = Arc::new(std::sync::Mutex::new(reader));

@@ -1,9 +1,9 @@
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::place::decoded;
+use crate::transport::says_local_url;
 
 /// Which URLs a source may name: to be contacted, and to be part of the copy.
 ///
@@ -77,7 +77,7 @@ impl Authority {
         if is_same_site(&self.source, url) {
             return Ok(());
         }
-        if is_local(url) {
+        if says_local_url(url) {
             return refused(Reason::Local);
         }
         if self.anywhere { Ok(()) } else { refused(Reason::Origin) }
@@ -198,46 +198,6 @@ fn normal_path(url: &Url) -> String {
         path.push_str(&part[2..]);
     }
     path
-}
-
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        Some(Host::Ipv4(address)) => is_local_v4(address),
-        Some(Host::Ipv6(address)) => is_local_v6(address),
-        None => true,
-    }
-}
-
-// Whatever is not on the public Internet, by the registries of IANA.
-fn is_local_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || a == 0
-        || a >= 224 // multicast, reserved, broadcast
-        || (a == 100 && b & 0xc0 == 64)
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && b & 0xfe == 18)
-}
-
-fn is_local_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let v4 =
-        |high: u16, low: u16| is_local_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
-    address.is_unicast_link_local()
-        || address.is_unique_local()
-        || address.is_multicast()
-        || a & 0xffc0 == 0xfec0 // the site, formerly
-        || (a, b) == (0x64, 0xff9b) && (c == 1 || v4(g, h)) // NAT64
-        || a == 0x2002 && v4(b, c) // 6to4
-        // Unspecified, loopback, and IPv4 in either of its forms.
-        || [a, b, c, d, e] == [0; 5] && (f == 0 || f == 0xffff) && v4(g, h)
-        || address.is_loopback()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::choice;
 use super::copying::{AHEAD, Copying};
 use super::download::{Wanted, http_time};
 use super::incremental::later;
@@ -34,13 +35,14 @@ pub(super) const MISSING: &str = "missing";
 
 pub(super) async fn run(mirror: &Mirror, url: &Url) -> Result<Report> {
     let run = Run::begin(mirror, url, Purpose::Baseline, |is_empty| {
-        // One request for thousands of resources; but all of them, whatever is here already.
         match is_empty && mirror.options.dumps {
             true => [Capability::ResourceDump, Capability::ResourceList],
             false => [Capability::ResourceList, Capability::ResourceDump],
         }
     });
-    Baseline::begin(Copying::begin(run.await?, &mirror.options)?)?.run().await
+    let mut run = Copying::begin(run.await?, &mirror.options)?;
+    choice::choose(&mut run).await;
+    Baseline::begin(run)?.run().await
 }
 
 /// A baseline under way.
@@ -66,9 +68,6 @@ struct Baseline {
 impl Baseline {
     fn begin(run: Copying) -> Result<Self> {
         let is_dump = run.capability == Capability::ResourceDump;
-        if is_dump {
-            run.told.notice("packages are used: one request for many resources");
-        }
         let last_row = lock(&run.reader).session().last_row()?;
         let since = run.meta("since")?;
         let reads_all = run.options.delete && run.meta(KEPT)?.is_some_and(|it| it != "0");
@@ -127,10 +126,9 @@ impl Baseline {
         // What is known of the list says nothing of files that were tampered with.
         let validators = known
             .as_ref()
-            .filter(|known| known.completed.is_some())
             .filter(|_| !self.run.options.check_files && !self.reads_all)
-            .map(|known| known.validators.clone())
-            .filter(|validators| !validators.is_empty());
+            .and_then(KnownDocument::condition)
+            .cloned();
         let mut tries = 0;
         loop {
             let list = match self.run.open(url, validators.as_ref()).await? {
@@ -206,15 +204,14 @@ impl Baseline {
     async fn packages(&mut self, packages: Vec<Wanted>, document: i64) -> Result<()> {
         for package in packages {
             let row = (document >= 0).then_some(document);
-            let failed = self.run.told.report().failed;
             let applied = self.run.apply(package, row).await?;
-            if self.run.told.report().failed > failed {
+            if applied.lost > 0 {
                 // What could not be unpacked must be had from the next run, changed or not.
                 lock(&self.run.workers.failed).insert(document);
             }
             self.seen.merge(&applied.seen);
         }
-        Ok(())
+        self.run.fetch_damaged().await
     }
 
     /// The row of a list.
@@ -376,6 +373,6 @@ fn guess(validators: &Validators) -> Option<Datetime> {
 }
 
 /// Under which name the parts of an index are kept.
-fn parts_of(url: &Url) -> String {
+pub(super) fn parts_of(url: &Url) -> String {
     format!("parts {url}")
 }

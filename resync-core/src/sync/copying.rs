@@ -8,7 +8,7 @@ use url::Url;
 
 use super::download::{Downloads, Wanted};
 use super::list::{self, Opened};
-use super::packages::{Applied, Packages};
+use super::packages::{Applied, Damaged, Packages};
 use super::run::{Run, Told, lock};
 use super::state;
 use super::store::{Store, StoreOptions};
@@ -32,6 +32,10 @@ pub(super) struct Copying {
     pub(super) workers: Workers,
     pub(super) reader: Arc<Mutex<state::Reader>>,
     pub(super) options: Options,
+    /// What there is besides.
+    others: Vec<(Capability, Url)>,
+    /// What packages should have brought.
+    damaged: Damaged,
     lists: BodyLimits,
     _aside: Option<TempDir>,
 }
@@ -42,7 +46,8 @@ impl Copying {
     /// # Errors
     /// When the folder or the state cannot be used.
     pub(super) fn begin(run: Run, options: &Options) -> Result<Self> {
-        let Run { state, downloads, lists, places, told, list, capability, aside } = run;
+        let Run { state, downloads, lists, places, told, mut offers, aside } = run;
+        let (capability, list) = offers.remove(0);
         let reader = Arc::new(Mutex::new(state.reader()?));
         let store_options =
             StoreOptions { fsync_each: options.fsync_each, ..StoreOptions::default() };
@@ -58,9 +63,16 @@ impl Copying {
             workers,
             reader,
             options,
+            others: offers,
+            damaged: Damaged::new(),
             lists,
             _aside: aside,
         })
+    }
+
+    /// Where this is, if there is something else than what is gone by.
+    pub(super) fn offered(&self, capability: &Capability) -> Option<&Url> {
+        self.others.iter().find(|(it, _)| it == capability).map(|(_, url)| url)
     }
 
     /// Asks for a list, and tells that it is read.
@@ -77,7 +89,8 @@ impl Copying {
         Ok(opened)
     }
 
-    /// Applies a package of a dump; `document` is the row of the dump that lists it.
+    /// Applies a package of a dump; `document` is the row of the dump that lists it. What is damaged
+    /// in it waits for [`fetch_damaged`](Self::fetch_damaged).
     ///
     /// # Errors
     /// When it cannot be had or is no package, or the folder cannot be written.
@@ -92,15 +105,32 @@ impl Copying {
             told: Arc::clone(&self.told),
             state: Arc::clone(&self.reader),
             options: self.options.clone(),
+            settles: self.workers.postpones,
         };
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let applying = packages.apply(package, document, sender);
+        let damaged = std::mem::take(&mut self.damaged);
+        let applying = packages.apply(package, document, sender, damaged);
         let (applied, worked) =
             futures_util::future::join(applying, self.workers.work(receiver)).await;
         worked?;
-        let applied = applied?;
+        let mut applied = applied?;
+        self.damaged = std::mem::take(&mut applied.damaged);
         self.told.report().listed += applied.entries;
         Ok(applied)
+    }
+
+    /// Fetches by themselves the resources that are damaged in their packages.
+    ///
+    /// # Errors
+    /// When the folder or the state cannot be written.
+    pub(super) async fn fetch_damaged(&mut self) -> Result<()> {
+        for (_, job) in std::mem::take(&mut self.damaged) {
+            match self.options.dry_run {
+                true => self.told.would_write(&job),
+                false => self.workers.fetch(job).await?,
+            }
+        }
+        Ok(())
     }
 
     /// What was kept under this name.

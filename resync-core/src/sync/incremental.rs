@@ -157,9 +157,9 @@ impl Incremental {
             }
             is_first = false;
         }
-        self.apply().await?;
-        self.run.workers.drain().await?;
+        // What waits and is not in them is older than they are.
         self.apply_packages().await?;
+        self.apply().await?;
         self.run.workers.drain().await?;
         self.finish().await
     }
@@ -259,12 +259,10 @@ impl Incremental {
 
     /// Applies the packages of a dump, one after the other: what they hold is in order of time.
     async fn apply_packages(&mut self) -> Result<()> {
-        let failed = self.run.told.report().failed;
         for package in std::mem::take(&mut self.packages) {
-            self.run.apply(package, None).await?;
+            self.must_repeat |= self.run.apply(package, None).await?.lost > 0;
         }
-        self.must_repeat |= self.run.told.report().failed > failed;
-        Ok(())
+        self.run.fetch_damaged().await
     }
 
     async fn change(&mut self, change: PendingChange) -> Result<()> {

@@ -10,11 +10,14 @@
 //! list ──entries──▶ planner ──work──▶ workers ──content──▶ store ──▶ files and state
 //!                   what is known?    fetch, check         temporary, durable, renamed
 //! ```
+//!
+//! Where a source offers packages as well, `choice` weighs them against a request for each file.
 
 mod audit;
 mod authority;
 mod baseline;
 pub mod changes;
+mod choice;
 mod copying;
 mod download;
 mod incremental;

@@ -40,7 +40,8 @@ pub struct Options {
     pub set: Option<String>,
     /// Where an incremental run begins if nothing was copied before.
     pub from: Option<Datetime>,
-    /// Whether dumps are used where they are offered.
+    /// Whether dumps are used where they are offered and their packages cost less than a request for
+    /// each file. Yes unless said otherwise.
     pub dumps: bool,
     /// Who is told what is done.
     pub observer: Option<Observer>,

@@ -1,5 +1,6 @@
 //! Packages of dumps, applied straight from the ZIP.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, Write as _};
 use std::sync::{Arc, Mutex};
@@ -22,6 +23,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The most of one bitstream that is kept in memory until it is written.
 const SMALL: u64 = 64 << 10;
+/// How many resources may be damaged before the rest of them is left to the next run.
+const DAMAGED: usize = 10_000;
 
 /// Fetches packages and applies them.
 pub(super) struct Packages {
@@ -30,17 +33,27 @@ pub(super) struct Packages {
     pub(super) told: Arc<Told>,
     pub(super) state: Arc<Mutex<state::Reader>>,
     pub(super) options: Options,
+    /// Whether changes may be waiting, which what is in the package is newer than.
+    pub(super) settles: bool,
 }
 
+/// Resources that a package has, but not as its manifest says; they are fetched by themselves when
+/// no later entry is of the same resource.
+pub(super) type Damaged = HashMap<String, Box<Job>>;
+
 /// What a package brought.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Applied {
     pub(super) seen: Seen,
     pub(super) entries: u64,
+    pub(super) damaged: Damaged,
+    /// How many more are damaged.
+    pub(super) lost: u64,
 }
 
 impl Packages {
-    /// Fetches a package, and sends what is to be done.
+    /// Fetches a package, and sends what is to be done. `damaged` is what those before have not
+    /// brought.
     ///
     /// # Errors
     /// When it cannot be had or is no package. Single entries that cannot be had are told.
@@ -49,11 +62,12 @@ impl Packages {
         package: Wanted,
         document: Option<i64>,
         work: mpsc::Sender<Work>,
+        damaged: Damaged,
     ) -> Result<Applied> {
         let uri = package.uri.clone();
         let content = match self.downloads.fetch(&package).await? {
             Got::Content(content) => content,
-            Got::NotModified => return Ok(Applied::default()),
+            Got::NotModified => return Ok(Applied { damaged, ..Applied::default() }),
         };
         let applying = Applying {
             base: uri.parse().map_err(|cause: url::ParseError| {
@@ -64,15 +78,16 @@ impl Packages {
             told: Arc::clone(&self.told),
             tree: Arc::clone(&self.downloads.tree),
             options: self.options.clone(),
+            settles: self.settles,
             work,
         };
         let (tree, state) = (Arc::clone(&self.downloads.tree), Arc::clone(&self.state));
         let applied = tokio::task::spawn_blocking(move || match content.body {
-            Received::Memory(bytes) => applying.apply(Cursor::new(bytes), &lock(&state)),
+            Received::Memory(bytes) => applying.apply(Cursor::new(bytes), &lock(&state), damaged),
             Received::Temp(name) => {
                 let file = tree.open_temp(&name).map_err(PackageError::from);
                 let applied = match file {
-                    Ok(file) => applying.apply(file, &lock(&state)),
+                    Ok(file) => applying.apply(file, &lock(&state), damaged),
                     Err(error) => Err(error.into()),
                 };
                 // What is left goes with the next run.
@@ -112,18 +127,33 @@ struct Applying {
     told: Arc<Told>,
     tree: Arc<Tree>,
     options: Options,
+    settles: bool,
     work: mpsc::Sender<Work>,
 }
 
 impl Applying {
-    fn apply<R: Read + Seek>(&self, source: R, state: &state::Reader) -> Result<Applied, Stop> {
+    fn apply<R: Read + Seek>(
+        &self,
+        source: R,
+        state: &state::Reader,
+        damaged: Damaged,
+    ) -> Result<Applied, Stop> {
         let mut package = Package::open(source)?;
         let mut session = state.session();
         self.guard(&mut package, &mut session)?;
-        let mut applied = Applied::default();
+        let settles = self.settles && session.has_changes()?;
+        let mut applied = Applied { damaged, ..Applied::default() };
         let unlisted = package.for_each_entry(|entry, bitstream| {
             applied.entries += 1;
-            self.entry(entry, bitstream, &mut session, &mut applied.seen)
+            let Some(uri) = address(&self.base, &entry.loc) else {
+                self.told.fail(&*entry.loc, "this is no address");
+                return Ok(());
+            };
+            applied.damaged.remove(&uri);
+            if settles && session.has_change(&uri)? {
+                self.send(Work::Settle(uri.clone()))?;
+            }
+            self.entry(uri, entry, bitstream, &mut session, &mut applied)
         })?;
         if unlisted > 0 {
             self.told.notice(format!("{}: {unlisted} files are not in the manifest", self.base));
@@ -155,31 +185,21 @@ impl Applying {
 
     fn entry<R: Read>(
         &self,
+        uri: String,
         entry: &Entry<'_>,
         bitstream: Result<Option<Bitstream<'_, R>>, PackageError>,
         session: &mut state::Session<'_>,
-        seen: &mut Seen,
+        applied: &mut Applied,
     ) -> Result<(), Stop> {
-        let Some(uri) = address(&self.base, &entry.loc) else {
-            self.told.fail(&*entry.loc, "this is no address");
-            return Ok(());
-        };
         let known = session.lookup(&uri)?;
         if let Some(known) = &known {
-            seen.insert(known.id);
+            applied.seen.insert(known.id);
         }
         let bitstream = match bitstream {
-            Ok(Some(bitstream)) => bitstream,
-            Ok(None) => {
-                if known.is_some() {
-                    self.delete(uri)?;
-                }
-                return Ok(());
-            }
-            Err(error) => {
-                self.told.fail(uri, error.to_string());
-                return Ok(());
-            }
+            Ok(None) if known.is_some() => return self.delete(uri),
+            Ok(None) => return Ok(()),
+            Ok(Some(bitstream)) => Ok(bitstream),
+            Err(error) => Err(error),
         };
         let document = self.document.or_else(|| known.as_ref().and_then(|known| known.document));
         let listed = plan::listed(entry);
@@ -202,17 +222,25 @@ impl Applying {
             mtime: entry.lastmod.map(|time| time.time().into()),
             is_new: known.is_none(),
         };
-        if self.options.dry_run {
-            self.told.would_write(&job);
+        let damage = match bitstream {
+            Ok(_) if self.options.dry_run => {
+                self.told.would_write(&job);
+                return Ok(());
+            }
+            Ok(bitstream) => match self.unpack(entry, bitstream, &job) {
+                Ok(kept) => return self.send(Work::Keep(Box::new(kept))),
+                Err(error) => with_causes(&error),
+            },
+            Err(error) => error.to_string(),
+        };
+        if applied.damaged.len() == DAMAGED {
+            applied.lost += 1;
+            self.told.fail(job.wanted.uri, damage);
             return Ok(());
         }
-        match self.unpack(entry, bitstream, &job) {
-            Ok(kept) => self.send(Work::Keep(Box::new(kept))),
-            Err(error) => {
-                self.told.fail(job.wanted.uri, with_causes(&error));
-                Ok(())
-            }
-        }
+        self.told.notice(format!("{}: {damage}; it is fetched by itself", job.wanted.uri));
+        applied.damaged.insert(job.wanted.uri.clone(), Box::new(job));
+        Ok(())
     }
 
     fn delete(&self, uri: String) -> Result<(), Stop> {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::download::Downloads;
 use super::{Difference, Event, Failure, Mirror, Observer, Places, Report, State, Totals, Tree};
-use crate::client::Wanted;
+use crate::client::{Resolved, Wanted};
 use crate::document::Capability;
 use crate::transport::{BodyLimits, without_credentials};
 use crate::{Error, ErrorKind, Result};
@@ -41,9 +41,8 @@ pub(super) struct Run {
     pub(super) lists: BodyLimits,
     pub(super) places: Places,
     pub(super) told: Arc<Told>,
-    /// The list, or index of lists, that the run goes by.
-    pub(super) list: Url,
-    pub(super) capability: Capability,
+    /// What there is of what is wanted: lists, or indexes of lists. The first is gone by.
+    pub(super) offers: Vec<(Capability, Url)>,
     /// Where state and temporary files are, if nothing is to be made in the folder.
     pub(super) aside: Option<TempDir>,
 }
@@ -100,7 +99,7 @@ impl Told {
 impl Run {
     /// Finds the list and opens the folder.
     ///
-    /// `wanted` says what is looked for, the best first; whether nothing was copied yet is what it is
+    /// `wanted` says what is looked for, the best first; whether nothing is here yet is what it is
     /// told.
     ///
     /// # Errors
@@ -138,37 +137,29 @@ impl Run {
         let url = &bare;
         let authority = mirror.authority(url);
 
-        let is_empty = state.reader()?.session().count()? == 0;
+        let is_empty = state.reader()?.session().count()? == 0 && tree.files().next().is_none();
         let wanted = wanted(is_empty);
-        let key_of = |best: &Capability| key(purpose, best, url, options.set.as_deref());
-        let key = key_of(&wanted[0]);
-        let mut found_before = kept(&mut state, &key)?.as_deref().and_then(known_list);
-        if found_before.is_none() {
-            // When something else was the best there was, this was found all the same.
-            let other = kept(&mut state, &key_of(&wanted[1]))?;
-            let other = other.as_deref().and_then(known_list);
-            found_before = other.filter(|(_, capability)| *capability == wanted[0]);
-        }
-        let (list, capability) = match found_before {
-            Some(known) => known,
-            None => {
-                let permit = authority.clone();
-                let client = mirror
-                    .client
-                    .clone()
-                    .permit(move |url| permit.check(url).map_err(|error| error.to_string()));
-                let wanted = Wanted::new(purpose.name(), wanted).set(options.set.clone());
-                let found = client.resolve(url.as_str(), &wanted).await.map_err(of_client)?;
-                for notice in &found.notices {
-                    told.notice(notice.to_string());
-                }
-                if !options.dry_run {
-                    let value = format!("{} {}", found.capability, found.url);
-                    keep(&mut state, &key, &value)?;
-                }
-                (found.url, found.capability)
+        let key = key(purpose, url, options.set.as_deref());
+        let mut offers = known_offers(&kept(&mut state, &key)?.unwrap_or_default());
+        if offers.is_empty() {
+            let permit = authority.clone();
+            let client = mirror
+                .client
+                .clone()
+                .permit(move |url| permit.check(url).map_err(|error| error.to_string()));
+            let looked_for = Wanted::new(purpose.name(), wanted.clone()).set(options.set.clone());
+            let found = client.resolve(url.as_str(), &looked_for).await.map_err(of_client)?;
+            for notice in &found.notices {
+                told.notice(notice.to_string());
             }
-        };
+            offers = offers_of(found, &wanted);
+            if !options.dry_run {
+                let lines: Vec<_> = offers.iter().map(|(it, url)| format!("{it} {url}")).collect();
+                keep(&mut state, &key, &lines.join("\n"))?;
+            }
+        }
+        // What an earlier run found best may not be that any more.
+        offers.sort_by_key(|(it, _)| wanted.iter().position(|wanted| wanted == it));
         let base = options.base.clone().unwrap_or_else(|| folder_of(url));
         claim(&mut state, &base, options.dry_run)?;
         let downloads = Arc::new(Downloads {
@@ -179,7 +170,7 @@ impl Run {
         });
         let lists = BodyLimits::default().max(LIST);
         let places = Places::new(base);
-        Ok(Self { state, downloads, lists, places, told, list, capability, aside })
+        Ok(Self { state, downloads, lists, places, told, offers, aside })
     }
 }
 
@@ -190,25 +181,34 @@ pub(super) fn search_again(mirror: &Mirror, url: &Url, purpose: Purpose, error: 
         return;
     }
     let Ok(mut state) = State::open(&mirror.folder) else { return };
-    for best in [
-        Capability::ResourceList,
-        Capability::ResourceDump,
-        Capability::ChangeList,
-        Capability::ChangeDump,
-    ] {
-        // The error that led here is the one that tells.
-        let _ = keep(&mut state, &key(purpose, &best, url, mirror.options.set.as_deref()), "");
-    }
+    // The error that led here is the one that tells.
+    let _ = keep(&mut state, &key(purpose, url, mirror.options.set.as_deref()), "");
 }
 
-/// Under which name it is kept where the list was found.
-fn key(purpose: Purpose, best: &Capability, url: &Url, set: Option<&str>) -> String {
-    format!("{} {best} {url} {}", purpose.name(), set.unwrap_or_default())
+/// Under which name it is kept what was found.
+fn key(purpose: Purpose, url: &Url, set: Option<&str>) -> String {
+    format!("{} {url} {}", purpose.name(), set.unwrap_or_default())
 }
 
-fn known_list(text: &str) -> Option<(Url, Capability)> {
-    let (capability, url) = text.split_once(' ')?;
-    Some((url.parse().ok()?, Capability::read(capability)))
+fn known_offers(text: &str) -> Vec<(Capability, Url)> {
+    let known = |line: &str| {
+        let (capability, url) = line.split_once(' ')?;
+        Some((Capability::read(capability), url.parse().ok()?))
+    };
+    text.lines().filter_map(known).collect()
+}
+
+/// What was found, and what else its Capability List has of what is wanted; but who names a list
+/// wants that one.
+fn offers_of(found: Resolved, wanted: &[Capability]) -> Vec<(Capability, Url)> {
+    let Resolved { capability: best, url, capabilities, is_given, .. } = found;
+    let listed = capabilities.filter(|_| !is_given);
+    let others = wanted.iter().filter(|it| **it != best).filter_map(|it| {
+        let url = listed.as_ref()?.get(it)?;
+        Some((it.clone(), url.clone()))
+    });
+    let others: Vec<_> = others.collect();
+    [(best, url)].into_iter().chain(others).collect()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

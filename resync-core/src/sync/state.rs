@@ -167,6 +167,15 @@ pub struct KnownDocument {
     pub generation: i64,
 }
 
+impl KnownDocument {
+    /// With what it is asked for so that it needs not come again; only what was read to its end is.
+    #[must_use]
+    pub fn condition(&self) -> Option<&Validators> {
+        let validators = Some(&self.validators).filter(|validators| !validators.is_empty());
+        validators.filter(|_| self.completed.is_some())
+    }
+}
+
 /// How far a Change List was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs)] // as in the table

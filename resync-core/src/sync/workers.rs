@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 
 use super::download::{Downloads, Got, Received, Wanted, http_time};
 use super::run::{Told, lock};
-use super::state::{self, Listed};
+use super::state::{self, Listed, PendingChange};
 use super::store::{Adopt, Content, Put, StoreHandle, Touch};
 use super::{Event, Options, Place};
+use crate::document::Change;
 use crate::fixity::Proof;
 use crate::{Error, ErrorKind, Result};
 
@@ -26,6 +27,8 @@ pub(super) enum Work {
     Touch(Box<Touch>),
     Keep(Box<Kept>),
     Forget(String),
+    /// There is a newer change than the one that waits.
+    Settle(String),
 }
 
 /// Content that came in a package.
@@ -127,6 +130,10 @@ impl Workers {
                     self.told.written(&uri, &place, bytes, is_new, Some(proof));
                 }
                 Work::Forget(uri) => drop(self.store.forget(uri).await?),
+                Work::Settle(uri) => {
+                    let settle = move |group: &mut state::Group<'_>| group.settle(&uri);
+                    self.store.write(settle).await?;
+                }
                 Work::Fetch(job) => self.fetch(job).await?,
                 Work::Adopt(adopt) => drop(self.store.adopt(*adopt).await?),
                 Work::Touch(touch) => drop(self.store.touch(*touch).await?),
@@ -158,7 +165,7 @@ impl Workers {
                     told.fail(&uri, &*message);
                     lock(&failed).extend(document);
                     match postpones {
-                        true => postpone(&store, uri.clone(), message).await,
+                        true => postpone(&store, *job, message).await,
                         false => Ok(()),
                     }
                 }
@@ -203,8 +210,18 @@ impl Workers {
 }
 
 /// Has a change wait for the next run.
-async fn postpone(store: &StoreHandle, uri: String, message: String) -> Result<()> {
-    store.write(move |group: &mut state::Group<'_>| group.postpone(&uri, &message)).await
+async fn postpone(store: &StoreHandle, job: Job, message: String) -> Result<()> {
+    let Wanted { uri, mirrors, .. } = job.wanted;
+    let change = if job.is_new { Change::Created } else { Change::Updated };
+    let listed = job.listed;
+    let change =
+        PendingChange { uri, time: i64::MIN, seq: 0, change, listed, package: None, mirrors };
+    let postpone = move |group: &mut state::Group<'_>| {
+        // One that came in a list is kept already; one that came in a package is not.
+        group.put_change(&change)?;
+        group.postpone(&change.uri, &message)
+    };
+    store.write(postpone).await
 }
 
 /// Hands what came to the store, and waits until it is kept: what is under way or not yet kept is

@@ -1,5 +1,7 @@
 mod builder;
+mod resolve;
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use url::{Origin, Url};
 
 use super::redirect::{Redirects, is_harmless};
-use super::{Body, Method, Request, Response, Transport};
+use super::{Body, Method, Reach, Request, Response, Transport};
 use crate::{Error, ErrorKind, Result};
 
 pub use self::builder::HttpTransportBuilder;
@@ -26,6 +28,8 @@ pub use self::builder::HttpTransportBuilder;
 ///   sees neither credentials nor headers other than the well-known harmless ones. A `Location`
 ///   without a query keeps the query that was asked with. A POST is repeated as POST after 307 and
 ///   308; otherwise the form becomes the query of a GET.
+/// * **Reach**: who sets [`reach`](HttpTransportBuilder::reach) is not led into the local network by
+///   the documents and redirects of others.
 /// * **Credentials** in a URL (`https://user:password@…`) are sent as Basic authentication and
 ///   appear neither in [`Response::url`] nor in errors.
 ///
@@ -50,6 +54,7 @@ pub struct HttpTransport {
     headers: HeaderMap,
     // Where those of them go that are not harmless; anywhere if there is none.
     secrets_for: Option<Origin>,
+    reach: Reach,
     connect_timeout: Duration,
     patience: Patience,
 }
@@ -128,6 +133,9 @@ impl HttpTransport {
 
     // What went wrong before the head of an answer was there.
     fn no_answer(&self, cause: reqwest::Error) -> Error {
+        if let Some(refused) = refused(&cause) {
+            return refused;
+        }
         let (kind, detail) = if cause.is_builder() {
             return unsendable(cause);
         } else if cause.is_connect() && cause.is_timeout() {
@@ -155,6 +163,7 @@ impl Transport for HttpTransport {
         let mut request = self.complete(request)?;
         let mut redirects = Redirects::default();
         loop {
+            self.reach.check(&request.url)?;
             let answer = self.exchange(&request, deadline).await;
             let answer = answer.map_err(|error| error.with_url(&request.url))?;
             match redirects.follow(&request, answer.status(), answer.headers())? {
@@ -242,6 +251,18 @@ impl Patience {
     }
 }
 
+/// What the resolver has against a name.
+fn refused(cause: &reqwest::Error) -> Option<Error> {
+    let mut next = cause.source();
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            return Some(Error::new(error.kind(), error.to_string()));
+        }
+        next = cause.source();
+    }
+    None
+}
+
 fn unsendable(cause: reqwest::Error) -> Error {
     Error::new(ErrorKind::Request, "the request cannot be sent").with_source(cause.without_url())
 }
@@ -249,4 +270,20 @@ fn unsendable(cause: reqwest::Error) -> Error {
 // For people: "60 s", "0.2 s".
 fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_resolver_refuses_is_not_tried_again() {
+        let reach = Reach::internet();
+        let transport = HttpTransport::builder().reach(reach).build().expect("a transport");
+        // A name whose address nobody looked at before.
+        let request = Request::get("http://localhost:1/".parse().expect("a URL"));
+        let error = transport.exchange(&request, None).await.expect_err("no answer");
+        assert_eq!((error.kind(), error.is_transient()), (ErrorKind::OutOfReach, false));
+        assert!(error.to_string().starts_with("localhost is on the local network ("), "{error}");
+    }
 }

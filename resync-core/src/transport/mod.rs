@@ -15,6 +15,7 @@ mod collect;
 mod decompress;
 #[cfg(feature = "reqwest")]
 mod http;
+mod reach;
 #[cfg(feature = "reqwest")]
 mod redirect;
 mod request;
@@ -33,6 +34,9 @@ pub use self::body::{Answer, Body, Payload, Response, Spool};
 pub use self::collect::BodyLimits;
 #[cfg(feature = "reqwest")]
 pub use self::http::{HttpTransport, HttpTransportBuilder};
+pub use self::reach::Reach;
+#[cfg(feature = "sync")]
+pub(crate) use self::reach::says_local_url;
 pub use self::request::{Method, Request, without_credentials};
 #[cfg(feature = "client")]
 pub use self::stream::{Feed, ReadHalf, Unpacked, crate_error};

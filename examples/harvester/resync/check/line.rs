@@ -138,17 +138,22 @@ pub(super) fn other(step: &Step, found: Option<&Capability>) -> Option<Line> {
     })
 }
 
-/// The times that an index says of a part, and the part says otherwise of itself.
+/// The times that an index says of a part, or an archive of a document, and which that one says
+/// otherwise of itself.
 pub(super) fn times(step: &Step, head: &Head) -> Option<Line> {
     let (said, own) = (&step.said, &head.md);
-    let pairs = [("at", &said.at, &own.at), ("from", &said.from, &own.from)];
-    let pairs = pairs.into_iter().chain([("until", &said.until, &own.until)]);
+    let pairs = [
+        ("at", &said.at, &own.at),
+        ("completed", &said.completed, &own.completed),
+        ("from", &said.from, &own.from),
+        ("until", &said.until, &own.until),
+    ];
     let time = |it: &Option<Datetime>| it.as_ref().map(Datetime::time);
     let other = pairs
         .into_iter()
         .find(|(_, said, own)| said.is_some() && own.is_some() && time(said) != time(own));
     let (name, Some(said), Some(own)) = other? else { return None };
-    Some(Line::of(&PART_TIMES, format!("{name} is {own}, and {said} in the index")))
+    Some(Line::of(&PART_TIMES, format!("{name} is {own}, and {said} where it is listed")))
 }
 
 /// The document, and what was found in it, for people.

@@ -40,11 +40,12 @@ pub(super) async fn run(
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let transport = network::transport(&args.url, &global.network, console)?;
+    let transport = super::transport(&args.url, &args.allow_origin, global, console)?;
     let transport = Arc::new(transport.limits(BodyLimits::default().max(LARGEST)));
     // Resources are what they are, packed or not.
     let limits = BodyLimits::default().max(sample::LARGEST).sniff(false);
-    let resources = network::transport(&args.url, &global.network, console)?.limits(limits);
+    let resources =
+        super::transport(&args.url, &args.allow_origin, global, console)?.limits(limits);
     let mut check = Check {
         transport,
         resources: Arc::new(resources),

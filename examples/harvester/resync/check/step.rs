@@ -18,7 +18,7 @@ pub(super) struct Step {
     /// Whether an index lists it.
     pub(super) is_part: bool,
     pub(super) depth: u32,
-    /// What an index says of its times.
+    /// What an index or archive says of its times.
     pub(super) said: Metadata<'static>,
 }
 
@@ -88,7 +88,10 @@ pub(super) fn below(
                 url.set_fragment(None);
                 let is_part = is_index || is_list;
                 let parent = Some(base.clone());
-                let said = if is_index { entry.md.into_owned() } else { Metadata::default() };
+                let said = match is_index || archived.is_some() {
+                    true => entry.md.into_owned(),
+                    false => Metadata::default(),
+                };
                 steps.push(Step { url, expected, parent, is_part, depth, said });
             }
         }

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::super::anywhere;
+use super::super::{anywhere, transport};
 use super::Teller;
 use super::callback::{Callback, LARGEST, Shared, lock};
 use crate::args::{FollowArgs, GlobalArgs};
@@ -83,7 +83,8 @@ impl Subscriber {
             })?,
         };
         let url = network::shown(&args.mirror.url);
-        let transport = network::transport(&args.mirror.url, &global.network, &teller.console)?;
+        let transport =
+            transport(&args.mirror.url, &args.mirror.allow_origin, global, &teller.console)?;
         let agent = Arc::new(Agent {
             subscription: Shared::default(),
             turn: Notify::new(),

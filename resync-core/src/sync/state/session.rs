@@ -109,6 +109,22 @@ impl<'c> Session<'c> {
         self.statement(sql).and_then(read).map_err(database)
     }
 
+    /// Whether there are pending changes.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn has_changes(&mut self) -> Result<bool> {
+        Ok(self.first("SELECT 1 FROM changes LIMIT 1", &[], |_| Ok(()))?.is_some())
+    }
+
+    /// Whether there is a pending change of a resource.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn has_change(&mut self, uri: &str) -> Result<bool> {
+        Ok(self.first("SELECT 1 FROM changes WHERE uri = ?1", &[&uri], |_| Ok(()))?.is_some())
+    }
+
     /// How far a Change List was read.
     ///
     /// # Errors
@@ -322,6 +338,14 @@ impl<'c> Group<'c> {
         let Listed { lastmod, hash, .. } = listed;
         let values = params![uri, time, seq, what, lastmod, length, hash, package, path, mirrors];
         self.session.execute(sql, values).map(drop)
+    }
+
+    /// Forgets the pending change of a resource, because there is a newer one.
+    ///
+    /// # Errors
+    /// When the database says no.
+    pub fn settle(&mut self, uri: &str) -> Result<()> {
+        self.session.execute("DELETE FROM changes WHERE uri = ?1", &[&uri]).map(drop)
     }
 
     /// Has a pending change wait for the next run, because it could not be applied.

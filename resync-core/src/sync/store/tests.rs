@@ -4,8 +4,11 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::super::state::{Listed, Validators};
+use super::files::time;
 use super::*;
+use crate::document::Algorithm;
 use crate::fixity::Fixity;
+use crate::sync::{Known, Places};
 
 const AT: &str = "http://h/base/";
 

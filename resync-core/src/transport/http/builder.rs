@@ -4,7 +4,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::{Origin, Url};
 
+use super::super::Reach;
 use super::super::redirect::is_harmless;
+use super::resolve::Within;
 use super::{HttpTransport, Patience};
 use crate::{Error, ErrorKind, Result};
 
@@ -18,6 +20,7 @@ pub struct HttpTransportBuilder {
     headers: HeaderMap,
     authorization: Option<Authorization>,
     secrets_for: Option<Origin>,
+    reach: Reach,
     connect_timeout: Duration,
     read_timeout: Duration,
     total_timeout: Option<Duration>,
@@ -39,6 +42,7 @@ impl HttpTransportBuilder {
             headers: HeaderMap::new(),
             authorization: None,
             secrets_for: None,
+            reach: Reach::anywhere(),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
             total_timeout: Some(Duration::from_secs(3600)),
@@ -86,6 +90,14 @@ impl HttpTransportBuilder {
     /// scheme, host and port only. To be set when addresses come from documents of others.
     pub fn secrets_only_for(mut self, url: &Url) -> Self {
         self.secrets_for = Some(url.origin());
+        self
+    }
+
+    /// Connects to these machines only. Anywhere unless said otherwise; to be set when addresses come
+    /// from documents of others. Where a proxy is used, which the environment may name, it is the
+    /// proxy that looks names up, and only addresses in URLs are refused here.
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 
@@ -158,6 +170,10 @@ impl HttpTransportBuilder {
             }
             client = client.tls_certs_merge(certificates);
         }
+        if !self.reach.is_anywhere() {
+            let reach = proxies().fold(self.reach.clone(), |reach, proxy| reach.allow(&proxy));
+            client = client.dns_resolver(Within(reach));
+        }
         let client = client.build().map_err(|cause| {
             Error::new(ErrorKind::Request, "the HTTP client cannot be set up").with_source(cause)
         })?;
@@ -195,6 +211,7 @@ impl HttpTransportBuilder {
             client,
             headers,
             secrets_for: self.secrets_for,
+            reach: self.reach,
             connect_timeout: self.connect_timeout,
             patience: Patience { read: self.read_timeout, total: self.total_timeout },
         })
@@ -211,6 +228,16 @@ impl fmt::Debug for HttpTransportBuilder {
             .field("authorization", &self.authorization.as_ref().map(|_| "…"))
             .finish_non_exhaustive()
     }
+}
+
+/// The proxies that the environment names.
+fn proxies() -> impl Iterator<Item = Url> {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let names = names.into_iter().flat_map(|name| [name.to_owned(), name.to_ascii_lowercase()]);
+    names.filter_map(|name| std::env::var(name).ok()).filter_map(|text| {
+        let text = if text.contains("://") { text } else { format!("http://{text}") };
+        text.parse().ok()
+    })
 }
 
 fn is_mail(contact: &str) -> bool {
