@@ -17,7 +17,7 @@ use crate::report::Failure;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Settings {
-    /// The database: `sqlite:FILE`.
+    /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
     /// The pages.
     pub(crate) web: Web,
@@ -178,14 +178,16 @@ fn on_one_line(error: &impl ToString) -> String {
 mod tests {
     use super::*;
 
+    /// The settings, or what is wrong with them, of a file and an environment.
     fn load(text: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), text).unwrap();
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        fs::write(file.path(), text).expect("a written file");
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Settings::load(Some(file.path()), variable).map_err(|failure| failure.text().unwrap())
+        Settings::load(Some(file.path()), variable)
+            .map_err(|failure| failure.text().unwrap_or_default())
     }
 
     #[test]

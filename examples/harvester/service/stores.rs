@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use harvest_pipeline::store::{SqlStore, Store};
-use harvest_pipeline::{Catalogue, SqliteCatalogue};
+use harvest_pipeline::{Catalogue, PostgresCatalogue, SqliteCatalogue};
 
 use super::settings::Settings;
 use crate::accounts::Accounts;
@@ -21,7 +21,14 @@ pub(crate) struct Stores {
     /// Who may use it.
     pub(crate) accounts: Accounts,
     sql: SqlStore,
-    sqlite: SqliteCatalogue,
+    records: Records,
+}
+
+/// The catalogue, by the database that it is in.
+#[derive(Debug)]
+enum Records {
+    Sqlite(SqliteCatalogue),
+    Postgres(PostgresCatalogue),
 }
 
 impl Stores {
@@ -30,7 +37,7 @@ impl Stores {
     /// # Errors
     /// If it cannot be opened.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
-        let (sqlite, accounts) = open(settings).await?;
+        let (records, accounts) = open(settings).await?;
         if let Some((name, secret)) = accounts.begin(Utc::now()).await? {
             // Not by the console: this must be seen even where nothing else is to be said.
             eprintln!(
@@ -39,15 +46,13 @@ impl Stores {
                 secret.reveal()
             );
         }
-        let store =
-            SqlStore::open(&settings.db).await.map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self {
-            store: Arc::new(store.clone()),
-            catalogue: Arc::new(sqlite.clone()),
-            accounts,
-            sql: store,
-            sqlite,
-        })
+        let sql = SqlStore::open(&settings.db).await;
+        let sql = sql.map_err(|error| Failure::new(error.to_string()))?;
+        let catalogue: Arc<dyn Catalogue> = match &records {
+            Records::Sqlite(catalogue) => Arc::new(catalogue.clone()),
+            Records::Postgres(catalogue) => Arc::new(catalogue.clone()),
+        };
+        Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, sql, records })
     }
 
     /// Closes the database, when nothing else uses it any more.
@@ -56,7 +61,26 @@ impl Stores {
     /// If what is left to write cannot be.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.sql.close().await;
-        Ok(self.sqlite.close().await?)
+        self.records.close().await
+    }
+}
+
+impl Records {
+    async fn open(db: &str) -> Result<Self, Failure> {
+        Ok(match db.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => {
+                Self::Postgres(PostgresCatalogue::open(db).await?)
+            }
+            _ => Self::Sqlite(SqliteCatalogue::open(database::sqlite(db)?).await?),
+        })
+    }
+
+    async fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(catalogue) => catalogue.close().await?,
+            Self::Postgres(catalogue) => catalogue.close().await,
+        }
+        Ok(())
     }
 }
 
@@ -65,15 +89,13 @@ impl Stores {
 /// # Errors
 /// If they cannot be opened.
 pub(super) async fn accounts(settings: &Settings) -> Result<Accounts, Failure> {
-    let (sqlite, accounts) = open(settings).await?;
-    sqlite.close().await?;
+    let (records, accounts) = open(settings).await?;
+    records.close().await?;
     Ok(accounts)
 }
 
-async fn open(settings: &Settings) -> Result<(SqliteCatalogue, Accounts), Failure> {
-    let db = database::sqlite(&settings.db)?;
-    // First: a file that has tables, but none of a catalogue, is not taken for one.
-    let sqlite = SqliteCatalogue::open(db).await?;
-    let accounts = Accounts::open(db, settings.limits()).await?;
-    Ok((sqlite, accounts))
+/// The catalogue first: a file that has tables, but none of a catalogue, is not taken for one.
+async fn open(settings: &Settings) -> Result<(Records, Accounts), Failure> {
+    let records = Records::open(&settings.db).await?;
+    Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
 }

@@ -20,7 +20,7 @@ const SHOWN: usize = 10;
 /// So many runs make the chart.
 const CHARTED: usize = 40;
 /// So many sources are looked at to find some that were never harvested.
-const LOOKED_AT: usize = 1000;
+const LOOKED_AT: usize = 500;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/", Permission::View, page)]

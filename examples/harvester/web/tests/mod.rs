@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode, request};
 use chrono::Utc;
 use harvest_pipeline::store::{MemoryStore, SourceDefinition, SourceStore};
 use harvest_pipeline::{Registry, SqliteCatalogue};
@@ -139,7 +139,7 @@ impl Browser {
         self
     }
 
-    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+    fn request(&self, method: &str, path: &str) -> request::Builder {
         let mut request =
             Request::builder().method(method).uri(path).header("host", "harvest.test");
         for (name, value) in &self.cookies {
