@@ -178,10 +178,15 @@ fn on_one_line(error: &impl ToString) -> String {
 mod tests {
     use super::*;
 
+    fn written(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        file
+    }
+
     /// The settings, or what is wrong with them, of a file and an environment.
     fn load(text: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        fs::write(file.path(), text).expect("a written file");
+        let file = written(text);
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
