@@ -6,6 +6,7 @@
 mod client;
 mod corpus;
 mod http;
+pub mod metadata;
 mod program;
 mod repository;
 mod resync_source;

@@ -282,10 +282,10 @@ pub(crate) struct HarvestArgs {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "slice",
           value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) parallel: u8,
-    /// Where records go: sqlite (the database), jsonl:FILE or xml:DIR
+    /// Where records go: sqlite (the database), jsonl:FILE, csv:FILE, parquet:FILE or xml:DIR
     ///
-    /// jsonl:FILE holds one object a line and is written anew each time; xml:DIR holds one file a
-    /// record and is brought up to date.
+    /// jsonl:FILE holds one object a line, csv:FILE and parquet:FILE one row a record; they are
+    /// written anew each time. xml:DIR holds one file a record and is brought up to date.
     #[arg(long, value_name = "SINK", default_value = "sqlite", value_parser = values::destination)]
     pub(crate) to: Destination,
     #[command(flatten)]
@@ -332,7 +332,16 @@ impl From<SliceUnit> for Slice {
 pub(crate) enum Destination {
     Sqlite,
     JsonLines(std::path::PathBuf),
+    Csv(std::path::PathBuf),
+    Parquet(std::path::PathBuf),
     XmlFiles(std::path::PathBuf),
+}
+
+impl Destination {
+    /// Whether it begins at the beginning each time.
+    pub(crate) fn is_written_anew(&self) -> bool {
+        matches!(self, Self::JsonLines(_) | Self::Csv(_) | Self::Parquet(_))
+    }
 }
 
 const RECORDS_LONG: &str = "\
@@ -341,9 +350,10 @@ marked as such.";
 
 const RECORDS_EXAMPLES: &str = "\
 Formats:
-  jsonl  one object a line, as `harvester oai records` prints them, with source, format and fields
-  csv    one row a record, the Dublin Core elements in columns, several values separated by \" | \"
-  xml    one document, the records as OAI-PMH writes them
+  jsonl    one object a line, as `harvester oai records` prints them, with source, format and fields
+  csv      one row a record, the Dublin Core elements in columns, several values separated by \" | \"
+  xml      one document, the records as OAI-PMH writes them
+  parquet  one row a record, for DuckDB, Spark and pandas; needs --out
 
 Examples:
   harvester records --live | jq -r .identifier
@@ -375,6 +385,7 @@ pub(crate) enum RecordsFormat {
     Jsonl,
     Csv,
     Xml,
+    Parquet,
 }
 
 const DEMO_LONG: &str = "\

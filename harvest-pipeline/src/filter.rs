@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::batch::Item;
 use crate::error::RecordError;
-use crate::parser::Fields;
+use crate::parser::{Fields, Keys};
 
 /// Decides what happens to a record, from the record itself, its fields, and what is known of it.
 ///
@@ -25,6 +25,12 @@ pub trait Filter: Send + Sync {
     /// # Errors
     /// If the record cannot be judged; it then counts as failed.
     fn decide(&self, candidate: &Candidate<'_>) -> Result<Decision, RecordError>;
+
+    /// The keys it asks [`Candidate::fields`] for; nobody looks for values of others. All keys, if
+    /// nothing is said, as with closures.
+    fn keys(&self) -> Keys {
+        Keys::all()
+    }
 
     /// Whether [`Candidate::known`] should be looked up, once per batch. The look-up may run ahead
     /// of batches that are still on their way to the sink.
@@ -142,7 +148,8 @@ impl<'a> Candidate<'a> {
         self.known
     }
 
-    /// The parser's fields of the record, computed at the first call.
+    /// The parser's fields of the record, computed at the first call: those whose keys the filters
+    /// name in [`Filter::keys`].
     ///
     /// # Errors
     /// If the parser cannot read the record; hand it on and the record counts as failed.

@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
+#[cfg(feature = "object-store")]
+mod bucket;
 mod catalogue;
 mod checkpoint;
 mod digest;
@@ -15,10 +17,11 @@ mod filter;
 pub mod filters;
 pub mod harvest_list;
 mod holdings;
-#[cfg(feature = "document-list")]
 mod operations;
 mod parser;
 pub mod parsers;
+#[cfg(feature = "payloads")]
+pub mod payloads;
 mod pipeline;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -35,12 +38,15 @@ pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+pub mod targets;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod two_step;
 mod xml_document;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
+#[cfg(feature = "object-store")]
+pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
     Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
     StoredVersion,
@@ -52,7 +58,7 @@ pub use self::error::{RecordError, RunError, Stage};
 pub use self::filter::{Candidate, Decision, Filter, IntoDecision, Known};
 pub use self::holdings::Holdings;
 pub use self::operations::Operation;
-pub use self::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
+pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview};
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;

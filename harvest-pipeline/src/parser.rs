@@ -17,14 +17,22 @@ pub trait Parser: Send + Sync + 'static {
     /// The name of the metadata format it reads, such as `oai_dc`; `*` for any.
     fn format(&self) -> &str;
 
-    /// The values that filters can ask for, by key. Only called if a filter does, and should cost
-    /// less than [`parse`](Self::parse).
+    /// The values that filters ask for, by key; there may be others among them. Only called if a
+    /// filter does ask.
+    ///
+    /// It should cost less than [`parse`](Self::parse), or else bring the record as well, so that
+    /// nothing is read twice.
     ///
     /// # Errors
     /// If the metadata cannot be read.
-    fn fields(&self, item: &Item, payload: &Payload) -> Result<Fields, RecordError> {
-        let _ = (item, payload);
-        Ok(Fields::new())
+    fn fields(
+        &self,
+        item: &Item,
+        payload: &Payload,
+        wanted: &Keys,
+    ) -> Result<Preview<Self::Record>, RecordError> {
+        let _ = (item, payload, wanted);
+        Ok(Fields::new().into())
     }
 
     /// The record, with what was wrong with it short of losing it.
@@ -63,6 +71,83 @@ impl Fields {
     /// All keys with their values, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(key, values)| (key.as_str(), values.as_slice()))
+    }
+}
+
+/// Keys of [`Fields`]: all there are, or some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys(Option<Vec<Box<str>>>);
+
+impl Keys {
+    /// All keys that a parser knows.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self(None)
+    }
+
+    /// No keys.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, key: &str) -> bool {
+        self.some().is_none_or(|keys| keys.iter().any(|known| **known == *key))
+    }
+
+    /// The keys, each once; `None` if it is all keys.
+    #[must_use]
+    pub fn some(&self) -> Option<&[Box<str>]> {
+        self.0.as_deref()
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        let (Some(some), Some(others)) = (self.0, others.0) else { return Self::all() };
+        some.into_iter().chain(others).collect()
+    }
+}
+
+impl<K: Into<Box<str>>> FromIterator<K> for Keys {
+    fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
+        let mut keys: Vec<Box<str>> = keys.into_iter().map(Into::into).collect();
+        keys.sort();
+        keys.dedup();
+        Self(Some(keys))
+    }
+}
+
+/// What a parser has for the filters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preview<R> {
+    /// The values.
+    pub fields: Fields,
+    /// The record, if all of it had to be read for them; [`Parser::parse`] is then not called.
+    pub parsed: Option<Parsed<R>>,
+}
+
+impl<R> Preview<R> {
+    /// Values, and the record that they are from.
+    #[must_use]
+    pub fn new(fields: Fields, parsed: Parsed<R>) -> Self {
+        Self { fields, parsed: Some(parsed) }
+    }
+
+    /// The same with the record made into another: for a parser that builds upon another one.
+    #[must_use]
+    pub fn map<S>(self, make: impl FnOnce(Parsed<R>) -> Parsed<S>) -> Preview<S> {
+        Preview { fields: self.fields, parsed: self.parsed.map(make) }
+    }
+}
+
+impl<R> From<Fields> for Preview<R> {
+    /// Values without the record.
+    fn from(fields: Fields) -> Self {
+        Self { fields, parsed: None }
     }
 }
 

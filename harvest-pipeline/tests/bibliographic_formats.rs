@@ -5,7 +5,9 @@ use harvest_pipeline::parsers::{
     AgentKind, Bibliographic, BibliographicFormat, ByFormat, Date, DateKind, Identifier, Text,
     TitleKind,
 };
-use harvest_pipeline::{Fields, IssueLevel, Item, Parsed, Parser, Payload, RecordError, Stage};
+use harvest_pipeline::{
+    Fields, IssueLevel, Item, Keys, Parsed, Parser, Payload, RecordError, Stage,
+};
 use proptest::prelude::*;
 
 const JPCOAR: &str = include_str!("bibliographic_records/jpcoar.xml");
@@ -38,7 +40,7 @@ fn read(format: &str, xml: &str) -> Bibliographic {
 
 fn fields(format: &str, xml: &str) -> Fields {
     let item = item(format, xml);
-    ByFormat::new().fields(&item, item.payload().unwrap()).unwrap()
+    ByFormat::new().fields(&item, item.payload().unwrap(), &Keys::all()).unwrap().fields
 }
 
 fn values(texts: &[Text]) -> Vec<&str> {

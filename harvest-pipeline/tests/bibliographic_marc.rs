@@ -5,7 +5,7 @@ use harvest_pipeline::parsers::{
     AgentKind, Bibliographic, Date, DateKind, DublinCoreRecord, Identifier, TitleKind,
     marc_to_bibliographic,
 };
-use harvest_pipeline::{IssueLevel, Item, Parsed, Parser, Payload};
+use harvest_pipeline::{IssueLevel, Item, Keys, Parsed, Parser, Payload};
 use proptest::prelude::*;
 
 const HEAD: &str = "<leader>00714nam a2200217 a 4500</leader>";
@@ -239,7 +239,7 @@ fn dublin_core_is_taken_over_element_by_element() {
     let schemes: Vec<_> = work.identifiers.iter().map(|id| id.scheme.as_deref()).collect();
     assert_eq!(schemes, [Some("DOI"), Some("URI"), None]);
     assert_eq!(work.relations[0].kind.as_deref(), Some("source"));
-    let fields = work.fields();
+    let fields = work.fields(&Keys::all());
     assert_eq!(fields.get("creator"), ["Němcová, Božena"]);
     assert_eq!(fields.get("relation"), ["Sebrané spisy"]);
     assert!(fields.get("access").is_empty());

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 use harvest_pipeline::parsers::{FieldProcessor, Marc, MarcField, MarcRecord};
-use harvest_pipeline::{Issue, IssueLevel, Item, Parsed, Parser, Payload};
+use harvest_pipeline::{Issue, IssueLevel, Item, Keys, Parsed, Parser, Payload};
 use proptest::prelude::*;
 
 const SLIM: &str = "http://www.loc.gov/MARC21/slim";
@@ -106,14 +106,16 @@ fn a30_a_tag_taken_twice_is_an_error_when_the_parser_is_built() {
 #[test]
 fn filters_see_fields_by_tag_and_code() {
     let item = item(&record(BABICKA));
-    let fields = books().fields(&item, item.payload().unwrap()).unwrap();
+    let payload = item.payload().unwrap();
+    let fields = books().fields(&item, payload, &Keys::all()).unwrap().fields;
     assert_eq!(fields.get("001"), ["nkc20051601234"]);
     assert_eq!(fields.get("100a"), ["Němcová, Božena,"]);
     assert_eq!(fields.get("245b"), ["obrazy & život /"]);
-    let few = Marc::<Book>::builder().fields(["100a", "LDR", "001"]).build().unwrap();
-    let fields = few.fields(&item, item.payload().unwrap()).unwrap();
-    let keys: Vec<_> = fields.iter().map(|(key, _)| key).collect();
+    let wanted = Keys::from_iter(["100a", "LDR", "001", "999x"]);
+    let preview = books().fields(&item, payload, &wanted).unwrap();
+    let keys: Vec<_> = preview.fields.iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["001", "100a", "LDR"]);
+    assert_eq!(preview.parsed, Some(books().parse(&item, payload).unwrap()));
 }
 
 #[test]
@@ -214,6 +216,6 @@ proptest! {
             serde_json::to_string(&parsed.record).unwrap();
         }
         let item = item(&xml);
-        _ = books().fields(&item, item.payload().unwrap());
+        _ = books().fields(&item, item.payload().unwrap(), &Keys::all());
     }
 }

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use harvest_pipeline::parsers::{Raw, RawRecord};
 use harvest_pipeline::{
-    Batch, Candidate, Checkpoint, Counters, Decision, Entry, Fields, Filter, Item, Known, LISTED,
-    Outcome, Parsed, ParsedBatch, Parser, Payload, Pipeline, RecordError, Resume, Run, RunError,
-    RunState, Sink, Source, SourceId, Stage, Summary, Written, sources,
+    Batch, Candidate, Checkpoint, Counters, Decision, Entry, Fields, Filter, Item, Keys, Known,
+    LISTED, Outcome, Parsed, ParsedBatch, Parser, Payload, Pipeline, Preview, RecordError, Resume,
+    Run, RunError, RunState, Sink, Source, SourceId, Stage, Summary, Written, sources,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -356,10 +356,10 @@ impl Parser for Picky {
         "test"
     }
 
-    fn fields(&self, item: &Item, _: &Payload) -> Result<Fields, RecordError> {
+    fn fields(&self, item: &Item, _: &Payload, _: &Keys) -> Result<Preview<String>, RecordError> {
         let mut fields = Fields::new();
         fields.add("name", item.identifier.clone());
-        Ok(fields)
+        Ok(fields.into())
     }
 
     fn parse(&self, item: &Item, _: &Payload) -> Result<Parsed<String>, RecordError> {

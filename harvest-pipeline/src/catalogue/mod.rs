@@ -13,11 +13,13 @@ pub(crate) mod prepare;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod words;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{SecondsFormat, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
@@ -27,7 +29,7 @@ use crate::error::RunError;
 use crate::parsers::Bibliographic;
 use crate::run::{Counters, Run, RunId};
 use crate::sink::Sink;
-use crate::sinks::Line;
+use crate::sinks::{Line, Row};
 use crate::store::Page;
 
 /// Which records to list.
@@ -109,6 +111,23 @@ impl StoredRecord {
             deleted: self.deleted,
             metadata: self.metadata.as_deref(),
             about: self.abouts.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// The record as a row of a table.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        let harvested = DateTime::parse_from_rfc3339(&self.harvested).ok();
+        Row {
+            source: self.source.as_str(),
+            identifier: &self.identifier,
+            datestamp: self.datestamp.as_deref(),
+            sets: &self.sets,
+            deleted: self.deleted,
+            format: self.format.as_deref(),
+            metadata: self.metadata.as_deref(),
+            record: self.fields.as_deref().map(Cow::Borrowed),
+            harvested: harvested.map(|time| time.to_utc()),
         }
     }
 }

@@ -11,6 +11,8 @@ use super::fold::fold;
 use crate::error::RecordError;
 use crate::filter::Candidate;
 
+/// The fields that every record has.
+const OF_THE_HEADER: [&str; 4] = ["@identifier", "@datestamp", "@set", "@format"];
 /// The memory a compiled pattern may take, in bytes.
 const LARGEST_PATTERN: usize = 1 << 20;
 
@@ -171,6 +173,11 @@ impl Compiled {
             Test::Exists => Ready::Exists,
         };
         Ok(Self { field: field.trim().to_owned(), not: *not, test, ignore_case })
+    }
+
+    /// The key of the parser's field it is about, unless it is about the header.
+    pub(super) fn key(&self) -> Option<&str> {
+        Some(&*self.field).filter(|field| !OF_THE_HEADER.contains(field))
     }
 
     /// Whether the record meets the condition.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use crate::error::RecordError;
 use crate::filter::{Candidate, Decision, Filter};
+use crate::parser::Keys;
 
 /// How a day is written, `2024-01-31`: as long as this.
 const DAY: usize = 10;
@@ -38,6 +39,10 @@ impl Filter for InSets {
         let mut sets = candidate.item().sets.iter();
         let found = sets.any(|set| self.0.iter().any(|wanted| is_below(set, wanted)));
         Ok(accept_if(found, || format!("in none of the sets {}", self.0.join(", "))))
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::none()
     }
 }
 
@@ -82,6 +87,10 @@ impl Filter for Between {
             format!("its datestamp {stamp} is outside the span")
         }))
     }
+
+    fn keys(&self) -> Keys {
+        Keys::none()
+    }
 }
 
 /// Accepts records with these identifiers.
@@ -100,6 +109,10 @@ impl Filter for Identifiers {
     fn decide(&self, candidate: &Candidate<'_>) -> Result<Decision, RecordError> {
         let found = self.0.contains(&candidate.item().identifier);
         Ok(accept_if(found, || "not one of the identifiers asked for".to_owned()))
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::none()
     }
 }
 
@@ -125,6 +138,10 @@ impl Filter for Newer {
             Ordering::Less => false,
         };
         Ok(if is_newer { Decision::Accept } else { Decision::Unchanged })
+    }
+
+    fn keys(&self) -> Keys {
+        Keys::none()
     }
 
     fn needs_known(&self) -> bool {

@@ -6,6 +6,7 @@ use super::error::FilterError;
 use super::expression::{Compiled, Expression};
 use crate::error::RecordError;
 use crate::filter::{Candidate, Decision, Filter};
+use crate::parser::Keys;
 
 /// How many expressions of a [`FilterSet`] must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -200,6 +201,11 @@ impl FilterSets {
 }
 
 impl Filter for FilterSets {
+    fn keys(&self) -> Keys {
+        let expressions = self.sets.iter().flat_map(|set| &set.compiled);
+        expressions.filter_map(Compiled::key).collect()
+    }
+
     fn decide(&self, candidate: &Candidate<'_>) -> Result<Decision, RecordError> {
         if !self.refilter_known && candidate.known().is_some_and(|known| known.live) {
             return Ok(Decision::Accept);

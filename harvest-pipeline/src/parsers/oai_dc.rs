@@ -3,7 +3,7 @@ use serde::{Serialize, Serializer};
 
 use crate::batch::{Item, Payload};
 use crate::error::{RecordError, Stage};
-use crate::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
+use crate::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview};
 
 const OAI_DC: &str = "http://www.openarchives.org/OAI/2.0/oai_dc/";
 const DC: &str = "http://purl.org/dc/elements/1.1/";
@@ -184,13 +184,18 @@ impl Parser for DublinCore {
         "oai_dc"
     }
 
-    fn fields(&self, item: &Item, payload: &Payload) -> Result<Fields, RecordError> {
-        let record = self.parse(item, payload)?.record;
+    fn fields(
+        &self,
+        item: &Item,
+        payload: &Payload,
+        wanted: &Keys,
+    ) -> Result<Preview<DublinCoreRecord>, RecordError> {
+        let parsed = self.parse(item, payload)?;
         let mut fields = Fields::new();
-        for (name, values) in record.elements() {
+        for (name, values) in parsed.record.elements().filter(|(name, _)| wanted.has(name)) {
             values.iter().for_each(|text| fields.add(name, &*text.value));
         }
-        Ok(fields)
+        Ok(Preview::new(fields, parsed))
     }
 
     fn parse(
@@ -370,8 +375,14 @@ mod tests {
     #[test]
     fn filters_see_the_elements_as_fields() {
         let item = Item::put("id", Payload::new("oai_dc", dc("<dc:type>Text</dc:type>")));
-        let fields = DublinCore.fields(&item, item.payload().unwrap()).unwrap();
-        assert_eq!(fields.get("type"), ["Text"]);
-        assert!(fields.get("title").is_empty());
+        let payload = item.payload().unwrap();
+        let preview = DublinCore.fields(&item, payload, &Keys::all()).unwrap();
+        assert_eq!(preview.fields.get("type"), ["Text"]);
+        assert!(preview.fields.get("title").is_empty());
+        assert_eq!(preview.parsed, Some(DublinCore.parse(&item, payload).unwrap()));
+
+        let others = Keys::from_iter(["title", "date"]);
+        let preview = DublinCore.fields(&item, payload, &others).unwrap();
+        assert_eq!(preview.fields, Fields::new());
     }
 }

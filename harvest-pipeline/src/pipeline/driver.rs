@@ -25,7 +25,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};
 use crate::filter::{Filter, Known};
 use crate::holdings::{Holdings, Question};
-use crate::parser::Parser;
+use crate::parser::{Keys, Parser};
 use crate::run::{Counters, Listed, Progress, Run, RunState, Summary};
 use crate::sink::{Entry, ParsedBatch, Sink, Written};
 use crate::source::Source;
@@ -33,6 +33,8 @@ use crate::source::Source;
 pub(super) struct Driver<'k, P, K: ?Sized> {
     source: Arc<dyn Source>,
     filters: Arc<[Box<dyn Filter>]>,
+    /// The keys that they ask for.
+    wanted: Arc<Keys>,
     parser: Arc<P>,
     settings: Settings,
     sink: &'k K,
@@ -55,7 +57,15 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
         settings: Settings,
         sink: &'k K,
     ) -> Self {
-        Self { source, filters: filters.into(), parser: Arc::new(parser), settings, sink }
+        let wanted = filters.iter().map(|filter| filter.keys()).fold(Keys::none(), Keys::and);
+        Self {
+            source,
+            filters: filters.into(),
+            wanted: Arc::new(wanted),
+            parser: Arc::new(parser),
+            settings,
+            sink,
+        }
     }
 
     pub(super) async fn run(self) -> Result<Summary, RunError> {
@@ -168,9 +178,10 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
             // Never closed, so this cannot fail; if it did, working unbounded is harmless.
             let thread = Arc::clone(&threads).acquire_owned().await.ok();
             let (filters, parser) = (Arc::clone(&self.filters), Arc::clone(&self.parser));
+            let wanted = Arc::clone(&self.wanted);
             let (source, preparer) = (source.clone(), preparer.clone());
             let work = tokio::task::spawn_blocking(move || {
-                let mut batch = process(batch, source, &filters, &*parser, &known);
+                let mut batch = process(batch, source, &filters, &wanted, &*parser, &known);
                 if let Some(preparer) = preparer {
                     preparer.prepare(&mut batch);
                 }

@@ -1,19 +1,21 @@
 //! Filters and parser over one batch. Runs on a thread that may block.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::batch::{Batch, Change, Item, Notice, NoticeLevel, SourceId};
 use crate::error::{RecordError, Stage};
 use crate::filter::{Candidate, Decision, Filter, Known};
-use crate::parser::Parser;
+use crate::parser::{Keys, Parser};
 use crate::sink::{Entry, ParsedBatch};
 
 pub(super) fn process<P: Parser>(
     batch: Batch,
     source: SourceId,
     filters: &[Box<dyn Filter>],
+    wanted: &Keys,
     parser: &P,
     known: &HashMap<String, Known>,
 ) -> ParsedBatch<P::Record> {
@@ -22,7 +24,7 @@ pub(super) fn process<P: Parser>(
         .items
         .into_iter()
         .map(|item| match item {
-            Ok(item) => process_item(item, filters, parser, known, &mut notices),
+            Ok(item) => process_item(item, filters, wanted, parser, known, &mut notices),
             Err(error) => Entry::Failed { error, item: None },
         })
         .collect();
@@ -43,6 +45,7 @@ pub(super) fn process<P: Parser>(
 fn process_item<P: Parser>(
     item: Item,
     filters: &[Box<dyn Filter>],
+    wanted: &Keys,
     parser: &P,
     known: &HashMap<String, Known>,
     notices: &mut Vec<Notice>,
@@ -53,7 +56,12 @@ fn process_item<P: Parser>(
         Change::Listed => return Entry::Unchanged { item },
     };
 
-    let extract = || guarded(&item, Stage::Parse, || parser.fields(&item, payload));
+    let early = Cell::new(None);
+    let extract = || {
+        let preview = guarded(&item, Stage::Parse, || parser.fields(&item, payload, wanted))?;
+        early.set(preview.parsed);
+        Ok(preview.fields)
+    };
     let candidate = Candidate::new(&item, known.get(&item.identifier), &extract);
     let decision = filters
         .iter()
@@ -68,7 +76,8 @@ fn process_item<P: Parser>(
         Ok(Decision::Delete) => return Entry::Delete { item },
         Err(error) => return Entry::Failed { error, item: Some(item) },
     }
-    match guarded(&item, Stage::Parse, || parser.parse(&item, payload)) {
+    let parse = || guarded(&item, Stage::Parse, || parser.parse(&item, payload));
+    match early.take().map_or_else(parse, Ok) {
         Ok(parsed) => {
             notices.extend(parsed.issues.iter().map(|issue| {
                 Notice::new(NoticeLevel::Warning, issue.to_string()).about(item.identifier.clone())

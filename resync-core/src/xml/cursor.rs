@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use super::chars::{self, Repairs};
 use super::element::{Element, declared_prefix};
 use super::scope::Scope;
-use super::token::{Tag, Token, Tokens, is_same};
+use super::token::{Tag, Token, Tokens, has_byte, is_same};
 use super::{Bindings, IssueKind, Issues, Limits, Mode, ParseError, ParseErrorKind};
 
 static NO_BINDINGS: LazyLock<Arc<Bindings>> = LazyLock::new(Arc::default);
@@ -367,8 +367,7 @@ impl<'a> Cursor<'a> {
 fn may_declare(attributes: &str) -> bool {
     const SUSPICIOUS: usize = 4096;
     attributes.len() > SUSPICIOUS
-        || memchr::memchr_iter(b'x', attributes.as_bytes())
-            .any(|at| attributes.as_bytes()[at..].starts_with(b"xmlns"))
+        || has_byte(b'x', attributes.as_bytes()) && attributes.contains("xmlns")
 }
 
 fn is_blank(text: &str) -> bool {

@@ -1,4 +1,4 @@
-use super::token::{Tag, is_same};
+use super::token::{Tag, find_near, is_same};
 
 /// An element that has been entered.
 #[derive(Clone, Copy, Debug)]
@@ -75,14 +75,20 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.trim_ascii_start();
-        let equals = memchr::memchr(b'=', rest.as_bytes())?;
-        let name = rest[..equals].trim_ascii_end();
-        let value = rest[equals + 1..].trim_ascii_start();
-        let quote = *value.as_bytes().first().filter(|quote| matches!(quote, b'"' | b'\''))?;
-        let end = memchr::memchr(quote, &value.as_bytes()[1..])? + 1;
-        self.rest = &value[end + 1..];
-        Some((name, &value[1..end]))
+        let bytes = self.rest.as_bytes();
+        let not_blank = |from: usize| {
+            let at = bytes[from..].iter().position(|b| !b.is_ascii_whitespace())?;
+            Some(from + at)
+        };
+        let start = not_blank(0)?;
+        let equals = start + find_near(b'=', &bytes[start..])?;
+        let name = self.rest[start..equals].trim_ascii_end();
+        let open = not_blank(equals + 1)?;
+        let quote = Some(bytes[open]).filter(|quote| matches!(quote, b'"' | b'\''))?;
+        let close = open + 1 + find_near(quote, &bytes[open + 1..])?;
+        let value = &self.rest[open + 1..close];
+        self.rest = &self.rest[close + 1..];
+        Some((name, value))
     }
 }
 

@@ -166,7 +166,7 @@ impl<'a> Tokens<'a> {
         loop {
             match rest.get(end) {
                 Some(b'>') => break,
-                Some(quote @ (b'"' | b'\'')) => match memchr(*quote, &rest[end + 1..]) {
+                Some(quote @ (b'"' | b'\'')) => match find_near(*quote, &rest[end + 1..]) {
                     Some(length) => end += length + 1,
                     None => return self.cut_off(),
                 },
@@ -213,7 +213,7 @@ impl<'a> Tokens<'a> {
             match rest.get(end) {
                 Some(b'>') => break,
                 Some(b'[') => return Ok(Token::Doctype { has_definitions: true }),
-                Some(quote @ (b'"' | b'\'')) => match memchr(*quote, &rest[end + 1..]) {
+                Some(quote @ (b'"' | b'\'')) => match find_near(*quote, &rest[end + 1..]) {
                     Some(length) => end += length + 1,
                     None => return self.cut_off(),
                 },
@@ -243,6 +243,36 @@ impl<'a> Tokens<'a> {
     #[cold]
     fn wrong<T>(&self, what: &'static str) -> Result<T, TokenError> {
         Err(TokenError { kind: ParseErrorKind::Syntax, at: self.at, what })
+    }
+}
+
+/// Offset of a byte that is most likely near: attributes are short, and a vector search takes longer
+/// to begin than they take to pass over.
+#[inline]
+pub(super) fn find_near(byte: u8, bytes: &[u8]) -> Option<usize> {
+    match bytes.first_chunk() {
+        Some(near) => find_in_word(byte, near).or_else(|| memchr(byte, bytes)),
+        None => bytes.iter().position(|b| *b == byte),
+    }
+}
+
+/// Whether a byte is among a few.
+#[inline]
+pub(super) fn has_byte(byte: u8, bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    words.iter().any(|word| find_in_word(byte, word).is_some()) || rest.iter().any(|b| *b == byte)
+}
+
+#[inline]
+fn find_in_word(byte: u8, word: &[u8; 8]) -> Option<usize> {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+    let differs = u64::from_le_bytes(*word) ^ (LOW * u64::from(byte));
+    // The lowest high bit that is set in this is that of the first byte that does not differ.
+    match differs.wrapping_sub(LOW) & !differs & HIGH {
+        0 => None,
+        found => Some(found.trailing_zeros() as usize / 8),
     }
 }
 
@@ -332,6 +362,20 @@ mod tests {
         }
         for text in ["< a>", "<1>", "<!ELEMENT a>", "<a <b>", "<a\u{0}<", "<>"] {
             assert_eq!(tokens(text), ["Syntax at 0"], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_byte_is_found_near_and_far() {
+        for at in 0..40 {
+            for length in at + 1..42 {
+                let mut bytes = vec![b'"' ^ 1; length];
+                bytes[at..].fill(b'"');
+                assert_eq!(find_near(b'"', &bytes), Some(at), "{length}");
+                assert_eq!(find_near(b'"' ^ 2, &bytes), None, "{length}");
+                assert_eq!(find_near(0xFF, &bytes), None, "{length}");
+                assert!(has_byte(b'"', &bytes) && !has_byte(b'"' ^ 2, &bytes), "{length}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ pub use self::parts::{
     Thesis, Title,
 };
 use super::Text;
-use crate::parser::Fields;
+use crate::parser::{Fields, Keys};
 
 /// What a record says of a work, whatever its format.
 ///
@@ -116,14 +116,21 @@ impl Bibliographic {
         self.identifiers.iter().find(is_in).map(|id| &*id.value)
     }
 
-    /// The values that filters can ask for, under the names of Dublin Core: `title`, `creator`,
-    /// `subject`, `description`, `publisher`, `contributor`, `date`, `type`, `format`,
+    /// The values of the wanted keys for filters. There are those named as in Dublin Core: `title`,
+    /// `creator`, `subject`, `description`, `publisher`, `contributor`, `date`, `type`, `format`,
     /// `identifier`, `language`, `relation`, `rights`; and `access`.
     #[must_use]
-    pub fn fields(&self) -> Fields {
+    pub fn fields(&self, wanted: &Keys) -> Fields {
         let mut fields = Fields::new();
+        self.add_fields(wanted, &mut fields);
+        fields
+    }
+
+    pub(crate) fn add_fields(&self, wanted: &Keys, fields: &mut Fields) {
         let mut add = |key: &str, values: &mut dyn Iterator<Item = &str>| {
-            values.for_each(|value| fields.add(key, value));
+            if wanted.has(key) {
+                values.for_each(|value| fields.add(key, value));
+            }
         };
         add("title", &mut self.titles.iter().map(|title| &*title.text.value));
         add("creator", &mut names(&self.creators));
@@ -140,7 +147,6 @@ impl Bibliographic {
         add("relation", &mut related.map(|id| &*id.value));
         add("rights", &mut terms(&self.rights));
         add("access", &mut terms(self.access.as_slice()));
-        fields
     }
 
     /// The host, made where there is none yet.

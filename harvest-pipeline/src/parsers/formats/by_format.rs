@@ -4,7 +4,7 @@ use super::tree::{Shape, Tree};
 use super::{Asked, Refused, datacite, eml, jpcoar, mods};
 use crate::batch::{Item, Payload};
 use crate::error::{RecordError, Stage};
-use crate::parser::{Fields, Issue, IssueLevel, Parsed, Parser};
+use crate::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview};
 use crate::parsers::{Bibliographic, DublinCore, Marc, marc_to_bibliographic};
 
 /// A format that can be read into [`Bibliographic`].
@@ -164,14 +164,22 @@ impl Parser for ByFormat {
         "*"
     }
 
-    fn fields(&self, item: &Item, payload: &Payload) -> Result<Fields, RecordError> {
-        let mut fields = self.parse(item, payload)?.record.fields();
-        if self.format_of(payload) == Some(BibliographicFormat::Marc21) {
-            for (key, values) in self.marc.fields(item, payload)?.iter() {
-                values.iter().for_each(|value| fields.add(key, &**value));
-            }
+    fn fields(
+        &self,
+        item: &Item,
+        payload: &Payload,
+        wanted: &Keys,
+    ) -> Result<Preview<Bibliographic>, RecordError> {
+        let is_marc = self.format_of(payload) == Some(BibliographicFormat::Marc21);
+        let Preview { mut fields, parsed } = if is_marc {
+            self.marc.fields(item, payload, wanted)?
+        } else {
+            Preview::new(Fields::new(), self.parse(item, payload)?)
+        };
+        if let Some(parsed) = &parsed {
+            parsed.record.add_fields(wanted, &mut fields);
         }
-        Ok(fields)
+        Ok(Preview { fields, parsed })
     }
 
     fn parse(&self, item: &Item, payload: &Payload) -> Result<Parsed<Bibliographic>, RecordError> {

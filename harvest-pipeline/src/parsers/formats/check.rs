@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::tree::{Node, Tree};
+use super::tree::{Node, Tree, colon_in};
 use crate::parser::{Issue, IssueLevel};
 
 /// A rule about the elements at a path from the root, such as `creator/affiliation`.
@@ -145,7 +145,9 @@ impl Check {
             Self::InOrder(names) => {
                 let mut last = 0;
                 let early = parent.children().find(|node| {
-                    let place = names.iter().position(|name| node.is(name)).unwrap_or(last);
+                    // Most are where they belong, or in the next place.
+                    let mut places = (last..names.len()).chain(0..last);
+                    let place = places.find(|place| node.is(names[*place])).unwrap_or(last);
                     let is_early = place < last;
                     last = place;
                     is_early
@@ -195,7 +197,7 @@ fn quoted(value: &str) -> String {
 }
 
 fn joined(path: &str, name: &str) -> String {
-    let local = name.rsplit(':').next().unwrap_or(name);
+    let local = colon_in(name).map_or(name, |colon| &name[colon + 1..]);
     match (path, local) {
         ("", "") => "record".to_owned(),
         ("", local) => local.to_owned(),

@@ -38,6 +38,32 @@ pub(super) struct Node<'t> {
     at: usize,
 }
 
+/// A name that is looked for.
+#[derive(Clone, Copy)]
+struct Name<'n> {
+    prefix: Option<&'n str>,
+    local: &'n str,
+}
+
+impl<'n> Name<'n> {
+    fn new(name: &'n str) -> Self {
+        match colon_in(name) {
+            Some(colon) => Self { prefix: Some(&name[..colon]), local: &name[colon + 1..] },
+            None => Self { prefix: None, local: name },
+        }
+    }
+
+    fn is_of(self, node: Node<'_>) -> bool {
+        let held = node.held();
+        held.local == self.local && self.prefix.is_none_or(|prefix| held.prefix == prefix)
+    }
+}
+
+/// Where the prefix of a name ends; names are short.
+pub(super) fn colon_in(name: &str) -> Option<usize> {
+    name.bytes().position(|b| b == b':')
+}
+
 impl<'a> Tree<'a> {
     /// Reads a document of at most so many elements; `None` if there is none in it.
     ///
@@ -96,7 +122,10 @@ impl<'a> Tree<'a> {
         let attributes = element
             .attributes()
             .filter(|(name, _)| *name != "xmlns" && !name.starts_with("xmlns:"))
-            .map(|(name, value)| (name.rsplit(':').next().unwrap_or(name), text_of(value)));
+            .map(|(name, value)| {
+                let local = colon_in(name).map_or(name, |colon| &name[colon + 1..]);
+                (local, text_of(value))
+            });
         let at = self.elements.len();
         self.elements.push(Held {
             prefix: known.map_or(element.prefix(), |(_, prefix)| prefix),
@@ -160,10 +189,7 @@ impl<'t> Node<'t> {
 
     /// Whether it has this name.
     pub(super) fn is(self, name: &str) -> bool {
-        match name.split_once(':') {
-            Some((prefix, local)) => self.held().prefix == prefix && self.held().local == local,
-            None => self.held().local == name,
-        }
+        Name::new(name).is_of(self)
     }
 
     /// Its children, in order, without what was left out.
@@ -179,7 +205,8 @@ impl<'t> Node<'t> {
 
     /// The children with this name.
     pub(super) fn all<'n>(self, name: &'n str) -> impl Iterator<Item = Self> + use<'t, 'n> {
-        self.children().filter(move |child| child.is(name))
+        let name = Name::new(name);
+        self.children().filter(move |child| name.is_of(*child))
     }
 
     /// The first child with this name.

@@ -1,7 +1,7 @@
 //! MARC 21 into [`Bibliographic`]: one processor for each thing a record says.
 
 use super::processor::{FieldProcessor, Marc, MarcBuilder};
-use super::punctuation::{ended, joined, text};
+use super::punctuation::{ended, joined, text, with_between};
 use super::record::MarcField;
 use super::{agents, dates};
 use crate::parser::{Issue, IssueLevel};
@@ -158,8 +158,8 @@ fn description(tag: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Ve
         "520" => DescriptionKind::Abstract,
         _ => DescriptionKind::Note,
     };
-    let said: Vec<_> = field.subfields().filter(|(code, _)| "abgrt".contains(*code)).collect();
-    let said = said.iter().map(|(_, value)| *value).collect::<Vec<_>>().join(" ");
+    let said = field.subfields().filter(|(code, _)| "abgrt".contains(*code));
+    let said = with_between(" ", said.map(|(_, value)| value));
     if !said.is_empty() {
         work.descriptions.push(Description::new(kind, text(said)));
     }
@@ -195,11 +195,11 @@ fn subject(tag: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Vec<Is
     // They go to each word.
     let (scheme, uri) = (scheme.filter(|name| is_short(name)), uri.filter(|uri| is_short(uri)));
     // 653 has a word in each subfield, the others one heading in parts.
-    let words: Vec<String> = match tag {
+    let mut words: Vec<String> = match tag {
         "653" => field.all('a').map(|word| ended(word).to_owned()).collect(),
         _ => vec![heading(field)],
     };
-    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    words.retain(|word| !word.is_empty());
     if words.is_empty() {
         return left_out(tag, "heading");
     }
@@ -215,11 +215,7 @@ fn subject(tag: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Vec<Is
 /// A heading with its subdivisions, as libraries write it: `Women authors--Czechia--19th century`.
 fn heading(field: &MarcField<'_>) -> String {
     let parts = field.subfields().filter(|(code, _)| "abvxyz".contains(*code));
-    parts
-        .map(|(_, part)| ended(part))
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("--")
+    with_between("--", parts.map(|(_, part)| ended(part)))
 }
 
 fn host(tag: &str, field: &MarcField<'_>, work: &mut Bibliographic) -> Vec<Issue> {

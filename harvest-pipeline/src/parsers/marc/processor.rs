@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::record::{MarcField, MarcRecord};
 use crate::batch::{Item, Payload};
 use crate::error::{RecordError, Stage};
-use crate::parser::{Fields, Issue, Parsed, Parser};
+use crate::parser::{Fields, Issue, Keys, Parsed, Parser, Preview};
 
 /// Brings the fields with some tags into a record of type `T`.
 pub trait FieldProcessor<T>: Send + Sync + 'static {
@@ -51,7 +51,7 @@ impl IntoIssues for Vec<Issue> {
 ///
 /// Fields that no processor takes are left to the payload. For filters, [`Fields`] has the values
 /// of control fields by tag, `001`, those of subfields by tag and code, `100a`, and the leader as
-/// `LDR`; only those named in [`MarcBuilder::fields`], where it was called.
+/// `LDR`.
 ///
 /// ```
 /// use harvest_pipeline::parsers::{Marc, MarcField};
@@ -80,7 +80,6 @@ impl IntoIssues for Vec<Issue> {
 pub struct Marc<T> {
     processors: Vec<Box<dyn FieldProcessor<T>>>,
     by_tag: HashMap<Box<str>, Vec<usize>>,
-    fields: Option<Vec<Box<str>>>,
 }
 
 /// Puts a [`Marc`] parser together.
@@ -88,7 +87,6 @@ pub struct Marc<T> {
 pub struct MarcBuilder<T> {
     processors: Vec<Box<dyn FieldProcessor<T>>>,
     shared: Vec<Box<str>>,
-    fields: Option<Vec<Box<str>>>,
 }
 
 /// Two processors take the same tag, and it was not said that they share it.
@@ -115,10 +113,10 @@ impl Error for TagTakenTwice {}
 impl<T: Default + Send + Sync + 'static> Marc<T> {
     /// A parser without processors.
     pub fn builder() -> MarcBuilder<T> {
-        MarcBuilder { processors: Vec::new(), shared: Vec::new(), fields: None }
+        MarcBuilder { processors: Vec::new(), shared: Vec::new() }
     }
 
-    fn record(item: &Item, payload: &Payload) -> Result<Parsed<MarcRecord>, RecordError> {
+    fn read(item: &Item, payload: &Payload) -> Result<Parsed<MarcRecord>, RecordError> {
         let failed = |why| RecordError::new(item.identifier.clone(), Stage::Parse, why);
         match MarcRecord::read(&payload.body) {
             Ok(Some(parsed)) => Ok(parsed),
@@ -129,6 +127,45 @@ impl<T: Default + Send + Sync + 'static> Marc<T> {
             Err(error) => Err(failed(format!("the metadata cannot be read: {error}"))),
         }
     }
+
+    /// What the processors make of a record.
+    fn process(&self, read: Parsed<MarcRecord>) -> Parsed<T> {
+        let Parsed { record: marc, mut issues } = read;
+        let mut record = T::default();
+        for field in marc.fields() {
+            for n in self.by_tag.get(field.tag()).into_iter().flatten() {
+                issues.append(&mut self.processors[*n].process(&field, &mut record));
+            }
+        }
+        Parsed { record, issues }
+    }
+}
+
+/// The values of a record for filters.
+fn fields_of(record: &MarcRecord, wanted: &Keys) -> Fields {
+    let mut fields = Fields::new();
+    if let Some(keys) = wanted.some() {
+        for key in keys {
+            match &**key {
+                "LDR" => fields.add("LDR", record.leader()),
+                key => record.values(key).for_each(|value| fields.add(key, value)),
+            }
+        }
+        return fields;
+    }
+    fields.add("LDR", record.leader());
+    let mut key = String::new();
+    for field in record.fields() {
+        if let Some(value) = field.value() {
+            fields.add(field.tag(), value);
+        }
+        for (code, value) in field.subfields() {
+            field.tag().clone_into(&mut key);
+            key.push(code);
+            fields.add(&key, value);
+        }
+    }
+    fields
 }
 
 impl<T: Default + Send + Sync + 'static> MarcBuilder<T> {
@@ -150,12 +187,6 @@ impl<T: Default + Send + Sync + 'static> MarcBuilder<T> {
     /// Lets several processors take this tag; they are asked in the order they were added.
     pub fn share(mut self, tag: &str) -> Self {
         self.shared.push(tag.into());
-        self
-    }
-
-    /// Names the fields that filters ask for, so that only these are collected for them.
-    pub fn fields<'k>(mut self, keys: impl IntoIterator<Item = &'k str>) -> Self {
-        self.fields = Some(keys.into_iter().map(Into::into).collect());
         self
     }
 
@@ -190,7 +221,7 @@ impl<T: Default + Send + Sync + 'static> MarcBuilder<T> {
                 by_tag.entry((*tag).into()).or_default().push(n);
             }
         }
-        Marc { processors: self.processors, by_tag, fields: self.fields }
+        Marc { processors: self.processors, by_tag }
     }
 }
 
@@ -201,42 +232,18 @@ impl<T: Default + Send + Sync + 'static> Parser for Marc<T> {
         "marc21"
     }
 
-    fn fields(&self, item: &Item, payload: &Payload) -> Result<Fields, RecordError> {
-        let record = Self::record(item, payload)?.record;
-        let mut fields = Fields::new();
-        if let Some(keys) = &self.fields {
-            for key in keys {
-                match &**key {
-                    "LDR" => fields.add("LDR", record.leader()),
-                    key => record.values(key).for_each(|value| fields.add(key, value)),
-                }
-            }
-            return Ok(fields);
-        }
-        fields.add("LDR", record.leader());
-        let mut key = String::new();
-        for field in record.fields() {
-            if let Some(value) = field.value() {
-                fields.add(field.tag(), value);
-            }
-            for (code, value) in field.subfields() {
-                field.tag().clone_into(&mut key);
-                key.push(code);
-                fields.add(&key, value);
-            }
-        }
-        Ok(fields)
+    fn fields(
+        &self,
+        item: &Item,
+        payload: &Payload,
+        wanted: &Keys,
+    ) -> Result<Preview<T>, RecordError> {
+        let read = Self::read(item, payload)?;
+        Ok(Preview::new(fields_of(&read.record, wanted), self.process(read)))
     }
 
     fn parse(&self, item: &Item, payload: &Payload) -> Result<Parsed<T>, RecordError> {
-        let Parsed { record: marc, mut issues } = Self::record(item, payload)?;
-        let mut record = T::default();
-        for field in marc.fields() {
-            for n in self.by_tag.get(field.tag()).into_iter().flatten() {
-                issues.append(&mut self.processors[*n].process(&field, &mut record));
-            }
-        }
-        Ok(Parsed { record, issues })
+        Ok(self.process(Self::read(item, payload)?))
     }
 }
 

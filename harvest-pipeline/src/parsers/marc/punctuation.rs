@@ -14,9 +14,26 @@ pub(super) fn ended(value: &str) -> &str {
 
 /// The subfields with these codes as one text, ended.
 pub(super) fn joined(field: &MarcField<'_>, codes: &str) -> String {
-    let parts = field.subfields().filter(|(code, part)| codes.contains(*code) && !part.is_empty());
-    let whole = parts.map(|(_, part)| part).collect::<Vec<_>>().join(" ");
-    ended(&whole).to_owned()
+    let parts = field.subfields().filter(|(code, _)| codes.contains(*code));
+    let mut whole = with_between(" ", parts.map(|(_, part)| part));
+    let ended = ended(&whole);
+    if whole.starts_with(ended) {
+        whole.truncate(ended.len());
+        return whole;
+    }
+    ended.to_owned()
+}
+
+/// The parts that have something in them, with this between them.
+pub(super) fn with_between<'p>(between: &str, parts: impl Iterator<Item = &'p str>) -> String {
+    let mut whole = String::new();
+    for part in parts.filter(|part| !part.is_empty()) {
+        if !whole.is_empty() {
+            whole.push_str(between);
+        }
+        whole.push_str(part);
+    }
+    whole
 }
 
 pub(super) fn text(value: impl Into<String>) -> Text {

@@ -96,7 +96,7 @@ fn read_record(
         match element.local() {
             "leader" => record.set_leader(control_value(&cursor.text()?)),
             "controlfield" => {
-                let tag = tag(cursor, &element, "tag")?;
+                let tag = Labels::of(cursor, &element, false)?.tag;
                 let text = cursor.text()?;
                 match &*tag {
                     "LDR" => record.set_leader(control_value(&text)),
@@ -105,7 +105,7 @@ fn read_record(
                 }
             }
             "fixfield" => {
-                let tag = tag(cursor, &element, "id")?;
+                let tag = Labels::of(cursor, &element, true)?.tag;
                 let text = old_value(&cursor.text()?);
                 match &*tag {
                     "LDR" => record.set_leader(&text),
@@ -113,10 +113,7 @@ fn read_record(
                     _ => {}
                 }
             }
-            "datafield" => {
-                read_data(cursor, &element, ["tag", "ind1", "ind2"], &mut record, found)?
-            }
-            "varfield" => read_data(cursor, &element, ["id", "i1", "i2"], &mut record, found)?,
+            "datafield" | "varfield" => read_data(cursor, &element, &mut record, found)?,
             other => {
                 found.warn("record", format!("<{other}> is not part of a MARC record"));
                 cursor.skip()?;
@@ -133,18 +130,17 @@ fn read_record(
 fn read_data(
     cursor: &mut Cursor<'_>,
     element: &Element<'_>,
-    [tag_name, ind1, ind2]: [&str; 3],
     record: &mut MarcRecord,
     found: &mut Findings,
 ) -> Result<(), ParseError> {
-    let tag = tag(cursor, element, tag_name)?;
+    let Labels { tag, indicators: written } =
+        Labels::of(cursor, element, element.local() == "varfield")?;
     if !found.accepts(&tag) {
         return cursor.skip();
     }
     let mut indicators = [' '; 2];
-    for (indicator, name) in indicators.iter_mut().zip([ind1, ind2]) {
-        let value = cursor.attribute(element, name)?;
-        match value.as_deref().and_then(|value| value.chars().next()) {
+    for (indicator, written) in indicators.iter_mut().zip(written) {
+        match written.as_deref().and_then(|value| value.chars().next()) {
             Some('^' | '#') => {}
             Some(c) => *indicator = c,
             None => found.once(|f| &mut f.has_no_indicator, &tag, "an indicator is missing"),
@@ -152,9 +148,7 @@ fn read_data(
     }
     record.push_data(&tag, indicators);
     while let Some(subfield) = cursor.next_child()? {
-        let name =
-            if subfield.attributes().any(|(name, _)| name == "label") { "label" } else { "code" };
-        let code = cursor.attribute(&subfield, name)?.unwrap_or_default();
+        let code = code(cursor, &subfield)?;
         let mut code = code.chars();
         let (first, rest) = (code.next(), code.next());
         let text = cursor.trimmed()?;
@@ -171,15 +165,59 @@ fn read_data(
     Ok(())
 }
 
-fn tag<'e>(
-    cursor: &mut Cursor<'_>,
-    element: &Element<'e>,
-    name: &str,
-) -> Result<Cow<'e, str>, ParseError> {
-    let tag = cursor.attribute(element, name)?.unwrap_or_default();
-    // `oai_marc` has 1 for 001.
-    let short = tag.len() < 3 && !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
-    Ok(if short { Cow::Owned(format!("{tag:0>3}")) } else { tag })
+/// The attributes of a field.
+struct Labels<'e> {
+    /// Empty where there is none.
+    tag: Cow<'e, str>,
+    indicators: [Option<Cow<'e, str>>; 2],
+}
+
+impl<'e> Labels<'e> {
+    /// Those of an element of `oai_marc` are called otherwise.
+    fn of(
+        cursor: &mut Cursor<'_>,
+        element: &Element<'e>,
+        is_old: bool,
+    ) -> Result<Self, ParseError> {
+        let (mut tag, mut indicators) = (None, [None, None]);
+        for (name, raw) in element.attributes() {
+            let label = match (local(name), is_old) {
+                ("tag", false) | ("id", true) => &mut tag,
+                ("ind1", false) | ("i1", true) => &mut indicators[0],
+                ("ind2", false) | ("i2", true) => &mut indicators[1],
+                _ => continue,
+            };
+            if label.is_none() {
+                *label = Some(cursor.value(element, raw)?);
+            }
+        }
+        let tag = tag.unwrap_or_default();
+        // `oai_marc` has 1 for 001.
+        let short = tag.len() < 3 && !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
+        let tag = if short { Cow::Owned(format!("{tag:0>3}")) } else { tag };
+        Ok(Self { tag, indicators })
+    }
+}
+
+/// The code of a subfield, which `oai_marc` calls its label; empty where there is none.
+fn code<'e>(cursor: &mut Cursor<'_>, subfield: &Element<'e>) -> Result<Cow<'e, str>, ParseError> {
+    let mut code = None;
+    for (name, raw) in subfield.attributes() {
+        match local(name) {
+            "label" => return cursor.value(subfield, raw),
+            "code" if code.is_none() => code = Some(raw),
+            _ => {}
+        }
+    }
+    code.map_or(Ok(Cow::Borrowed("")), |raw| cursor.value(subfield, raw))
+}
+
+/// The name of an attribute without its prefix.
+fn local(name: &str) -> &str {
+    match name.bytes().rposition(|b| b == b':') {
+        Some(colon) if !name.starts_with("xmlns") => &name[colon + 1..],
+        _ => name,
+    }
 }
 
 /// White space is part of the value, that of an indented document is not.
@@ -197,7 +235,9 @@ fn old_value(text: &str) -> String {
 /// Leaves out the marks around what sorting passes over, which are control characters.
 fn without_sort_marks(text: &str) -> Cow<'_, str> {
     const MARKS: [char; 4] = ['\u{88}', '\u{89}', '\u{98}', '\u{9C}'];
-    if text.is_ascii() || !text.contains(MARKS) {
+    // The first byte of all of them, which begins few other characters.
+    const FIRST: u8 = 0xC2;
+    if !text.as_bytes().contains(&FIRST) || !text.contains(MARKS) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace(MARKS, ""))
