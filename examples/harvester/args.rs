@@ -3,6 +3,8 @@
 mod network;
 mod provide;
 mod resync;
+mod service;
+mod user;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +16,8 @@ pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
+pub(crate) use self::service::{ConfigCommand, ServiceArgs};
+pub(crate) use self::user::{UserCommand, UserSettings};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -65,6 +69,15 @@ pub(crate) enum Command {
     /// Try it out: sources of every kind on this machine, harvested
     #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
+    /// Serve the admin system, to browsers
+    #[command(after_help = service::HELP, long_about = service::LONG)]
+    Serve(ServiceArgs),
+    /// Manage who may use the admin system
+    #[command(subcommand, long_about = user::LONG)]
+    User(UserCommand),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print what the database holds
     #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
     Records(RecordsArgs),
