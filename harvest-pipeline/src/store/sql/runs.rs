@@ -171,7 +171,10 @@ impl SqlStore {
         let (mut run, now) = (row::run(&row)?, Columns(&row).time("now")?);
         let read = run.clone();
         let ticket = run.claim(worker, lease, now)?;
-        save(&mut tx, &read, &run).await?;
+        if !save(&mut tx, &read, &run).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         tx.commit().await?;
         self.notify();
         Ok(Some((ticket, run.entry)))
@@ -192,8 +195,9 @@ impl SqlStore {
             let mut run = row::run(&row)?;
             let read = run.clone();
             let state = run.lost(most_attempts, Columns(&row).time("now")?)?;
-            save(&mut tx, &read, &run).await?;
-            swept.push((run.entry.id, state));
+            if save(&mut tx, &read, &run).await? {
+                swept.push((run.entry.id, state));
+            }
         }
         tx.commit().await?;
         if !swept.is_empty() {
