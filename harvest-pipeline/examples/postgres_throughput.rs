@@ -76,7 +76,7 @@ async fn harvest(
 ) -> Result<Summary, Box<dyn Error>> {
     let expressions = [
         "type equals Article",
-        "language starts with e",
+        "language starts-with e",
         "title not equals nothing",
         "identifier contains repository",
         "description not contains unheard",

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
@@ -125,30 +125,38 @@ impl PostgresCatalogue {
         })))
     }
 
+    /// A connection that is not of the pool, which would wait for a server that is not there.
+    async fn reach(&self) -> Result<PgConnection, RunError> {
+        self.0.options.connect().await.map_err(self.cannot("open the catalogue"))
+    }
+
     async fn is_there(&self) -> Result<bool, RunError> {
+        let mut conn = self.reach().await?;
         let query =
             "SELECT to_regclass(quote_ident(current_schema()) || '.record_words') IS NOT NULL";
-        let row = sqlx::query(query).fetch_one(&self.0.pool).await;
+        let row = sqlx::query(query).fetch_one(&mut conn).await;
         let is_there: Option<bool> =
             row.and_then(|row| row.try_get(0)).map_err(|error| self.unreadable(error))?;
+        conn.close().await.map_err(|error| self.unreadable(error))?;
         Ok(is_there == Some(true))
     }
 
     /// Brings the tables up to date.
     async fn prepare(&self) -> Result<(), RunError> {
-        let name = &self.0.name;
-        let failed = |error| failed(&format!("open {name}"), error);
-        let mut conn = self.0.pool.acquire().await.map_err(failed)?;
-        let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut *conn).await;
-        let encoding: String = encoding.and_then(|row| row.try_get(0)).map_err(failed)?;
+        let cannot = self.cannot("open the catalogue");
+        let mut conn = self.reach().await?;
+        let encoding = sqlx::query("SHOW server_encoding").fetch_one(&mut conn).await;
+        let encoding: String = encoding.and_then(|row| row.try_get(0)).map_err(&cannot)?;
         if encoding != "UTF8" {
             let message = format!(
-                "{name} is encoded in {encoding}; records need a database that was created with \
-                 ENCODING 'UTF8'"
+                "{} is encoded in {encoding}; records need a database that was created with \
+                 ENCODING 'UTF8'",
+                self.0.name
             );
             return Err(RunError::new(Stage::Sink, message));
         }
-        schema::migrate(&mut conn).await.map_err(failed)
+        schema::migrate(&mut conn).await.map_err(&cannot)?;
+        conn.close().await.map_err(cannot)
     }
 
     /// Sets how many versions of a record are kept besides the present one, for all clones. Left out:
