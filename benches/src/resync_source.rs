@@ -1,5 +1,10 @@
 //! A generated ResourceSync source.
 
+mod resources;
+#[cfg(test)]
+mod tests;
+mod xml;
+
 use std::{
     collections::HashMap,
     fmt::Write as _,
@@ -17,16 +22,16 @@ use std::{
 use sha2::{Digest, Sha256};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
-use crate::{
-    corpus::{Rng, datestamp},
-    http::{self, Connection, Counters, Request, Site},
-    words::ENGLISH,
+pub use self::resources::{Resources, resource_path};
+
+use self::{
+    resources::index_of,
+    xml::{capability_list, document_start, entry, hex, http_date, list_start, stamp, timed},
 };
+use crate::http::{self, Connection, Counters, Request, Site};
 
 /// Entries in one part of a list.
 const PART: u64 = 50_000;
-/// The text that bodies are cut from.
-const POOL: usize = 1 << 20;
 /// 2015-01-01T00:00:00Z, the time of resource 0; each is so many seconds after the one before.
 const FIRST: u64 = 1_420_070_400;
 const STEP: u64 = 31;
@@ -70,105 +75,6 @@ impl Default for SourceConfig {
             latency: Duration::ZERO,
             fake_digests: false,
         }
-    }
-}
-
-/// The path of a resource.
-#[must_use]
-pub fn resource_path(index: u64) -> String {
-    format!("/r/{}/{index}.xml", index / 1_000)
-}
-
-fn index_of(path: &str) -> Option<u64> {
-    let (folder, file) = path.strip_prefix("/r/")?.split_once('/')?;
-    let index: u64 = file.strip_suffix(".xml")?.parse().ok()?;
-    (folder.parse() == Ok(index / 1_000)).then_some(index)
-}
-
-/// XML files: resource `i` depends on the seed, `i` and whether it has changed.
-///
-/// ```
-/// let resources = harvest_benches::Resources::new(1, 2_048);
-/// let (mut before, mut after) = (Vec::new(), Vec::new());
-/// resources.write(7, false, &mut before);
-/// resources.write(7, true, &mut after);
-/// assert_ne!(before, after);
-/// assert!((1_792..2_304).contains(&before.len()));
-/// ```
-#[derive(Debug)]
-pub struct Resources {
-    seed: u64,
-    size: u64,
-    pool: String,
-}
-
-impl Resources {
-    /// `size` in bytes, give or take an eighth.
-    #[must_use]
-    pub fn new(seed: u64, size: u64) -> Self {
-        let mut rng = Rng::new(seed, u64::MAX);
-        let mut pool = String::with_capacity(POOL + 64);
-        while pool.len() < POOL {
-            // Cut anywhere, so without the escaped ones.
-            let word = rng.pick(ENGLISH.words);
-            if !word.contains('&') {
-                pool.push_str(word);
-                pool.push(' ');
-            }
-        }
-        Self { seed, size, pool }
-    }
-
-    /// Appends a resource.
-    pub fn write(&self, index: u64, changed: bool, out: &mut Vec<u8>) {
-        let mut rng = self.rng(index, changed);
-        let end = out.len() as u64 + self.size - self.size / 8 + rng.below(self.size / 4 + 1);
-        let version = 1 + u8::from(changed);
-        let _ = write!(
-            out,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <item number=\"{index}\" version=\"{version}\">"
-        );
-        const LAST: &str = "</item>\n";
-        let mut left = end.saturating_sub((out.len() + LAST.len()) as u64) as usize;
-        while left > 0 {
-            let start = rng.below(POOL as u64 / 2) as usize;
-            let length = left.min(POOL / 2);
-            out.extend_from_slice(&self.pool.as_bytes()[start..start + length]);
-            left -= length;
-        }
-        out.extend_from_slice(LAST.as_bytes());
-    }
-
-    /// One part of a resource list, with invented digests and lengths.
-    #[must_use]
-    pub fn list(&self, indices: Range<u64>) -> String {
-        let host = "http://bench.example";
-        let mut list = list_start(host, &timed("resourcelist", AT));
-        for index in indices {
-            let (digest, length) = self.fake(index, false);
-            entry(host, index, &stamp(FIRST + STEP * index), "", &digest, length, "", &mut list);
-        }
-        list + "</urlset>\n"
-    }
-
-    fn rng(&self, index: u64, changed: bool) -> Rng {
-        Rng::new(self.seed, index << 1 | u64::from(changed))
-    }
-
-    fn digest(&self, index: u64, changed: bool, buffer: &mut Vec<u8>) -> ([u8; 32], u64) {
-        buffer.clear();
-        self.write(index, changed, buffer);
-        (Sha256::digest(&*buffer).into(), buffer.len() as u64)
-    }
-
-    fn fake(&self, index: u64, changed: bool) -> ([u8; 32], u64) {
-        let mut rng = self.rng(index, changed);
-        let mut digest = [0; 32];
-        for part in digest.chunks_exact_mut(8) {
-            part.copy_from_slice(&rng.next().to_le_bytes());
-        }
-        (digest, self.size)
     }
 }
 
@@ -532,180 +438,4 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], make: impl Fn(&T) -> R + Sync) -> 
             .collect();
         shares.into_iter().flat_map(|share| share.join().expect("writing does not fail")).collect()
     })
-}
-
-fn document_start(root: &str, links: &str, metadata: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <{root} xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\" \
-         xmlns:rs=\"http://www.openarchives.org/rs/terms/\">\n{links}{metadata}\n"
-    )
-}
-
-fn list_start(host: &str, metadata: &str) -> String {
-    document_start("urlset", &capability_list(host), metadata)
-}
-
-fn capability_list(host: &str) -> String {
-    format!("<rs:ln rel=\"up\" href=\"{host}/capabilitylist.xml\"/>\n")
-}
-
-fn timed(capability: &str, at: u64) -> String {
-    format!("<rs:md capability=\"{capability}\" at=\"{}\"/>", stamp(at))
-}
-
-#[allow(clippy::too_many_arguments, reason = "what an entry is made of")]
-fn entry(
-    host: &str,
-    index: u64,
-    lastmod: &str,
-    change: &str,
-    digest: &[u8; 32],
-    length: u64,
-    folder: &str,
-    out: &mut String,
-) {
-    let _ = write!(
-        out,
-        "<url><loc>{host}/r/{}/{index}.xml</loc><lastmod>{lastmod}</lastmod><rs:md ",
-        index / 1_000
-    );
-    if !change.is_empty() {
-        let _ = write!(out, "change=\"{change}\" datetime=\"{lastmod}\" ");
-    }
-    out.push_str("hash=\"sha-256:");
-    hex(digest, out);
-    let _ = write!(out, "\" length=\"{length}\" type=\"application/xml\"");
-    if !folder.is_empty() {
-        let _ = write!(out, " path=\"/{folder}/{index}.xml\"");
-    }
-    out.push_str("/></url>\n");
-}
-
-fn hex(bytes: &[u8], out: &mut String) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
-}
-
-fn stamp(unix: u64) -> String {
-    String::from_utf8_lossy(&datestamp(unix)).into_owned()
-}
-
-/// `Thu, 01 Jan 2015 00:00:00 GMT`.
-fn http_date(unix: u64) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let text = stamp(unix);
-    let month: usize = text[5..7].parse().unwrap_or(1);
-    format!(
-        "{}, {} {} {} {} GMT",
-        DAYS[(unix / 86_400 % 7) as usize],
-        &text[8..10],
-        MONTHS[month - 1],
-        &text[..4],
-        &text[11..19]
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        io::Read,
-        net::{Ipv4Addr, TcpStream},
-    };
-
-    use super::*;
-
-    fn serve(config: SourceConfig) -> String {
-        let source = Source::bind((Ipv4Addr::LOCALHOST, 0).into(), config).unwrap();
-        let url = source.url();
-        thread::spawn(|| source.run());
-        url
-    }
-
-    fn ask(url: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
-        let host = url.trim_start_matches("http://");
-        let mut stream = TcpStream::connect(host).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n").unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let head = memchr::memmem::find(&answer, b"\r\n\r\n").unwrap() + 4;
-        let body = answer.split_off(head);
-        (String::from_utf8(answer).unwrap(), body)
-    }
-
-    fn text(url: &str, path: &str) -> String {
-        let (head, body) = ask(url, path, "");
-        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
-        String::from_utf8(body).unwrap()
-    }
-
-    #[test]
-    fn what_is_listed_is_what_is_served() {
-        let url = serve(SourceConfig { resources: 20, changes: 3, ..SourceConfig::default() });
-        assert!(text(&url, "/.well-known/resourcesync").contains("/capabilitylist.xml<"));
-        assert!(text(&url, "/capabilitylist.xml").contains("/changelist.xml<"));
-        let list = text(&url, "/resourcelist.xml");
-        assert_eq!(list.matches("<url>").count(), 20);
-        for index in [0, 16, 17, 19] {
-            let body = ask(&url, &resource_path(index), "").1;
-            let mut digest = String::new();
-            hex(&Sha256::digest(&body), &mut digest);
-            let expected = format!("hash=\"sha-256:{digest}\" length=\"{}\"", body.len());
-            assert!(list.contains(&expected), "{index}: {expected}");
-            let changes = text(&url, "/changelist.xml");
-            assert_eq!(changes.contains(&expected), index >= 17, "{index}");
-        }
-        assert!(ask(&url, "/r/0/20.xml", "").0.starts_with("HTTP/1.1 404 "));
-        let stats = text(&url, "/stats");
-        assert!(stats.starts_with("{\"requests\":12,\"document_requests\":8,"), "{stats}");
-    }
-
-    #[test]
-    fn what_is_known_is_not_sent_again() {
-        let url = serve(SourceConfig { resources: 2, ..SourceConfig::default() });
-        for path in ["/resourcelist.xml", "/r/0/1.xml"] {
-            let (head, _) = ask(&url, path, "");
-            let etag = head.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
-            let (head, body) = ask(&url, path, &format!("If-None-Match: {etag}\r\n"));
-            assert!(head.starts_with("HTTP/1.1 304 ") && body.is_empty(), "{head}");
-        }
-        assert!(text(&url, "/stats").contains("\"not_modified\":2,"));
-    }
-
-    #[test]
-    fn long_lists_have_parts() {
-        let config = SourceConfig { resources: PART + 1, fake_digests: true, ..Default::default() };
-        let url = serve(config);
-        assert_eq!(text(&url, "/resourcelist.xml").matches("<sitemap>").count(), 2);
-        assert_eq!(text(&url, "/resourcelist0.xml").matches("<url>").count(), PART as usize);
-        assert!(text(&url, "/resourcelist1.xml").contains("/r/50/50000.xml<"));
-    }
-
-    #[test]
-    fn a_dump_holds_the_changes() {
-        let url =
-            serve(SourceConfig { resources: 9, changes: 4, dump: true, ..SourceConfig::default() });
-        assert!(text(&url, "/changedump.xml").contains("/changedump.zip<"));
-        let packed = ask(&url, "/changedump.zip", "").1;
-        let mut zip = zip::ZipArchive::new(Cursor::new(packed)).unwrap();
-        assert_eq!(zip.len(), 5);
-        let mut body = Vec::new();
-        zip.by_name("resources/8.xml").unwrap().read_to_end(&mut body).unwrap();
-        assert_eq!(body, ask(&url, "/r/0/8.xml", "").1);
-        let mut manifest = String::new();
-        zip.by_name("manifest.xml").unwrap().read_to_string(&mut manifest).unwrap();
-        assert!(manifest.contains("path=\"/resources/8.xml\""), "{manifest}");
-    }
-
-    #[test]
-    fn dates() {
-        assert_eq!(http_date(FIRST), "Thu, 01 Jan 2015 00:00:00 GMT");
-        assert_eq!(http_date(AT), "Mon, 01 Jan 2024 00:00:00 GMT");
-    }
 }

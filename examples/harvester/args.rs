@@ -3,6 +3,8 @@
 mod network;
 mod provide;
 mod resync;
+mod service;
+mod user;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +16,8 @@ pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
+pub(crate) use self::service::{ConfigCommand, ServiceArgs};
+pub(crate) use self::user::{UserCommand, UserSettings};
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -65,6 +69,15 @@ pub(crate) enum Command {
     /// Try it out: sources of every kind on this machine, harvested
     #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
+    /// Serve the admin system, to browsers
+    #[command(after_help = service::HELP, long_about = service::LONG)]
+    Serve(ServiceArgs),
+    /// Manage who may use the admin system
+    #[command(subcommand, long_about = user::LONG)]
+    User(UserCommand),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print what the database holds
     #[command(after_help = RECORDS_EXAMPLES, long_about = RECORDS_LONG)]
     Records(RecordsArgs),
@@ -269,10 +282,10 @@ pub(crate) struct HarvestArgs {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "slice",
           value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) parallel: u8,
-    /// Where records go: sqlite (the database), jsonl:FILE or xml:DIR
+    /// Where records go: sqlite (the database), jsonl:FILE, csv:FILE, parquet:FILE or xml:DIR
     ///
-    /// jsonl:FILE holds one object a line and is written anew each time; xml:DIR holds one file a
-    /// record and is brought up to date.
+    /// jsonl:FILE holds one object a line, csv:FILE and parquet:FILE one row a record; they are
+    /// written anew each time. xml:DIR holds one file a record and is brought up to date.
     #[arg(long, value_name = "SINK", default_value = "sqlite", value_parser = values::destination)]
     pub(crate) to: Destination,
     #[command(flatten)]
@@ -320,7 +333,16 @@ pub(crate) enum Destination {
     /// Written `sqlite`, whichever database `--db` names.
     Database,
     JsonLines(std::path::PathBuf),
+    Csv(std::path::PathBuf),
+    Parquet(std::path::PathBuf),
     XmlFiles(std::path::PathBuf),
+}
+
+impl Destination {
+    /// Whether it begins at the beginning each time.
+    pub(crate) fn is_written_anew(&self) -> bool {
+        matches!(self, Self::JsonLines(_) | Self::Csv(_) | Self::Parquet(_))
+    }
 }
 
 const RECORDS_LONG: &str = "\
@@ -329,9 +351,10 @@ marked as such.";
 
 const RECORDS_EXAMPLES: &str = "\
 Formats:
-  jsonl  one object a line, as `harvester oai records` prints them, with source, format and fields
-  csv    one row a record, the Dublin Core elements in columns, several values separated by \" | \"
-  xml    one document, the records as OAI-PMH writes them
+  jsonl    one object a line, as `harvester oai records` prints them, with source, format and fields
+  csv      one row a record, the Dublin Core elements in columns, several values separated by \" | \"
+  xml      one document, the records as OAI-PMH writes them
+  parquet  one row a record, for DuckDB, Spark and pandas; needs --out
 
 Examples:
   harvester records --live | jq -r .identifier
@@ -363,6 +386,7 @@ pub(crate) enum RecordsFormat {
     Jsonl,
     Csv,
     Xml,
+    Parquet,
 }
 
 const DEMO_LONG: &str = "\

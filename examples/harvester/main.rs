@@ -5,6 +5,7 @@
 //! ([`output`]), everything else to standard error ([`progress`], [`findings`]), and [`report`] has
 //! the exit statuses and what is to be said when something fails.
 
+mod accounts;
 mod args;
 mod conformance;
 mod database;
@@ -20,13 +21,16 @@ mod records;
 mod report;
 mod resync;
 mod serve;
+mod service;
 mod signals;
+mod web;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Command, CommandLine};
+use crate::args::{Command, CommandLine, ConfigCommand};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 
@@ -48,6 +52,11 @@ fn main() -> ExitCode {
                 Command::Harvest(args) => harvest::run(&args, &global, &console).await,
                 Command::Resync(command) => resync::run(*command, &global, &console).await,
                 Command::Demo(args) => demo::run(&args, &global, &console).await,
+                Command::Serve(args) => service::serve(&args, &global, &console).await,
+                Command::User(command) => service::users(&command, &global).await,
+                Command::Config(ConfigCommand::Check(args)) => {
+                    service::config(args.config.as_deref(), &global)
+                }
                 Command::Records(args) => records::run(&args, &global).await,
             }
         }),

@@ -11,6 +11,8 @@ use resync_core::client::{self, ErrorKind as Source};
 use resync_core::document::Capability;
 use url::Url;
 
+use crate::accounts::AccountError;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Status {
@@ -122,6 +124,12 @@ impl From<RunError> for Failure {
                 }
             }
         }
+    }
+}
+
+impl From<AccountError> for Failure {
+    fn from(error: AccountError) -> Self {
+        Self::new(error.to_string())
     }
 }
 

@@ -2,9 +2,7 @@
 //!
 //! `cargo run --example own_source_kind -- folder` writes `records.jsonl`
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::{error, io};
+use std::{error, io, num::NonZeroUsize, path::PathBuf};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream::BoxStream};
@@ -37,10 +35,8 @@ impl TwoStep for Listing {
         let Some(folder) = self.0.take() else { return Ok(None) };
         let files: io::Result<_> = std::fs::read_dir(folder)
             .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-        files
-            .map(Page::new)
-            .map(Some)
-            .map_err(|error| RunError::new(Stage::Source, error.to_string()))
+        let failed = |error: io::Error| RunError::new(Stage::Source, error.to_string());
+        Ok(Some(Page::new(files.map_err(failed)?)))
     }
 
     async fn get(&self, file: &PathBuf) -> Result<Item, RecordError> {

@@ -4,12 +4,16 @@
 mod common;
 
 use std::fs;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{DAY, Ran, Reply, Repository, Server, harvester};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -173,7 +177,7 @@ fn what_cannot_be_understood_is_a_usage_error() {
         with(&harvest, "--strategy guess"),
         with(&harvest, "--slice year"),
         with(&harvest, "--parallel 2"),
-        with(&harvest, "--to csv:x"),
+        with(&harvest, "--to tsv:x"),
         with(&harvest, "--dry-run --to jsonl:x"),
         with(&harvest, "--db mysql://x/y"),
         with(&harvest, "http://127.0.0.1:1/oai"),
@@ -408,8 +412,14 @@ fn a_dry_run_stores_nothing_and_says_what_it_would() {
     assert_eq!((&dry["unchanged"], &dry["dry_run"]), (&json!(20), &json!(true)));
 }
 
+fn parquet_identifiers(file: &Path) -> Vec<String> {
+    let reader = SerializedFileReader::new(File::open(file).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    rows.map(|row| row.unwrap().get_string(0).unwrap().clone()).collect()
+}
+
 #[test]
-fn the_database_is_printed_in_three_formats() {
+fn the_database_is_printed_in_four_formats() {
     let server = Repository::of(20, 10).serve();
     let folder = folder();
     let db = folder.path().join("x.db");
@@ -442,6 +452,10 @@ fn the_database_is_printed_in_three_formats() {
     assert_eq!(xml.matches("<oai:record>").count(), 20);
     assert_eq!(xml.matches("<oai:header status=\"deleted\">").count(), 2);
     assert!(xml.ends_with("</records>\n"));
+
+    let file = folder.path().join("all.parquet");
+    assert_eq!(records(&["--format", "parquet", "--out", file.to_str().unwrap()]).stderr, "");
+    assert_eq!(parquet_identifiers(&file).len(), 20);
 
     let ran = records(&["--source", "http://elsewhere.org/"]);
     assert_eq!(ran.status, 1);
@@ -495,6 +509,23 @@ fn records_can_go_to_files_instead() {
         name.to_str().unwrap().ends_with(".xml")
     });
     assert_eq!(xml.count(), 18);
+    for to in ["csv:all.csv", "parquet:all.parquet"] {
+        let ran = run_in(&folder, &["harvest", &server.url(), "--to", to]);
+        assert_eq!(ran.status, 0, "{}", ran.stderr);
+        assert!(ran.stdout.contains("everything anew"), "{}", ran.stdout);
+    }
+    let csv = fs::read_to_string(folder.path().join("all.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 21);
+    assert!(csv.contains("\"No. 0 \"\"žluťoučký\"\" & 光\",,"), "{csv}");
+    let file = folder.path().join("all.parquet");
+    assert_eq!(parquet_identifiers(&file).len(), 20);
+
+    // One that breaks off does not take the place of one that is whole.
+    let to = ["--to", "parquet:all.parquet", "--retries", "0"];
+    let ran = run_in(&folder, &[&["harvest", "http://127.0.0.1:1/oai"][..], &to].concat());
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("all.parquet was not written"), "{}", ran.stderr);
+    assert_eq!(parquet_identifiers(&file).len(), 20);
     assert!(!folder.path().join("harvest.db").exists());
 }
 

@@ -160,6 +160,9 @@ fn a_resourcesync_source_is_found_and_its_second_run_reads_changes_only() {
     assert_eq!(site.records(), [("a.xml".to_owned(), false), ("b.xml".to_owned(), true)]);
     let csv = site.run(&["records", "--format", "csv"]).stdout;
     assert!(csv.contains("three"), "{csv}");
+    let found = site.run(&["records", "--search", "THREE"]).stdout;
+    assert!(found.lines().count() == 1 && found.contains("a.xml"), "{found}");
+    assert_eq!(site.run(&["records", "--live", "--search", "b xml"]).stdout, "");
 }
 
 #[test]

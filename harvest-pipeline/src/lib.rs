@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod batch;
+#[cfg(feature = "object-store")]
+mod bucket;
 mod catalogue;
 mod checkpoint;
 mod digest;
@@ -18,6 +20,8 @@ mod holdings;
 mod operations;
 mod parser;
 pub mod parsers;
+#[cfg(feature = "payloads")]
+pub mod payloads;
 mod pipeline;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -34,12 +38,15 @@ pub mod sources;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+pub mod targets;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod two_step;
 mod xml_document;
 
 pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
+#[cfg(feature = "object-store")]
+pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
     Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
     StoredVersion,

@@ -132,8 +132,26 @@ pub struct ParsedBatch<R> {
     pub prepared: Option<Box<dyn Any + Send + Sync>>,
 }
 
+impl<R> ParsedBatch<R> {
+    /// The same batch with these entries, and nothing prepared.
+    pub(crate) fn with_entries<T>(&self, entries: Vec<Entry<T>>) -> ParsedBatch<T> {
+        ParsedBatch {
+            number: self.number,
+            source: self.source.clone(),
+            entries,
+            checkpoint: self.checkpoint.clone(),
+            origin: Arc::clone(&self.origin),
+            received: self.received,
+            notices: self.notices.clone(),
+            total_hint: self.total_hint,
+            bytes: self.bytes,
+            prepared: None,
+        }
+    }
+}
+
 /// What is to be done about one record.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Entry<R> {
     /// Store it.

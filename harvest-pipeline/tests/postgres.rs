@@ -27,7 +27,7 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Option<Self> {
-        let schema = Schema::create().await?;
+        let schema = Schema::new().await?;
         let catalogue = PostgresCatalogue::open(&schema.url()).await.unwrap();
         Some(Self { schema, catalogue })
     }
@@ -35,7 +35,7 @@ impl Fixture {
     /// Drops what was made for the test.
     async fn end(self) {
         self.catalogue.close().await;
-        self.schema.drop().await;
+        drop(self.schema);
     }
 
     /// Harvests these items, in batches of 10, from the beginning.

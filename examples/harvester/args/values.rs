@@ -51,13 +51,22 @@ pub(super) fn datetime(text: &str) -> Result<Datetime, String> {
     time.ok_or_else(|| "write 2024-01-31 or 2024-01-31T12:00:00Z".to_owned())
 }
 
-/// Where records go: `sqlite`, `jsonl:FILE` or `xml:DIR`.
+/// Where records go: `sqlite`, or the kind of a file or folder and its place.
 pub(super) fn destination(text: &str) -> Result<Destination, String> {
-    match text.split_once(':') {
-        None if text == "sqlite" => Ok(Destination::Database),
-        Some(("jsonl", path)) if !path.is_empty() => Ok(Destination::JsonLines(path.into())),
-        Some(("xml", path)) if !path.is_empty() => Ok(Destination::XmlFiles(path.into())),
-        _ => Err("write sqlite, jsonl:FILE or xml:DIR; --db names the database".to_owned()),
+    let place = match text.split_once(':') {
+        None if text == "sqlite" => return Ok(Destination::Database),
+        Some((kind, path)) if !path.is_empty() => Some((kind, path.into())),
+        _ => None,
+    };
+    match place {
+        Some(("jsonl", path)) => Ok(Destination::JsonLines(path)),
+        Some(("csv", path)) => Ok(Destination::Csv(path)),
+        Some(("parquet", path)) => Ok(Destination::Parquet(path)),
+        Some(("xml", path)) => Ok(Destination::XmlFiles(path)),
+        _ => {
+            let kinds = "write sqlite, jsonl:FILE, csv:FILE, parquet:FILE or xml:DIR";
+            Err(format!("{kinds}; --db names the database"))
+        }
     }
 }
 
@@ -92,8 +101,10 @@ mod tests {
     fn destinations_name_their_place() {
         assert_eq!(destination("sqlite"), Ok(Destination::Database));
         assert_eq!(destination("jsonl:a:b"), Ok(Destination::JsonLines("a:b".into())));
+        assert_eq!(destination("csv:a.csv"), Ok(Destination::Csv("a.csv".into())));
+        assert_eq!(destination("parquet:a"), Ok(Destination::Parquet("a".into())));
         assert_eq!(destination("xml:out"), Ok(Destination::XmlFiles("out".into())));
-        for text in ["", "jsonl", "jsonl:", "csv:x", "sqlite:x.db"] {
+        for text in ["", "jsonl", "jsonl:", "tsv:x", "sqlite:x.db"] {
             assert!(destination(text).is_err(), "{text}");
         }
     }

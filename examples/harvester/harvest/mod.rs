@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use harvest_pipeline::parsers::{DublinCore, DublinCoreRecord, Raw, RawRecord};
-use harvest_pipeline::sinks::{JsonLines, XmlFiles};
+use harvest_pipeline::sinks::{Csv, JsonLines, Parquet, XmlFiles};
 use harvest_pipeline::{
     Candidate, Decision, Filter, ParseStage, Parser, Pipeline, PostgresCatalogue, Registry, Resume,
     RunError, Sink, Source, SqliteCatalogue, Summary,
@@ -24,6 +24,7 @@ use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs};
 use crate::database::Database;
 use crate::progress::Console;
+use crate::records::csv;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 use crate::{database, network, output};
@@ -65,6 +66,20 @@ pub(crate) async fn run(
         },
         Destination::JsonLines(file) => {
             harvest.all_into(sources, &JsonLines::create(file).await?).await
+        }
+        Destination::Csv(file) => {
+            harvest.all_into(sources, &Csv::create(file, csv::table()).await?).await
+        }
+        Destination::Parquet(file) => {
+            let sink = Parquet::create(file)?;
+            let status = harvest.all_into(sources, &sink).await?;
+            if status == Status::Failed {
+                // Part of the records must not look like all of them.
+                console.error(&format!("{} was not written", file.display()));
+            } else {
+                sink.close().await?;
+            }
+            Ok(status)
         }
         Destination::XmlFiles(folder) => harvest.all_into(sources, &XmlFiles::new(folder)?).await,
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::watch::Watched;
 use super::{Asked, Spoken};
-use crate::args::{Destination, HarvestArgs};
+use crate::args::HarvestArgs;
 use crate::progress::{count, counted, rate, took};
 use crate::report::{Failure, Status};
 
@@ -125,7 +125,7 @@ impl Ended {
         }
         let next = match (verdict, &args.to) {
             _ if args.dry_run => "nothing was stored: this was a dry run".to_owned(),
-            (_, Destination::JsonLines(_)) => "next run: everything anew".to_owned(),
+            (_, to) if to.is_written_anew() => "next run: everything anew".to_owned(),
             (Verdict::Complete | Verdict::Suspicious, _) => match self.next_from() {
                 Some(from) => format!("next run: what has changed, from={from}"),
                 None if self.asked.spoken == Spoken::HarvestList => {

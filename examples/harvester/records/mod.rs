@@ -1,12 +1,14 @@
 //! `harvester records`: prints what the database holds.
 
-mod csv;
+pub(crate) mod csv;
 mod jsonl;
 mod xml;
 
 use std::fs::File;
+use std::path::Path;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use harvest_pipeline::sinks::{CsvTable, ParquetFile};
 use harvest_pipeline::store::Page;
 use harvest_pipeline::{
     Catalogue, PostgresCatalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue,
@@ -24,38 +26,92 @@ const WRITE: usize = 1 << 20;
 /// How many records of a search are read at a time.
 const PAGE: usize = 500;
 
-/// How records are printed.
-struct Format {
-    head: fn(&mut Vec<u8>),
-    record: fn(&mut Vec<u8>, &StoredRecord),
-    tail: fn(&mut Vec<u8>),
+/// How records are written one behind the other.
+enum Text {
+    JsonLines,
+    Csv(CsvTable),
+    Xml,
+}
+
+impl Text {
+    fn head(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::JsonLines => {}
+            Self::Csv(table) => table.write_head(out),
+            Self::Xml => xml::head(out),
+        }
+    }
+
+    fn record(&self, out: &mut Vec<u8>, record: &StoredRecord) -> serde_json::Result<()> {
+        match self {
+            Self::JsonLines => jsonl::record(out, record),
+            Self::Csv(table) => table.write_row(&record.row(), out)?,
+            Self::Xml => xml::record(out, record),
+        }
+        Ok(())
+    }
+
+    fn tail(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::JsonLines | Self::Csv(_) => {}
+            Self::Xml => xml::tail(out),
+        }
+    }
+}
+
+/// What comes out.
+enum Form<'a> {
+    Text(Text),
+    Parquet(&'a Path),
+}
+
+impl<'a> Form<'a> {
+    fn of(args: &'a RecordsArgs) -> Result<Self, Failure> {
+        Ok(match args.format {
+            RecordsFormat::Jsonl => Self::Text(Text::JsonLines),
+            RecordsFormat::Csv => Self::Text(Text::Csv(csv::table())),
+            RecordsFormat::Xml => Self::Text(Text::Xml),
+            RecordsFormat::Parquet => Self::Parquet(args.out.as_deref().ok_or_else(|| {
+                Failure::usage("Parquet is not for the screen: name a file with --out")
+            })?),
+        })
+    }
 }
 
 pub(crate) async fn run(args: &RecordsArgs, global: &GlobalArgs) -> Result<Status, Failure> {
+    let form = Form::of(args)?;
     match database::named(global.db())? {
         Database::Sqlite(file) => {
             let catalogue = SqliteCatalogue::open_existing(file).await?;
-            if args.search.is_some() {
-                catalogue.index().await?;
-            }
-            let printed = print(args, &catalogue).await;
+            let printed = print(args, &catalogue, form).await;
             catalogue.close().await?;
             printed
         }
         Database::Postgres(url) => {
             let catalogue = PostgresCatalogue::open_existing(url).await?;
-            let printed = print(args, &catalogue).await;
+            let printed = print(args, &catalogue, form).await;
             catalogue.close().await;
             printed
         }
     }
 }
 
-async fn print(args: &RecordsArgs, catalogue: &dyn Catalogue) -> Result<Status, Failure> {
-    let sources = match &args.source {
-        Some(name) => find(name, catalogue).await?.into_iter().map(Some).collect(),
-        None => vec![None],
-    };
+async fn print(
+    args: &RecordsArgs,
+    catalogue: &dyn Catalogue,
+    form: Form<'_>,
+) -> Result<Status, Failure> {
+    match form {
+        Form::Text(form) => text(args, catalogue, &form).await,
+        Form::Parquet(file) => parquet(args, catalogue, file).await,
+    }
+}
+
+async fn text(
+    args: &RecordsArgs,
+    catalogue: &dyn Catalogue,
+    form: &Text,
+) -> Result<Status, Failure> {
     let mut output = match &args.out {
         Some(path) => {
             let file = File::create(path).map_err(|error| {
@@ -65,23 +121,15 @@ async fn print(args: &RecordsArgs, catalogue: &dyn Catalogue) -> Result<Status, 
         }
         None => Output::stdout(),
     };
-    let format = match args.format {
-        RecordsFormat::Jsonl => Format { head: |_| {}, record: jsonl::record, tail: |_| {} },
-        RecordsFormat::Csv => Format { head: csv::head, record: csv::record, tail: |_| {} },
-        RecordsFormat::Xml => Format { head: xml::head, record: xml::record, tail: xml::tail },
-    };
     let mut lines = output.buffer();
-    (format.head)(&mut lines);
-    'sources: for source in sources {
-        let mut records = match &args.search {
-            Some(words) => search(catalogue, source, words, args.live),
-            None => {
-                let query = source.map_or_else(Query::all, |source| Query::all().of(source));
-                catalogue.records(if args.live { query.live_only() } else { query })
-            }
-        };
+    form.head(&mut lines);
+    'sources: for source in sources(args, catalogue).await? {
+        let mut records = asked(args, catalogue, source);
         while let Some(record) = records.try_next().await? {
-            (format.record)(&mut lines, &record);
+            form.record(&mut lines, &record).map_err(|error| {
+                let identifier = &record.identifier;
+                Failure::new(format!("what was read from {identifier} is no JSON: {error}"))
+            })?;
             if lines.len() >= WRITE {
                 if !output.write(lines) {
                     lines = Vec::new();
@@ -91,10 +139,55 @@ async fn print(args: &RecordsArgs, catalogue: &dyn Catalogue) -> Result<Status, 
             }
         }
     }
-    (format.tail)(&mut lines);
+    form.tail(&mut lines);
     output.write(lines);
     output.finish()?;
     Ok(Status::Complete)
+}
+
+async fn parquet(
+    args: &RecordsArgs,
+    catalogue: &dyn Catalogue,
+    path: &Path,
+) -> Result<Status, Failure> {
+    let mut file = ParquetFile::create(path)?;
+    for source in sources(args, catalogue).await? {
+        let mut records = asked(args, catalogue, source);
+        while let Some(record) = records.try_next().await? {
+            file.push(&record.row())?;
+        }
+    }
+    file.close()?;
+    Ok(Status::Complete)
+}
+
+/// The sources that are asked for, one after the other; `None`: all.
+async fn sources(
+    args: &RecordsArgs,
+    catalogue: &dyn Catalogue,
+) -> Result<Vec<Option<SourceId>>, Failure> {
+    if args.search.is_some() {
+        catalogue.index().await?;
+    }
+    Ok(match &args.source {
+        Some(name) => find(name, catalogue).await?.into_iter().map(Some).collect(),
+        None => vec![None],
+    })
+}
+
+/// The records of a source that are asked for.
+fn asked<'c>(
+    args: &RecordsArgs,
+    catalogue: &'c dyn Catalogue,
+    source: Option<SourceId>,
+) -> BoxStream<'c, Result<StoredRecord, RunError>> {
+    match &args.search {
+        Some(words) => search(catalogue, source, words, args.live),
+        None => {
+            let query = source.map_or_else(Query::all, |source| Query::all().of(source));
+            catalogue.records(if args.live { query.live_only() } else { query })
+        }
+    }
 }
 
 /// The records that have these words, a page at a time.

@@ -13,11 +13,13 @@ pub(crate) mod prepare;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod words;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{SecondsFormat, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
@@ -27,7 +29,7 @@ use crate::error::RunError;
 use crate::parsers::Bibliographic;
 use crate::run::{Counters, Run, RunId};
 use crate::sink::Sink;
-use crate::sinks::Line;
+use crate::sinks::{Line, Row};
 use crate::store::Page;
 
 /// Which records to list.
@@ -111,6 +113,23 @@ impl StoredRecord {
             about: self.abouts.iter().map(String::as_str).collect(),
         }
     }
+
+    /// The record as a row of a table.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        let harvested = DateTime::parse_from_rfc3339(&self.harvested).ok();
+        Row {
+            source: self.source.as_str(),
+            identifier: &self.identifier,
+            datestamp: self.datestamp.as_deref(),
+            sets: &self.sets,
+            deleted: self.deleted,
+            format: self.format.as_deref(),
+            metadata: self.metadata.as_deref(),
+            record: self.fields.as_deref().map(Cow::Borrowed),
+            harvested: harvested.map(|time| time.to_utc()),
+        }
+    }
 }
 
 /// A source, and what the catalogue holds of it.
@@ -172,7 +191,9 @@ pub struct StoredError {
 pub struct RecordQuery {
     /// Only those of this source.
     pub source: Option<SourceId>,
-    /// Only those that have all these words, in metadata, identifier or set.
+    /// Only those that have all these words, in metadata, identifier or set; of the last word, its
+    /// beginning will do. Case, accents and width do not matter, and nothing has a meaning besides
+    /// words: no text is an error.
     pub text: Option<String>,
     /// Only tombstones, or only live records.
     pub deleted: Option<bool>,
@@ -240,7 +261,7 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
 
-    /// All versions of a record that are kept, oldest first.
+    /// All versions of a record that are kept, oldest first; the last is the present one.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
@@ -294,7 +315,8 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<String>, RunError>;
 
-    /// Makes tombstones of them, as what `run` did, and raises its counters.
+    /// Makes tombstones of them, as what `run` did, and raises its counters; in parts, so that others
+    /// can write in between: if it breaks off, the next call goes on. The run did not see them.
     ///
     /// # Errors
     /// If the catalogue cannot be written, or the run is another's by now.
@@ -308,10 +330,13 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     async fn rewind(&self, run: &Run, checkpoint: Option<&Checkpoint>) -> Result<(), RunError>;
 
     /// Puts every record back to what it was before this run, unless a later run changed it since.
-    /// Counts what it did: records that the run created are deleted.
+    /// Counts what it did: records that the run created are deleted. What they are put back to is a
+    /// new version with the run that brought it then, so that those who harvest from here hear of it;
+    /// nothing is forgotten. The checkpoint stays: see [`rewind`](Self::rewind).
     ///
     /// # Errors
-    /// If the catalogue cannot be written, or versions that are needed are not kept any more.
+    /// If the catalogue cannot be written, the run is not over, or versions that are needed are not
+    /// kept any more; then nothing is changed.
     async fn undo(&self, source: &SourceId, run: RunId) -> Result<Counters, RunError>;
 }
 

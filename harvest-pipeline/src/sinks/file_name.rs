@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::batch::SourceId;
+#[cfg(any(feature = "http-post", feature = "object-store"))]
+use crate::run::Run;
 
 /// How much of the identifier is shown in the file name, in bytes.
 const READABLE: usize = 80;
@@ -37,6 +39,18 @@ pub(super) fn file_name(source: &SourceId, identifier: &str) -> String {
         [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0'))
     }));
     name
+}
+
+/// What is called the same for no other source: [`file_name`] of the source itself.
+#[cfg(any(feature = "http-post", feature = "object-store"))]
+pub(super) fn source_name(source: &SourceId) -> String {
+    file_name(source, source.as_str())
+}
+
+/// What is called the same for no other run of a source, and sorts by when it began.
+#[cfg(any(feature = "http-post", feature = "object-store"))]
+pub(super) fn run_name(run: &Run) -> String {
+    run.started.format("%Y%m%dT%H%M%S%.6fZ").to_string()
 }
 
 #[cfg(test)]

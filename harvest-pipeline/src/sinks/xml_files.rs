@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::file_name::file_name;
-use super::json_lines::Line;
+use super::line::Line;
 use crate::batch::{Item, SourceId};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RecordError, RunError, Stage};

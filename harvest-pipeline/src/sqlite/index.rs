@@ -89,17 +89,22 @@ async fn unread(conn: &mut SqliteConnection) -> sqlx::Result<Vec<SqliteRow>> {
          FROM search_stale s
          CROSS JOIN records r ON r.source = s.source AND r.identifier = s.identifier
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
-         LIMIT ?";
+         ORDER BY s.source, s.identifier LIMIT ?1";
+    // Not joined with the mark: then the rows of the index would not be taken for sorted.
     let new = "SELECT r.source, r.identifier, r.sets, r.page, p.codec, p.size, p.body
-         FROM search_mark m
-         CROSS JOIN records r INDEXED BY records_page
-            ON (r.page, r.source, r.identifier) > (m.page, m.source, m.identifier)
+         FROM records r INDEXED BY records_page
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
-         ORDER BY r.page, r.source, r.identifier LIMIT ?";
-    for query in [missed, new] {
+         WHERE (r.page, r.source, r.identifier) > (?2, ?3, ?4)
+         ORDER BY r.page, r.source, r.identifier LIMIT ?1";
+    let mark = "SELECT page, source, identifier FROM search_mark";
+    let mark = sqlx::query(mark).fetch_one(&mut *conn).await?;
+    let (page, source, identifier): (i64, i64, &str) =
+        (mark.try_get(0)?, mark.try_get(1)?, mark.try_get(2)?);
+    let new = sqlx::query(new).bind(AT_ONCE).bind(page).bind(source).bind(identifier);
+    for query in [sqlx::query(missed).bind(AT_ONCE), new] {
         let mut rows = Vec::new();
         let mut bytes = 0;
-        let mut found = sqlx::query(query).bind(AT_ONCE).fetch(&mut *conn);
+        let mut found = query.fetch(&mut *conn);
         while let Some(row) = found.try_next().await? {
             bytes += row.try_get::<Option<i64>, _>("size")?.unwrap_or(0);
             rows.push(row);
@@ -138,9 +143,8 @@ async fn note(conn: &mut SqliteConnection, rows: &[SqliteRow], texts: &str) -> s
             mark.execute(conn).await?;
         }
         None => {
-            let known = "DELETE FROM search_stale WHERE (source, identifier) IN
-                (SELECT value ->> 0, value ->> 1 FROM json_each(?))";
-            sqlx::query(known).bind(texts).execute(conn).await?;
+            let known = "DELETE FROM search_stale WHERE (source, identifier) <= (?, ?)";
+            sqlx::query(known).bind(source).bind(identifier).execute(conn).await?;
         }
     }
     Ok(())

@@ -57,6 +57,9 @@ const READER_CACHE_KIB: u32 = 1024;
 /// Each record is kept with its metadata (compressed, and once if several records have the same),
 /// the fields that the parser read as JSON, its sets, where and when it was fetched, and the runs
 /// that saw it first and last. Deleted records stay as tombstones, records that failed as errors.
+/// What a record was before is kept, too ([`with_versions`](Self::with_versions)), so that a run can
+/// be undone. Records are found by their words; what that needs is brought up to date by
+/// [`index`](Self::index), which no harvest waits for.
 ///
 /// As a [`Sink`](crate::Sink), it takes records that can be written as JSON and commits **each
 /// batch, its errors, the counters and the checkpoint in one transaction**: a process that is

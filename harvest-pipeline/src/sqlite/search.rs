@@ -18,6 +18,8 @@ use crate::error::RunError;
 
 /// How many records are looked through at once.
 const LOOK: usize = 128;
+/// How many identifiers the index gives at once.
+const MATCHES: usize = 2000;
 /// How many records the index has found and sorted in the time in which one is looked through.
 const FASTER: f64 = 6.0;
 /// How many parts of the index are brought up to date before it is asked. If more is missing, there
@@ -77,16 +79,18 @@ impl SqliteCatalogue {
         for (id, source) in sources {
             let mut after = after(query, &source).map(str::to_owned);
             loop {
-                let room = query.page.limit - records.len();
-                if room == 0 {
-                    return Ok(records);
+                let part = self.matching(id, query, &expression, after.as_deref()).await;
+                let part = part.map_err(unreadable)?;
+                for some in part.chunks(LOOK) {
+                    // The index may be a little behind, or know less.
+                    let found = self.named(id, &source, some).await?;
+                    let room = query.page.limit - records.len();
+                    records.extend(found.into_iter().filter(|it| has(it, search)).take(room));
+                    if records.len() == query.page.limit {
+                        return Ok(records);
+                    }
                 }
-                let part = self.matching(id, query, &expression, after.as_deref(), room.max(LOOK));
-                let part = part.await.map_err(unreadable)?;
-                // The index may be a little behind, or know less.
-                let found = self.named(id, &source, &part).await?;
-                records.extend(found.into_iter().filter(|it| has(it, search)).take(room));
-                if part.len() < room.max(LOOK) {
+                if part.len() < MATCHES {
                     break;
                 }
                 after = part.into_iter().next_back();
@@ -95,23 +99,27 @@ impl SqliteCatalogue {
         Ok(records)
     }
 
-    /// Up to `limit` identifiers of a source that match, in order.
+    /// Up to [`MATCHES`] identifiers of a source that match, in order.
     async fn matching(
         &self,
         source: i64,
         query: &RecordQuery,
         expression: &str,
         after: Option<&str>,
-        limit: usize,
     ) -> sqlx::Result<Vec<String>> {
-        let mut sql = QueryBuilder::new("SELECT r.identifier FROM search_words w ");
-        sql.push("CROSS JOIN search_records t ON t.id = w.rowid ");
-        sql.push("CROSS JOIN records r ON r.source = t.source AND r.identifier = t.identifier ");
-        sql.push("WHERE w.search_words MATCH ");
+        let mut sql = QueryBuilder::new("SELECT r.identifier FROM search_words w CROSS JOIN ");
+        sql.push(if query.deleted.is_none() && query.run.is_none() {
+            // Not the records themselves: they are large.
+            "search_records r ON r.id = w.rowid"
+        } else {
+            "search_records t ON t.id = w.rowid
+             CROSS JOIN records r ON r.source = t.source AND r.identifier = t.identifier"
+        });
+        sql.push(" WHERE w.search_words MATCH ");
         sql.push_bind(format!("\"{}\" AND {expression}", source_word(source)));
-        sql.push(" AND t.source = ").push_bind(source);
+        sql.push(" AND r.source = ").push_bind(source);
         narrow(&mut sql, query);
-        within(&mut sql, after, limit);
+        within(&mut sql, after, MATCHES);
         let rows = sql.build().fetch_all(&self.0.readers).await?;
         rows.iter().map(|row| row.try_get(0)).collect()
     }

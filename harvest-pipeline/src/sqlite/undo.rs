@@ -146,13 +146,16 @@ async fn count(
 
 /// Puts these records, pairs of identifier and number, back to that version.
 async fn restore(conn: &mut SqliteConnection, source: i64, known: &str) -> sqlx::Result<()> {
-    let query = "UPDATE records AS r SET number = r.number + 1, deleted = v.deleted,
-            datestamp = v.datestamp, version = v.version, sets = v.sets, about = v.about,
-            format = v.format, digest = v.digest, payload = v.payload, page = v.page, changed = ?3
+    // Not an UPDATE … FROM, for which SQLite looks at all records of the source.
+    let query =
+        "REPLACE INTO records (source, identifier, number, deleted, datestamp, version, sets,
+            about, format, digest, payload, page, first_run, last_run, changed)
+         SELECT r.source, r.identifier, r.number + 1, v.deleted, v.datestamp, v.version, v.sets,
+            v.about, v.format, v.digest, v.payload, v.page, r.first_run, r.last_run, ?3
          FROM json_each(?2) e
-         JOIN versions v ON v.source = ?1 AND v.identifier = e.value ->> 0
+         CROSS JOIN versions v ON v.source = ?1 AND v.identifier = e.value ->> 0
             AND v.number = e.value ->> 1
-         WHERE r.source = ?1 AND r.identifier = v.identifier";
+         CROSS JOIN records r ON r.source = ?1 AND r.identifier = v.identifier";
     sqlx::query(query)
         .bind(source)
         .bind(known)

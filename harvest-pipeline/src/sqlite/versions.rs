@@ -57,12 +57,10 @@ pub(super) async fn prune(
         expired!(),
         ")"
     );
-    let forget = concat!(
-        "DELETE FROM versions WHERE (source, identifier, number) IN
-            (SELECT v.source, v.identifier, v.number ",
-        expired!(),
-        ")"
-    );
+    let forget = "DELETE FROM versions
+         WHERE source = ?1 AND identifier IN (SELECT value FROM json_each(?2))
+           AND number < -?3 + (SELECT r.number FROM records r
+                               WHERE r.source = ?1 AND r.identifier = versions.identifier)";
     for statement in [release, remove, forget] {
         sqlx::query(statement)
             .bind(source)

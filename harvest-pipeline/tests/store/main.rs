@@ -1,9 +1,10 @@
 //! Every store does what every store must do.
 #![allow(clippy::unwrap_used)]
 
-mod several;
+mod databases;
 #[path = "../support/postgres.rs"]
-mod support;
+mod postgres_schema;
+mod several;
 
 mod memory {
     use std::sync::Arc;
@@ -42,13 +43,15 @@ mod postgres {
     use harvest_pipeline::store::{ManualClock, SqlStore, SqlStoreOptions};
     use harvest_pipeline::testing::Subject;
 
-    use super::support::Schema;
+    use super::postgres_schema::Schema;
 
     async fn in_a_schema(clock: ManualClock) -> Option<Subject> {
-        let schema = Schema::create().await?;
+        let schema = Schema::new().await?;
         let options = SqlStoreOptions::new().with_clock(clock);
         let store = SqlStore::open_with(&schema.url(), options).await.unwrap();
-        Some(Subject::new(Arc::new(store)).afterwards(schema.drop()))
+        // Transactions that were given up may still hold it.
+        let tidy_up = async { tokio::task::spawn_blocking(|| drop(schema)).await.unwrap() };
+        Some(Subject::new(Arc::new(store)).afterwards(tidy_up))
     }
 
     harvest_pipeline::store_contract!(in_a_schema);

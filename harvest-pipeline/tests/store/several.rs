@@ -15,7 +15,7 @@ use harvest_pipeline::{Counters, RunState, Ticket};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::support::Schema;
+use super::postgres_schema::Schema;
 
 const SOURCES: u64 = 12;
 const LEASE: Duration = Duration::from_secs(60);
@@ -110,7 +110,7 @@ async fn look(store: &dyn Store) -> Vec<RunEntry> {
 /// An hour of fake time, in steps of ten seconds, while workers are lost at random moments.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_40_two_schedulers_and_three_workers_of_which_some_are_lost() {
-    let Some(schema) = Schema::create().await else { return };
+    let Some(schema) = Schema::new().await else { return };
     let (url, clock) = (schema.url(), ManualClock::at(start()));
     let watcher = program(&url, &clock).await;
     set_up(&watcher).await;
@@ -182,5 +182,4 @@ async fn a_40_two_schedulers_and_three_workers_of_which_some_are_lost() {
         runs.len()
     );
     assert!(again > 3, "hardly a worker was lost with a run: the test shows nothing");
-    schema.drop().await;
 }

@@ -1,33 +1,33 @@
-//! A schema of its own for each test that needs PostgreSQL, where there is one.
+//! A schema for each test, on the server that `DATABASE_URL` names.
 
-use std::env;
-use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-/// An empty schema, to be dropped in the end.
+/// An empty schema, dropped with all that is in it.
+#[derive(Debug)]
 pub(crate) struct Schema {
     server: String,
     name: String,
 }
 
 impl Schema {
-    /// Makes one in the database that `DATABASE_URL` names. Without that the test is skipped, aloud.
-    pub(crate) async fn create() -> Option<Self> {
-        let Ok(server) = env::var("DATABASE_URL") else {
-            eprintln!("SKIPPED: needs PostgreSQL, and DATABASE_URL is not set");
+    /// A new one; `None`, and a word about it, if there is no server.
+    pub(crate) async fn new() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let Ok(server) = std::env::var("DATABASE_URL") else {
+            eprintln!("SKIPPED: set DATABASE_URL to a PostgreSQL server to run this test");
             return None;
         };
-        static SCHEMAS: AtomicU32 = AtomicU32::new(0);
-        let nth = SCHEMAS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("test_{}_{nth}", process::id());
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("harvest_test_{}_{count}", std::process::id());
         let schema = Self { server, name };
-        schema.execute(format!("CREATE SCHEMA {}", schema.name)).await;
+        schema.execute("DROP SCHEMA IF EXISTS {} CASCADE").await;
+        schema.execute("CREATE SCHEMA {}").await;
         Some(schema)
     }
 
-    /// What a store or catalogue is opened with.
+    /// The URL by which its tables are found without further ado.
     pub(crate) fn url(&self) -> String {
         let separator = if self.server.contains('?') { '&' } else { '?' };
         // Commits need not survive a power cut, unless a test says so.
@@ -35,14 +35,22 @@ impl Schema {
         format!("{}{separator}options={options}", self.server)
     }
 
-    /// Drops it, and all that is in it.
-    pub(crate) async fn drop(self) {
-        self.execute(format!("DROP SCHEMA {} CASCADE", self.name)).await;
-    }
-
-    async fn execute(&self, statement: String) {
+    async fn execute(&self, sql: &str) {
         let mut conn = PgConnection::connect(&self.server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut conn).await.unwrap();
+        let sql = AssertSqlSafe(sql.replace("{}", &self.name));
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
         conn.close().await.unwrap();
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        // The test's runtime cannot be waited for from here.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(self.execute("DROP SCHEMA {} CASCADE"));
+            });
+        });
     }
 }

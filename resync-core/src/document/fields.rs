@@ -172,6 +172,20 @@ fn metadata<'a>(
     md: &mut Metadata<'a>,
 ) -> Result<(), ParseError> {
     for (name, raw) in element.attributes() {
+        // In nearly every entry, and plain in nearly all: looked at once.
+        match name {
+            "hash" if Hashes::is_plain(raw) => {
+                md.hash = Hashes::from(raw);
+                continue;
+            }
+            "length" => {
+                if let Ok(length) = raw.parse() {
+                    md.length = Some(length);
+                    continue;
+                }
+            }
+            _ => {}
+        }
         let value = cursor.value(element, raw)?;
         match name {
             "hash" => md.hash = hashes(cursor, value)?,

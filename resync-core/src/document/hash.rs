@@ -179,15 +179,20 @@ impl<'a> Hashes<'a> {
         let mut text = &*self.0;
         while let Some((word, rest)) = first_word(text) {
             text = rest;
-            let Some((name, value)) = parts(word) else { return false };
-            let is_standard = Algorithm::standard(name).is_some_and(|known| {
-                value.len() == 2 * known.digest_len() && is_hex(value.as_bytes())
-            });
-            if !is_standard {
+            if !Self::is_plain(word) {
                 return false;
             }
         }
         true
+    }
+
+    /// Whether this is one digest and nothing else, written as the standard has it.
+    pub(super) fn is_plain(word: &str) -> bool {
+        parts(word).is_some_and(|(name, value)| {
+            Algorithm::standard(name).is_some_and(|known| {
+                value.len() == 2 * known.digest_len() && is_hex(value.as_bytes())
+            })
+        })
     }
 
     /// The digests that are understood.

@@ -276,7 +276,7 @@ impl State {
         })?;
         let path = folder.join("state.db");
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = connect(&path, flags)?;
+        let connection = connect(&path, flags, 2048)?;
         let prepare = || {
             connection.pragma_update(None, "page_size", 4096)?;
             connection.pragma_update(None, "journal_mode", "wal")?;
@@ -310,7 +310,7 @@ impl State {
     /// # Errors
     /// When the database cannot be opened.
     pub fn reader(&self) -> Result<Reader> {
-        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY, 1024)?;
         Ok(Reader { connection })
     }
 
@@ -389,13 +389,13 @@ impl Reader {
     }
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+// With so many KiB of memory for its pages.
+fn connect(path: &Path, flags: OpenFlags, cache: i64) -> Result<Connection> {
     let open = || {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(WAIT)?;
-        // In KiB.
-        connection.pragma_update(None, "cache_size", -2048)?;
+        connection.pragma_update(None, "cache_size", -cache)?;
         Ok(connection)
     };
     open().map_err(at(path))

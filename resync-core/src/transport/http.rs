@@ -27,7 +27,8 @@ pub use self::builder::HttpTransportBuilder;
 /// * **Redirects**: five at most, never from https to http. Whoever is redirected to another origin
 ///   sees neither credentials nor headers other than the well-known harmless ones. A `Location`
 ///   without a query keeps the query that was asked with. A POST is repeated as POST after 307 and
-///   308; otherwise the form becomes the query of a GET.
+///   308; otherwise the form becomes the query of a GET. A body that is no form is repeated at the
+///   same host only, and never dropped: 301 and 302 are then errors.
 /// * **Reach**: who sets [`reach`](HttpTransportBuilder::reach) is not led into the local network by
 ///   the documents and redirects of others.
 /// * **Credentials** in a URL (`https://user:password@…`) are sent as Basic authentication and
@@ -113,6 +114,7 @@ impl HttpTransport {
     ) -> Result<reqwest::Response> {
         let (method, body) = match &request.method {
             Method::Get => (http::Method::GET, None),
+            Method::Post(body) => (http::Method::POST, Some(body.clone().into())),
             Method::PostForm(form) => (http::Method::POST, Some(form.clone().into())),
         };
         let mut sent = reqwest::Request::new(method, request.url.clone());

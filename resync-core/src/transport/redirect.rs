@@ -58,12 +58,23 @@ impl Redirects {
             url.set_query(request.url.query());
         }
         let mut next = request.clone();
-        if let (Method::PostForm(form), false) = (&request.method, keeps_method) {
+        match &request.method {
             // RFC 9110 §15.4.4: the answer to a 303 is what the new address holds, as it stands.
-            if bare || status != StatusCode::SEE_OTHER {
-                add_arguments(&mut url, form);
+            Method::PostForm(form) if !keeps_method => {
+                if bare || status != StatusCode::SEE_OTHER {
+                    add_arguments(&mut url, form);
+                }
+                next.method = Method::Get;
             }
-            next.method = Method::Get;
+            Method::Post(_) if status == StatusCode::SEE_OTHER => next.method = Method::Get,
+            Method::Post(_) if !keeps_method || !same_site(&request.url, &url) => {
+                let detail = format!(
+                    "redirected to {url}, where a body is not sent again unasked; if that is the \
+                     right place, send it there"
+                );
+                return Err(refused(request, detail));
+            }
+            _ => {}
         }
         if !same_site(&request.url, &url) {
             next.headers = without_secrets(&request.headers);
@@ -207,6 +218,19 @@ mod tests {
             let next = follow(&request, status, "/new").unwrap().unwrap();
             assert_eq!(next.url.as_str(), "http://a.example/new");
             assert_eq!(next.method, Method::PostForm(form.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_body_is_repeated_at_the_same_host_and_never_dropped() {
+        let json = HeaderValue::from_static("application/json");
+        let request = Request::post(url("http://a.example/in"), json, "[1]");
+        let next = follow(&request, 308, "/new").unwrap().unwrap();
+        assert_eq!((next.method, next.headers), (request.method.clone(), request.headers.clone()));
+        assert_eq!(follow(&request, 303, "/done").unwrap().unwrap().method, Method::Get);
+        for (status, location) in [(301, "/new"), (302, "/new"), (307, "http://b.example/in")] {
+            let error = follow(&request, status, location).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Redirect, "{status}");
         }
     }
 

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use super::Answer;
@@ -26,11 +27,13 @@ type Check = Arc<dyn Fn(&Answer) -> Result<()> + Send + Sync>;
 type Permit = Arc<dyn Fn(&Url) -> Result<()> + Send + Sync>;
 
 /// How a request is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Method {
     /// GET.
     Get,
+    /// POST with this body; what it is, the header `Content-Type` says.
+    Post(Bytes),
     /// POST with this `application/x-www-form-urlencoded` body.
     PostForm(String),
 }
@@ -53,6 +56,16 @@ impl Request {
     #[must_use]
     pub fn post_form(url: Url, form: String) -> Self {
         Self { method: Method::PostForm(form), ..Self::get(url) }
+    }
+
+    /// A POST request with a body of this type.
+    ///
+    /// It may be sent more than once: by layers that try again, and after a redirect. Give it a
+    /// header by which the server knows it again, unless doing it twice does no harm.
+    #[must_use]
+    pub fn post(url: Url, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        let method = Method::Post(body.into());
+        Self { method, ..Self::get(url) }.header(header::CONTENT_TYPE, content_type)
     }
 
     /// Adds a header.
@@ -130,6 +143,17 @@ pub fn without_credentials(url: &Url) -> Url {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
+}
+
+impl fmt::Debug for Method {
+    /// Tells the length of a body, but not the body.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Get => f.write_str("Get"),
+            Self::Post(body) => write!(f, "Post({} bytes)", body.len()),
+            Self::PostForm(form) => f.debug_tuple("PostForm").field(form).finish(),
+        }
+    }
 }
 
 impl fmt::Debug for Request {

@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Result};
 const PIECE: usize = 256 * 1024;
 
 /// How many pieces wait for a reader at most.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// A body on its way, unpacked piece by piece as it arrives. See [`Response::unpack`].
 pub struct Unpacked {

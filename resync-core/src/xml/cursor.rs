@@ -6,8 +6,11 @@ use std::sync::{Arc, LazyLock};
 use super::chars::{self, Repairs};
 use super::element::{Element, declared_prefix};
 use super::scope::Scope;
-use super::token::{Tag, Token, Tokens, has_byte, is_same};
+use super::token::{Tag, Token, Tokens, is_same};
 use super::{Bindings, IssueKind, Issues, Limits, Mode, ParseError, ParseErrorKind};
+
+/// So many bytes of attributes may be too many attributes.
+const SUSPICIOUS: usize = 4096;
 
 static NO_BINDINGS: LazyLock<Arc<Bindings>> = LazyLock::new(Arc::default);
 
@@ -282,7 +285,9 @@ impl<'a> Cursor<'a> {
         }
         self.open.push(Open { name: tag.name(), is_empty: tag.is_empty });
         let mut element = Element { tag: *tag, namespace: None, start };
-        if !tag.attributes().is_empty() && may_declare(tag.attributes()) {
+        // Of the many tags without a declaration the attributes are not gone through, unless there may
+        // be too many of them.
+        if tag.may_declare || tag.attributes().len() > SUSPICIOUS {
             self.declare(&element)?;
         }
         element.namespace = self.scope.resolve(element.prefix());
@@ -360,14 +365,6 @@ impl<'a> Cursor<'a> {
     fn repairs(&mut self) -> Repairs<'_> {
         Repairs { mode: self.mode, issues: &mut self.issues }
     }
-}
-
-/// Whether there can be a declaration of a namespace among these attributes, or too many of them: a
-/// look that is much cheaper than going through them all, for the many tags where there is none.
-fn may_declare(attributes: &str) -> bool {
-    const SUSPICIOUS: usize = 4096;
-    attributes.len() > SUSPICIOUS
-        || has_byte(b'x', attributes.as_bytes()) && attributes.contains("xmlns")
 }
 
 fn is_blank(text: &str) -> bool {

@@ -52,15 +52,17 @@ CREATE TABLE staged (
 CREATE UNIQUE INDEX staged_number ON staged (run, fence, number);
 CREATE INDEX staged_source ON staged (source, id);
 
--- Whoever waits for a change hears of it.
+-- Workers hear of what there is for them to do. Not of claims and ends: commits that tell something
+-- go one after the other through the whole server, and these are many.
 CREATE FUNCTION notify_runs() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NOTIFY harvest_runs;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER runs_asked AFTER INSERT ON runs
-    FOR EACH ROW EXECUTE FUNCTION notify_runs();
+CREATE TRIGGER runs_queued AFTER INSERT ON runs
+    FOR EACH ROW WHEN (NEW.state = 'queued') EXECUTE FUNCTION notify_runs();
 CREATE TRIGGER runs_changed AFTER UPDATE OF state, wanted ON runs
-    FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.wanted IS DISTINCT FROM NEW.wanted)
+    FOR EACH ROW WHEN (NEW.state = 'queued' AND OLD.state <> 'queued'
+        OR NEW.wanted <> COALESCE(OLD.wanted, ''))
     EXECUTE FUNCTION notify_runs();

@@ -61,24 +61,19 @@ impl Dialect {
             #[cfg(feature = "sqlite")]
             Self::Sqlite => &[("records", "page"), ("versions", "page"), ("record_errors", "page")],
             #[cfg(feature = "postgres")]
-            Self::Postgres => &[],
-        }
-    }
-
-    /// The tables and columns that name a run for as long as it must be there.
-    pub(super) fn points_at_runs(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite => &[
-                ("staged", "run"),
-                ("pages", "run"),
-                ("records", "first_run"),
-                ("records", "last_run"),
-                ("record_errors", "first_run"),
-                ("record_errors", "last_run"),
-            ],
-            #[cfg(feature = "postgres")]
-            Self::Postgres => &[("staged", "run")],
+            Self::Postgres => {
+                &[("records", "page"), ("record_versions", "page"), ("record_errors", "page")]
+            }
         }
     }
 }
+
+/// The tables and columns that name a run for as long as it must be there.
+pub(super) const POINTS_AT_RUNS: &[(&str, &str)] = &[
+    ("staged", "run"),
+    ("pages", "run"),
+    ("records", "first_run"),
+    ("records", "last_run"),
+    ("record_errors", "first_run"),
+    ("record_errors", "last_run"),
+];

@@ -1,8 +1,8 @@
 //! A store in SQLite or PostgreSQL.
 //!
 //! One text of SQL serves both; where they differ, [`dialect`] has the words. What happens to a run
-//! is decided in [`lifecycle`](super::lifecycle): the row is locked, read, changed there and written
-//! back in one transaction.
+//! is decided in [`lifecycle`](super::lifecycle): the row is read, changed there, and written back
+//! unless another was faster.
 
 mod dialect;
 mod error;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 
+use super::dialect::POINTS_AT_RUNS;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, RUN, json, signed, text};
 use super::sources::open_run;
@@ -16,6 +17,9 @@ use crate::store::lifecycle::RunRow;
 use crate::store::{
     Ending, Requested, RunEntry, RunQuery, RunRequest, RunStore, SourceEntry, StoreError, Wanted,
 };
+
+/// How often a run may change while it is being changed.
+const MOST_TRIES: usize = 50;
 
 impl SqlStore {
     /// The run, with the time. Nobody else changes it until the transaction ends.
@@ -49,41 +53,48 @@ impl SqlStore {
     async fn change_run<T: Send>(
         &self,
         id: RunId,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
-        let mut tx = self.begin().await?;
-        let Some((run, now)) = self.locked_run(&mut tx, id).await? else {
-            return self.refuse(tx, StoreError::missing("run", &id)).await;
-        };
-        let result = self.commit(tx, run, now, change).await?;
+        let changed = self.change_if_there(id, change).await?;
         self.notify();
-        Ok(result)
+        changed.ok_or_else(|| StoreError::missing("run", &id).into())
     }
 
     /// Changes a run for the worker that has it.
     async fn change_ticketed<T: Send>(
         &self,
         ticket: Ticket,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
     ) -> SqlResult<T> {
-        let (tx, run, now) = self.begin_ticketed(ticket).await?;
-        self.commit(tx, run, now, change).await
+        let changed = self.change_if_there(ticket.run, change).await?;
+        changed.ok_or_else(|| StoreError::Stale(ticket.run).into())
     }
 
-    async fn commit<T: Send>(
+    /// Changes a run. It is read, changed, and written if it still is as it was read, else all over:
+    /// two round trips to the server, where holding it meanwhile would take four.
+    async fn change_if_there<T: Send>(
         &self,
-        mut tx: Transaction<'static, Any>,
-        mut run: RunRow,
-        now: DateTime<Utc>,
-        change: impl FnOnce(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
-    ) -> SqlResult<T> {
-        let result = match change(&mut run, now) {
-            Ok(result) => result,
-            Err(error) => return self.refuse(tx, error).await,
-        };
-        save(&mut tx, &run).await?;
-        tx.commit().await?;
-        Ok(result)
+        id: RunId,
+        change: impl Fn(&mut RunRow, DateTime<Utc>) -> Result<T, StoreError> + Send,
+    ) -> SqlResult<Option<T>> {
+        let mut conn = self.0.writers.acquire().await?;
+        let query = format!("SELECT {} AS now, {RUN} WHERE t.id = $2", self.0.dialect.now());
+        for _ in 0..MOST_TRIES {
+            let read = sqlx::query(AssertSqlSafe(&*query)).bind(self.clock()).bind(id.0);
+            let Some(row) = read.fetch_optional(&mut *conn).await? else { return Ok(None) };
+            let mut run = row::run(&row)?;
+            let read = run.clone();
+            let result = change(&mut run, Columns(&row).time("now")?)?;
+            if save(&mut conn, &read, &run).await? {
+                return Ok(Some(result));
+            }
+        }
+        Err(StoreError::Unavailable {
+            message: format!("run {id} changes all the time; try again"),
+            transient: true,
+            source: None,
+        }
+        .into())
     }
 
     /// Queues a run, unless the source has an open one.
@@ -158,8 +169,12 @@ impl SqlStore {
             return Ok(None);
         };
         let (mut run, now) = (row::run(&row)?, Columns(&row).time("now")?);
+        let read = run.clone();
         let ticket = run.claim(worker, lease, now)?;
-        save(&mut tx, &run).await?;
+        if !save(&mut tx, &read, &run).await? {
+            tx.rollback().await?;
+            return Ok(None);
+        }
         tx.commit().await?;
         self.notify();
         Ok(Some((ticket, run.entry)))
@@ -178,9 +193,11 @@ impl SqlStore {
         let mut swept = Vec::new();
         for row in query.fetch_all(&mut *tx).await? {
             let mut run = row::run(&row)?;
+            let read = run.clone();
             let state = run.lost(most_attempts, Columns(&row).time("now")?)?;
-            save(&mut tx, &run).await?;
-            swept.push((run.entry.id, state));
+            if save(&mut tx, &read, &run).await? {
+                swept.push((run.entry.id, state));
+            }
         }
         tx.commit().await?;
         if !swept.is_empty() {
@@ -206,18 +223,12 @@ impl SqlStore {
         let mut gone = 0;
         for ids in ids.chunks(500) {
             let ids = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-            let not_named = |points: &[(&str, &str)]| -> String {
-                let named =
-                    points.iter().map(|(table, column)| format!("SELECT {column} FROM {table}"));
-                named.map(|named| format!(" AND id NOT IN ({named})")).collect()
-            };
-            let pages = self.0.dialect.points_at_pages();
-            if !pages.is_empty() {
-                let query = format!("DELETE FROM pages WHERE run IN ({ids}){}", not_named(pages));
-                sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?;
-            }
-            let runs = not_named(self.0.dialect.points_at_runs());
-            let query = format!("DELETE FROM runs WHERE id IN ({ids}){runs}");
+            let pages = format!("SELECT id FROM pages WHERE run IN ({ids})");
+            let named = still_named(self.0.dialect.points_at_pages(), &pages);
+            let query = format!("DELETE FROM pages WHERE run IN ({ids}){named}");
+            sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?;
+            let named = still_named(POINTS_AT_RUNS, &ids);
+            let query = format!("DELETE FROM runs WHERE id IN ({ids}){named}");
             gone += sqlx::query(AssertSqlSafe(query)).execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
@@ -225,14 +236,26 @@ impl SqlStore {
     }
 }
 
-/// Writes what can happen to a run; its counters are raised by those who store batches.
-async fn save(conn: &mut AnyConnection, run: &RunRow) -> SqlResult<()> {
+/// Leaves out those of `candidates` that one of these columns names.
+fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
+    let named = points.iter().map(|(table, column)| {
+        format!(
+            " AND id NOT IN (SELECT DISTINCT {column} FROM {table} WHERE {column} IN ({candidates}))"
+        )
+    });
+    named.collect()
+}
+
+/// Writes what can happen to a run, if it still is as it was read; its counters are raised by those who
+/// store batches.
+async fn save(conn: &mut AnyConnection, read: &RunRow, run: &RunRow) -> SqlResult<bool> {
     let RunRow { entry, fence } = run;
-    sqlx::query(
+    let saved = sqlx::query(
         "UPDATE runs SET state = $1, wanted = $2, attempt = $3, fence = $4, worker = $5,
             leased_until = $6, total_hint = $7, held = $8, failure = $9, error = $10,
             not_before = $11, started = $12, ended = $13
-         WHERE id = $14",
+         WHERE id = $14 AND state = $15 AND fence = $16 AND COALESCE(wanted, '') = $17
+            AND COALESCE(leased_until, '') = $18 AND failed = $19",
     )
     .bind(entry.state.as_str())
     .bind(entry.wanted.map(Wanted::as_str))
@@ -248,9 +271,14 @@ async fn save(conn: &mut AnyConnection, run: &RunRow) -> SqlResult<()> {
     .bind(entry.started.map(text))
     .bind(entry.ended.map(text))
     .bind(entry.id.0)
+    .bind(read.entry.state.as_str())
+    .bind(read.fence)
+    .bind(read.entry.wanted.map_or("", Wanted::as_str))
+    .bind(read.entry.leased_until.map_or_else(String::new, text))
+    .bind(signed(read.entry.counters.failed))
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(saved.rows_affected() == 1)
 }
 
 #[async_trait]

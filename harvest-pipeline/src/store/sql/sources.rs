@@ -119,7 +119,7 @@ impl SqlStore {
             .execute(&mut *tx)
             .await?;
         if inserted.rows_affected() == 0 {
-            return Err(definition.is_taken().into());
+            return self.refuse(tx, definition.is_taken()).await;
         }
         let number = number_of(&mut tx, &definition.id).await?;
         let entry = SourceEntry::new(definition.clone(), now);

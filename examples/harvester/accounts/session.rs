@@ -1,0 +1,158 @@
+//! Logging in, and staying so.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::secret::{Secret, fingerprint, same};
+use super::{AccountError, Accounts, User};
+
+const SESSIONS: &str = "session";
+/// A session's time is renewed no more often than this: reading a page mostly writes nothing.
+const RENEWED: TimeDelta = TimeDelta::minutes(5);
+
+/// A session as it is kept, under the fingerprint of its token.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    user: String,
+    generation: u32,
+    csrf: String,
+    began: DateTime<Utc>,
+    expires: DateTime<Utc>,
+}
+
+/// Somebody who is logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    /// Who it is.
+    pub(crate) user: User,
+    csrf: String,
+}
+
+impl Session {
+    /// What forms must send along, so that no other site can send them.
+    pub(crate) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// Whether a form came from a page of this session.
+    pub(crate) fn wrote(&self, csrf: &str) -> bool {
+        same(&self.csrf, csrf)
+    }
+}
+
+/// Nobody was logged in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoginError {
+    /// There is no such user, or it is another password, or the user is locked: which, is not told.
+    #[error("the user name or the password is wrong")]
+    Refused,
+    /// There were too many attempts; they are looked at again after so long.
+    #[error("there were too many attempts; try again in {} s", .0.as_secs())]
+    Throttled(Duration),
+    /// The accounts cannot be used.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}
+
+impl Accounts {
+    /// Logs somebody in from this address; gives the token of a new session.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub(crate) async fn login(
+        &self,
+        name: &str,
+        password: &str,
+        address: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(Secret, User), LoginError> {
+        if let Some(wait) = self.attempt(name, address, now).await? {
+            return Err(LoginError::Throttled(wait));
+        }
+        let Some(user) = self.check_password(name, password).await? else {
+            return Err(LoginError::Refused);
+        };
+        self.forget_attempts(name).await?;
+        let token = self.begin_session(&user, now).await?;
+        Ok((token, user))
+    }
+
+    /// Begins a session of a user whose password was checked.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    pub(crate) async fn begin_session(
+        &self,
+        user: &User,
+        now: DateTime<Utc>,
+    ) -> Result<Secret, AccountError> {
+        let token = Secret::random().map_err(AccountError::randomness)?;
+        let csrf = Secret::random().map_err(AccountError::randomness)?;
+        let kept = Kept {
+            user: user.name.clone(),
+            generation: user.generation,
+            csrf: csrf.reveal().to_owned(),
+            began: now,
+            expires: now + self.limits.session_idle,
+        };
+        self.documents.insert(SESSIONS, &fingerprint(token.reveal()), &kept, now).await?;
+        Ok(token)
+    }
+
+    /// Who has the session of this token, if it goes on; and lets it go on.
+    ///
+    /// # Errors
+    /// If the accounts cannot be read.
+    pub(crate) async fn session(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Session>, AccountError> {
+        let Some(mut kept) = self.documents.get::<Kept>(SESSIONS, &fingerprint(token)).await?
+        else {
+            return Ok(None);
+        };
+        let user = self.user(&kept.body.user).await?.map(|user| user.body);
+        let longest = kept.body.began + self.limits.session_longest;
+        let goes_on = |user: &User| {
+            user.generation == kept.body.generation
+                && !user.locked
+                && now < kept.body.expires
+                && now < longest
+        };
+        let Some(user) = user.filter(goes_on) else {
+            self.documents.remove(SESSIONS, &kept.key).await?;
+            return Ok(None);
+        };
+        let expires = now + self.limits.session_idle;
+        if expires - kept.body.expires > RENEWED {
+            kept.body.expires = expires;
+            if let Err(error) = self.documents.replace(SESSIONS, &kept, now).await {
+                // Another page of the same person has done it, or logged out.
+                tracing::debug!(%error, "a session was not renewed");
+            }
+        }
+        Ok(Some(Session { user, csrf: kept.body.csrf }))
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// If the accounts cannot be written.
+    pub(crate) async fn logout(&self, token: &str) -> Result<(), AccountError> {
+        self.documents.remove(SESSIONS, &fingerprint(token)).await?;
+        Ok(())
+    }
+
+    /// Forgets sessions and attempts that are long over.
+    ///
+    /// # Errors
+    /// If the accounts cannot be written.
+    pub(crate) async fn tidy(&self, now: DateTime<Utc>) -> Result<(), AccountError> {
+        self.documents.purge(SESSIONS, now - self.limits.session_idle - RENEWED).await?;
+        self.purge_attempts(now).await?;
+        self.purge_audit(now).await
+    }
+}

@@ -1,0 +1,114 @@
+//! What a process does: the one place where roles are started and stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use harvest_pipeline::Registry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::settings::Settings;
+use super::stores::Stores;
+use crate::accounts::Accounts;
+use crate::output;
+use crate::progress::Console;
+use crate::report::Failure;
+use crate::serve::listen;
+use crate::web::{self, App, Parts};
+
+/// How often sessions and attempts that are over are forgotten.
+const TIDIED: Duration = Duration::from_secs(600);
+
+/// Something that a process does until it is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The admin system's pages.
+    Serve,
+}
+
+/// Does all of these until `stop`; if one of them fails, the others stop, too.
+///
+/// # Errors
+/// The first failure of a role.
+pub(crate) async fn run(
+    roles: &[Role],
+    settings: &Settings,
+    stores: &Stores,
+    console: &Console,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let mut running = JoinSet::new();
+    for role in roles {
+        match role {
+            Role::Serve => {
+                let listener = listen(settings.web.listen).await?;
+                let address = listener.local_addr()?;
+                if !address.ip().is_loopback() && !settings.is_secure() {
+                    console.warning(
+                        "passwords go over the network in clear: put a proxy with TLS in front, and \
+                         name its address in web.public-url",
+                    );
+                }
+                output::print(format!("http://{address}/\n"))?;
+                let app = app(settings, stores);
+                let grace = Duration::from_secs(settings.web.grace.into());
+                running.spawn(tidy(stores.accounts.clone(), stop.clone()));
+                running.spawn(serve(listener, app, grace, stop.clone()));
+            }
+        }
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = running.join_next().await {
+        let ended =
+            ended.unwrap_or_else(|error| Err(Failure::new(format!("a role broke: {error}"))));
+        if ended.is_err() {
+            stop.cancel();
+            outcome = outcome.and(ended);
+        }
+    }
+    outcome
+}
+
+fn app(settings: &Settings, stores: &Stores) -> App {
+    App::new(Parts {
+        store: Arc::clone(&stores.store),
+        catalogue: Arc::clone(&stores.catalogue),
+        registry: Registry::standard(),
+        accounts: stores.accounts.clone(),
+        secure: settings.is_secure(),
+    })
+}
+
+async fn serve(
+    listener: tokio::net::TcpListener,
+    app: App,
+    grace: Duration,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let service = web::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = stop.clone().cancelled_owned();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => {
+            served.map_err(|error| Failure::new(format!("the server has failed: {error}")))
+        }
+        // Whoever follows a run by events would never let go.
+        () = late => Ok(()),
+    }
+}
+
+/// Forgets what is over, now and then.
+async fn tidy(accounts: Accounts, stop: CancellationToken) -> Result<(), Failure> {
+    while stop.run_until_cancelled(tokio::time::sleep(TIDIED)).await.is_some() {
+        if let Err(error) = accounts.tidy(Utc::now()).await {
+            tracing::warn!(%error, "sessions that are over cannot be forgotten");
+        }
+    }
+    Ok(())
+}

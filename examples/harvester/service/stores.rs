@@ -1,0 +1,101 @@
+//! Where an installation keeps things: all in the database that its settings name.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use harvest_pipeline::store::{SqlStore, Store};
+use harvest_pipeline::{Catalogue, PostgresCatalogue, SqliteCatalogue};
+
+use super::settings::Settings;
+use crate::accounts::Accounts;
+use crate::database;
+use crate::report::Failure;
+
+/// Where an installation keeps things.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    /// Sources, runs, and what happened.
+    pub(crate) store: Arc<dyn Store>,
+    /// The records.
+    pub(crate) catalogue: Arc<dyn Catalogue>,
+    /// Who may use it.
+    pub(crate) accounts: Accounts,
+    sql: SqlStore,
+    records: Records,
+}
+
+/// The catalogue, by the database that it is in.
+#[derive(Debug)]
+enum Records {
+    Sqlite(SqliteCatalogue),
+    Postgres(PostgresCatalogue),
+}
+
+impl Stores {
+    /// Opens the database, and creates the first administrator in a new one.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let (records, accounts) = open(settings).await?;
+        if let Some((name, secret)) = accounts.begin(Utc::now()).await? {
+            // Not by the console: this must be seen even where nothing else is to be said.
+            eprintln!(
+                "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
+                 be asked to change it.\n",
+                secret.reveal()
+            );
+        }
+        let sql = SqlStore::open(&settings.db).await;
+        let sql = sql.map_err(|error| Failure::new(error.to_string()))?;
+        let catalogue: Arc<dyn Catalogue> = match &records {
+            Records::Sqlite(catalogue) => Arc::new(catalogue.clone()),
+            Records::Postgres(catalogue) => Arc::new(catalogue.clone()),
+        };
+        Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, sql, records })
+    }
+
+    /// Closes the database, when nothing else uses it any more.
+    ///
+    /// # Errors
+    /// If what is left to write cannot be.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        self.sql.close().await;
+        self.records.close().await
+    }
+}
+
+impl Records {
+    async fn open(db: &str) -> Result<Self, Failure> {
+        Ok(match db.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => {
+                Self::Postgres(PostgresCatalogue::open(db).await?)
+            }
+            _ => Self::Sqlite(SqliteCatalogue::open(database::sqlite(db)?).await?),
+        })
+    }
+
+    async fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(catalogue) => catalogue.close().await?,
+            Self::Postgres(catalogue) => catalogue.close().await,
+        }
+        Ok(())
+    }
+}
+
+/// The accounts alone.
+///
+/// # Errors
+/// If they cannot be opened.
+pub(super) async fn accounts(settings: &Settings) -> Result<Accounts, Failure> {
+    let (records, accounts) = open(settings).await?;
+    records.close().await?;
+    Ok(accounts)
+}
+
+/// The catalogue first: a file that has tables, but none of a catalogue, is not taken for one.
+async fn open(settings: &Settings) -> Result<(Records, Accounts), Failure> {
+    let records = Records::open(&settings.db).await?;
+    Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
+}

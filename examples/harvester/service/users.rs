@@ -1,0 +1,143 @@
+//! `harvester user`
+
+use std::fmt::Write;
+
+use chrono::{TimeDelta, Utc};
+use serde_json::json;
+
+use super::settings;
+use super::stores::accounts;
+use crate::accounts::{AccountError, Accounts};
+use crate::args::{GlobalArgs, UserCommand, UserSettings};
+use crate::output;
+use crate::report::{Failure, Status};
+
+/// Users are read so many at a time.
+const AT_ONCE: i64 = 100;
+
+/// Manages users.
+///
+/// # Errors
+/// If there is no such user, or the accounts cannot be used.
+pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<Status, Failure> {
+    let of = match command {
+        UserCommand::List(settings) | UserCommand::Tokens(settings) => settings,
+        UserCommand::Add(args) => &args.user.settings,
+        UserCommand::Reset(args) | UserCommand::Lock(args) | UserCommand::Unlock(args) => {
+            &args.settings
+        }
+        UserCommand::Token(args) => &args.user.settings,
+        UserCommand::Revoke(args) => &args.settings,
+        UserCommand::Log(args) => &args.settings,
+    };
+    let accounts = open(of, global).await?;
+    let done = match command {
+        UserCommand::List(_) => list(&accounts, global.json).await,
+        UserCommand::Add(args) => {
+            let mail = args.mail.clone();
+            let added = accounts.add_user(&args.user.name, args.role, mail, Utc::now()).await;
+            added.map(|secret| format!("{}\n", secret.reveal()))
+        }
+        UserCommand::Reset(args) => {
+            let reset = accounts.reset_password(&args.name, Utc::now()).await;
+            reset.map(|secret| format!("{}\n", secret.reveal()))
+        }
+        UserCommand::Lock(args) => lock(&accounts, &args.name, true).await,
+        UserCommand::Unlock(args) => lock(&accounts, &args.name, false).await,
+        UserCommand::Token(args) => {
+            let days = args.days.map(|days| Utc::now() + TimeDelta::days(days.into()));
+            let user = known(&accounts, &args.user.name).await?;
+            let token = accounts.add_token(&user.body, &args.purpose, days, Utc::now()).await;
+            token.map(|secret| format!("{}\n", secret.reveal()))
+        }
+        UserCommand::Tokens(_) => tokens(&accounts, global.json).await,
+        UserCommand::Revoke(args) => match accounts.revoke_token(&args.key, None).await {
+            Ok(false) => return Err(Failure::new(format!("there is no token {}", args.key))),
+            revoked => revoked.map(|_| String::new()),
+        },
+        UserCommand::Log(args) => log(&accounts, args.lines, global.json).await,
+    };
+    output::print(done?)?;
+    Ok(Status::Complete)
+}
+
+async fn open(of: &UserSettings, global: &GlobalArgs) -> Result<Accounts, Failure> {
+    accounts(&settings(of.config.as_deref(), global)?).await
+}
+
+type User = crate::accounts::Document<crate::accounts::User>;
+
+async fn known(accounts: &Accounts, name: &str) -> Result<User, Failure> {
+    let user = accounts.user(name).await?;
+    Ok(user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?)
+}
+
+async fn lock(accounts: &Accounts, name: &str, locked: bool) -> Result<String, AccountError> {
+    let user = accounts.user(name).await?;
+    let mut user = user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?;
+    user.body.locked = locked;
+    accounts.change_user(&user, Utc::now()).await?;
+    Ok(String::new())
+}
+
+async fn list(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {
+    let mut text = String::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = accounts.users(after.as_deref(), AT_ONCE).await?;
+        for user in page.iter().map(|user| &user.body) {
+            let line = match as_json {
+                true => json!({
+                    "name": user.name, "role": user.role, "mail": user.mail,
+                    "locked": user.locked,
+                })
+                .to_string(),
+                false => {
+                    let locked = if user.locked { "  locked" } else { "" };
+                    format!("{}  {}{locked}", user.name, user.role.as_str())
+                }
+            };
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "{line}");
+        }
+        match page.last() {
+            Some(last) => after = Some(last.key.clone()),
+            None => return Ok(text),
+        }
+    }
+}
+
+async fn tokens(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {
+    let mut text = String::new();
+    for (key, token) in accounts.tokens(None).await? {
+        let line = match as_json {
+            true => json!({ "key": key, "token": token }).to_string(),
+            false => {
+                let expires = token.expires.map(|at| format!("  until {}", at.to_rfc3339()));
+                let purpose = output::one_line(&token.purpose);
+                format!("{key}  {}  {purpose}{}", token.user, expires.unwrap_or_default())
+            }
+        };
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(text)
+}
+
+async fn log(accounts: &Accounts, lines: u32, as_json: bool) -> Result<String, AccountError> {
+    let mut text = String::new();
+    for entry in accounts.audited(None, lines.into()).await? {
+        let (time, deed) = (entry.time.to_rfc3339(), entry.deed);
+        let line = match as_json {
+            true => json!({ "key": entry.key, "time": time, "deed": deed }).to_string(),
+            false => {
+                let who = deed.who.as_deref().unwrap_or("-");
+                output::one_line(&format!(
+                    "{time}  {who}  {}  {}  {}",
+                    deed.address, deed.what, deed.about
+                ))
+            }
+        };
+        let _ = writeln!(text, "{line}");
+    }
+    Ok(text)
+}

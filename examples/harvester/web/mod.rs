@@ -1,0 +1,42 @@
+//! The admin system in a browser: pages made on the server, that need no script.
+//!
+//! `README.md` beside this file says how a page, a message, a route or a permission is added.
+
+mod answer;
+mod app;
+mod assets;
+mod cookie;
+mod health;
+mod layout;
+mod login;
+pub(crate) mod parts;
+mod problem;
+mod route;
+mod routes;
+mod section;
+mod security;
+mod sources;
+mod start;
+#[cfg(test)]
+mod tests;
+mod visitor;
+
+use axum::Router;
+use axum::middleware::{from_fn_with_state, map_response};
+
+pub(crate) use self::app::{App, Parts};
+use self::problem::Problem;
+use self::visitor::Doorman;
+
+/// Everything that is served, as a router.
+pub(crate) fn router(app: App) -> Router {
+    let table = routes::table();
+    let doorman = Doorman { app: app.clone(), sections: routes::sections(&table).into() };
+    let router = table.into_iter().fold(Router::new(), |router, route| route.add_to(router));
+    router
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method())
+        .layer(from_fn_with_state(doorman, visitor::recognise))
+        .layer(map_response(security::protect))
+        .with_state(app)
+}

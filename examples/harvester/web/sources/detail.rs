@@ -1,0 +1,169 @@
+//! The page of one source.
+
+use axum::extract::{Path, State};
+use harvest_pipeline::store::{Coverage, Page, RunEntry, RunQuery, SourceEntry, SourceStatus};
+use harvest_pipeline::{Counters, SourceSummary};
+use maud::{Markup, html};
+
+use super::{actions, address, find, kind_title, options, run_kind, schedule};
+use crate::accounts::Permission;
+use crate::web::app::App;
+use crate::web::layout;
+use crate::web::parts::{
+    Table, action, card, duration, facts, moment, moment_or, nothing, run_state, source_status,
+    timeline,
+};
+use crate::web::problem::Problem;
+use crate::web::section::Section;
+use crate::web::visitor::Visitor;
+use crate::words::Words;
+
+/// So many runs are shown.
+const RUNS: usize = 10;
+
+pub(super) async fn page(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<layout::Page, Problem> {
+    let words = visitor.words;
+    let source = find(&app, &visitor, &id).await?;
+    let id = &source.definition.id;
+    let mut query = RunQuery::default();
+    query.source = Some(id.clone());
+    query.page = Page::first(RUNS);
+    let runs = app.store.runs(&query).await?;
+    let coverage = app.store.coverage(id, None).await?;
+    let summary = app.catalogue.summary(id).await?;
+    let body = html! {
+        (actions::buttons(&visitor, &source))
+        (state(&visitor, &source, summary.as_ref()))
+        (card(words.text("source.coverage"), &covered(&app, words, &coverage)))
+        (card(words.text("source.last-runs"), &last_runs(words, &runs)))
+        (card(words.text("source.definition"), &definition(&app, words, &source)))
+    };
+    let buttons = manage(&visitor, &source);
+    let section = Some(Section::Sources);
+    Ok(layout::with_actions(&visitor, &source.definition.title, section, &buttons, &body))
+}
+
+/// Changing, pausing, archiving and deleting it.
+fn manage(visitor: &Visitor, source: &SourceEntry) -> Markup {
+    let words = visitor.words;
+    let address = address(&source.definition.id);
+    let status = source.definition.status;
+    let to = |status: &str, label: &str| {
+        action(visitor, &format!("{address}/status"), ("to", status), words.text(label))
+    };
+    html! {
+        @if visitor.may(Permission::EditSources) {
+            a.button href={ (address) "/edit" } { (words.text("source.action.edit")) }
+            @match status {
+                SourceStatus::Active => (to("paused", "source.action.pause")),
+                SourceStatus::Paused => (to("active", "source.action.resume")),
+                _ => (to("active", "source.action.activate")),
+            }
+            @if status != SourceStatus::Archived {
+                a.button href={ (address) "/archive" } { (words.text("source.action.archive")) }
+            }
+            a.button.danger href={ (address) "/delete" } { (words.text("source.action.delete")) }
+        }
+    }
+}
+
+fn state(visitor: &Visitor, source: &SourceEntry, summary: Option<&SourceSummary>) -> Markup {
+    let words = visitor.words;
+    let count =
+        |count: fn(&SourceSummary) -> u64| html! { (words.number(summary.map_or(0, count))) };
+    let next = match source.definition.status {
+        SourceStatus::Active => moment_or(source.next_due, words.text("time.never")),
+        _ => html! { span.quiet { (words.text("time.never")) } },
+    };
+    facts(&[
+        (words.text("source.status"), source_status(words, source.definition.status)),
+        (words.text("source.next-due"), next),
+        (words.text("source.live"), count(|it| it.live)),
+        (words.text("source.deleted"), count(|it| it.deleted)),
+        (words.text("source.errors"), count(|it| it.errors)),
+    ])
+}
+
+fn covered(app: &App, words: Words, coverage: &[Coverage]) -> Markup {
+    html! {
+        @if coverage.is_empty() { p.quiet { (words.text("source.coverage-none")) } }
+        @else {
+            (timeline(words.text("source.coverage"), coverage, app.now()))
+            p.quiet { (words.text("source.coverage-gap")) }
+        }
+    }
+}
+
+fn last_runs(words: Words, runs: &[RunEntry]) -> Markup {
+    if runs.is_empty() {
+        return nothing(words.text("source.no-runs"), &html! {});
+    }
+    let mut table = Table::new(words.text("source.last-runs"))
+        .number(words.text("run.number"))
+        .column(words.text("source.kind"))
+        .column(words.text("source.status"))
+        .column(words.text("run.started"))
+        .column(words.text("run.duration"));
+    for (key, _) in counters(&Counters::default()) {
+        table = table.number(words.text(key));
+    }
+    for run in runs {
+        let length = run.started.zip(run.ended).map(|(from, until)| duration(words, until - from));
+        let mut cells = vec![
+            html! { (run.id) },
+            html! { (run_kind(words, run.request.kind)) },
+            html! {
+                (run_state(words, run.state))
+                @if let Some(failure) = &run.failure { div.detail { (failure.message) } }
+            },
+            moment(run.started.unwrap_or(run.queued)),
+            html! { (length.unwrap_or_default()) },
+        ];
+        let counts = counters(&run.counters).into_iter();
+        cells.extend(counts.map(|(_, count)| html! { (words.number(count)) }));
+        table.row(cells);
+    }
+    table.show()
+}
+
+/// The counters that are shown, each with the key of its name.
+fn counters(counters: &Counters) -> [(&'static str, u64); 5] {
+    [
+        ("run.counter.created", counters.created),
+        ("run.counter.updated", counters.updated),
+        ("run.counter.unchanged", counters.unchanged),
+        ("run.counter.deleted", counters.deleted),
+        ("run.counter.failed", counters.failed),
+    ]
+}
+
+fn definition(app: &App, words: Words, source: &SourceEntry) -> Markup {
+    let definition = &source.definition;
+    let text = |text: &str| html! { (text) };
+    let contacts = definition.contacts.join(", ");
+    let filters = definition.filter_sets.join(", ");
+    let rhythm = schedule::text(words, &definition.schedule);
+    let mut all = vec![
+        (words.text("source.id"), text(definition.id.as_str())),
+        (words.text("source.kind"), text(kind_title(app, words, &definition.kind))),
+    ];
+    let options = options::shown(words, definition);
+    all.extend(options.iter().map(|(label, value)| (label.as_str(), text(value))));
+    all.extend([
+        (words.text("source.schedule"), text(&rhythm)),
+        (words.text("source.target"), text(definition.target.as_deref().unwrap_or_default())),
+        (words.text("source.description"), text(&definition.description)),
+        (words.text("source.licence"), text(&definition.licence)),
+        (words.text("source.contacts"), text(&contacts)),
+        (words.text("source.filter-sets"), text(&filters)),
+        (words.text("source.owner"), text(definition.owner.as_deref().unwrap_or_default())),
+        (words.text("source.created"), moment(source.created)),
+        (words.text("source.updated"), moment(source.updated)),
+    ]);
+    all.retain(|(_, fact)| !fact.0.is_empty());
+    facts(&all)
+}

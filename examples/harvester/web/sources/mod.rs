@@ -1,0 +1,95 @@
+//! Sources: what is harvested, how and when. The model for the other sections.
+//!
+//! ```text
+//! list      all of them, looked for and page by page
+//! detail    one of them: what it is, what became of it, what can be done
+//! edit      setting one up and changing it ── form      what is typed, as a definition
+//!                                          └─ options   the part that its kind declares
+//! actions   runs, pausing, archiving, deleting
+//! ```
+
+mod actions;
+mod detail;
+mod edit;
+mod form;
+mod list;
+mod options;
+mod policies;
+mod schedule;
+mod typed;
+
+use harvest_pipeline::store::{RunKind, SourceEntry};
+use harvest_pipeline::{Kind, SourceId};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::app::App;
+use super::problem::Problem;
+use super::route::Route;
+use super::visitor::Visitor;
+use crate::accounts::Permission;
+use crate::words::Words;
+
+pub(super) fn routes() -> Vec<Route> {
+    use Permission::{EditSources, Run, View};
+    vec![
+        Route::get("/sources", View, list::page),
+        Route::get("/sources/new", EditSources, edit::new),
+        Route::post("/sources/new", EditSources, edit::create),
+        // The part of the form that depends on the kind.
+        Route::get("/sources/options", EditSources, edit::options),
+        Route::get("/sources/{id}", View, detail::page),
+        Route::get("/sources/{id}/edit", EditSources, edit::change),
+        Route::post("/sources/{id}/edit", EditSources, edit::save),
+        Route::post("/sources/{id}/run", Run, actions::run),
+        Route::post("/sources/{id}/status", EditSources, actions::set_status),
+        Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
+        Route::post("/sources/{id}/archive", EditSources, actions::archive),
+        Route::get("/sources/{id}/delete", EditSources, actions::ask_delete),
+        Route::post("/sources/{id}/delete", EditSources, actions::delete),
+    ]
+}
+
+/// What is written otherwise in an address.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+
+/// The address of a source's page. Ids are often addresses themselves.
+pub(super) fn address(id: &SourceId) -> String {
+    format!("/sources/{}", utf8_percent_encode(id.as_str(), IN_PATH))
+}
+
+/// The name of a kind of run.
+pub(super) fn run_kind(words: Words, kind: RunKind) -> &'static str {
+    words.find(&format!("run.kind.{kind}")).unwrap_or(kind.as_str())
+}
+
+/// The source of this id, if the visitor may see it: for others it is not there.
+async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Problem> {
+    let source = app.store.source(&SourceId::from(id)).await?;
+    let source = source.filter(|source| {
+        let owner = source.definition.owner.as_deref();
+        visitor.confined_to().is_none_or(|visitor| owner == Some(visitor))
+    });
+    source.ok_or_else(Problem::not_found)
+}
+
+/// The kinds of sources that the visitor may set up. Those that read files of this machine are the
+/// administrators' alone.
+fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> {
+    let administers = visitor.may(Permission::Administer);
+    let reads_files = |kind: &Kind| !kind.schema()["properties"]["path"].is_null();
+    app.registry.kinds().iter().filter(move |kind| administers || !reads_files(kind))
+}
+
+/// What a kind of sources is called.
+fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
+    let declared = || app.registry.kinds().iter().find(|it| it.name() == kind).map(|it| it.title());
+    words.find(&format!("kind.{kind}")).or_else(declared).unwrap_or(kind)
+}
+
+/// What the form of a definition is filled with.
+#[cfg(test)]
+pub(super) fn filled(
+    definition: &harvest_pipeline::store::SourceDefinition,
+) -> Vec<(String, String)> {
+    form::fill(definition).into_fields()
+}

@@ -1,0 +1,166 @@
+//! The pages, asked through the router as a browser would ask: real stores, no sockets.
+
+mod access;
+mod forms;
+mod injection;
+mod login;
+mod sources;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Request, StatusCode, request};
+use chrono::Utc;
+use harvest_pipeline::store::{MemoryStore, SourceDefinition, SourceStore};
+use harvest_pipeline::{Registry, SqliteCatalogue};
+use serde_json::json;
+use tower::ServiceExt;
+use url::form_urlencoded;
+
+use super::{App, Parts, router};
+use crate::accounts::{Accounts, Limits, Role};
+
+/// A small installation, and who visits it.
+struct World {
+    app: App,
+    store: MemoryStore,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+/// Somebody with a browser.
+#[derive(Clone, Debug, Default)]
+struct Browser {
+    cookies: Vec<(String, String)>,
+    csrf: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    /// Where it sends a browser.
+    fn location(&self) -> &str {
+        self.headers.get(LOCATION).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
+        let catalogue = SqliteCatalogue::open(&db).await.unwrap();
+        let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
+        let store = MemoryStore::new();
+        let app = App::new(Parts {
+            store: Arc::new(store.clone()),
+            catalogue: Arc::new(catalogue),
+            registry: Registry::standard(),
+            accounts,
+            secure: false,
+        });
+        Self { router: router(app.clone()), app, store, _folder: folder }
+    }
+
+    /// Adds a user and logs them in.
+    async fn user(&self, name: &str, role: Role) -> Browser {
+        let accounts = &self.app.accounts;
+        accounts.add_user(name, role, None, Utc::now()).await.unwrap();
+        let mut user = accounts.user(name).await.unwrap().unwrap();
+        user.body.must_change = false;
+        if role != Role::Administrator && accounts.user("admin").await.unwrap().is_none() {
+            accounts.add_user("admin", Role::Administrator, None, Utc::now()).await.unwrap();
+        }
+        accounts.change_user(&user, Utc::now()).await.unwrap();
+        let token = accounts.begin_session(&user.body, Utc::now()).await.unwrap();
+        let session = accounts.session(token.reveal(), Utc::now()).await.unwrap().unwrap();
+        Browser {
+            cookies: vec![("harvester-session".to_owned(), token.reveal().to_owned())],
+            csrf: session.csrf().to_owned(),
+            headers: Vec::new(),
+        }
+    }
+
+    async fn source(&self, id: &str) {
+        let options = json!({ "url": format!("https://{id}.example/oai") });
+        let definition = SourceDefinition::new(id, "oai-pmh", options);
+        self.store.add_source(&definition).await.unwrap();
+    }
+
+    async fn owned_source(&self, id: &str, owner: &str) {
+        let options = json!({ "url": format!("https://{id}.example/oai") });
+        let mut definition = SourceDefinition::new(id, "oai-pmh", options);
+        definition.owner = Some(owner.to_owned());
+        self.store.add_source(&definition).await.unwrap();
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1 << 24).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, browser: &Browser, path: &str) -> Answer {
+        self.ask(browser.request("GET", path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a form of a page of theirs.
+    async fn post(&self, browser: &Browser, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let csrf = [("csrf", browser.csrf.as_str())];
+        self.post_as_it_is(browser, path, &[&csrf, fields].concat()).await
+    }
+
+    async fn post_as_it_is(
+        &self,
+        browser: &Browser,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = browser.request("POST", path);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.ask(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+impl Browser {
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn request(&self, method: &str, path: &str) -> request::Builder {
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", "harvest.test");
+        for (name, value) in &self.cookies {
+            request = request.header(COOKIE, format!("{name}={value}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        request
+    }
+
+    /// Keeps the cookies of an answer.
+    fn take(&mut self, answer: &Answer) {
+        for cookie in answer.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            let (name, rest) = cookie.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            self.cookies.retain(|(other, _)| other != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The system under test: `harvester serve` in a folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use harvest_pipeline::store::{
+    RunKind, RunRequest, RunStore, SourceDefinition, SourceStore, SqlStore,
+};
+use serde_json::json;
+
+/// A running system; it ends with this.
+pub(crate) struct System {
+    process: Child,
+    url: String,
+    password: String,
+    db: String,
+    _folder: tempfile::TempDir,
+}
+
+impl System {
+    /// Starts it at a port that is free.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
+        let mut process = Command::new(env!("CARGO_BIN_EXE_harvester"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--db", &db])
+            .env_remove("HARVESTER_CONFIG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = said.find(|line| line.contains("with the password")).unwrap();
+        let password = line.rsplit(' ').next().unwrap().to_owned();
+        // Nobody must be kept waiting who has more to say.
+        std::thread::spawn(move || said.for_each(drop));
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        let url = url.trim().trim_end_matches('/').to_owned();
+        Self { process, url, password, db, _folder: folder }
+    }
+
+    /// The address of a page.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The password that the first start printed.
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// Sets up sources, as if people had.
+    pub(crate) async fn fill(&self) {
+        let store = SqlStore::open(&self.db).await.unwrap();
+        for n in 0..60 {
+            let id = format!("archive-{n:03}");
+            let url = format!("https://{id}.example.org/server/oai/request");
+            let options = json!({ "url": url, "format": "oai_dc" });
+            let mut definition = SourceDefinition::new(id.as_str(), "oai-pmh", options);
+            definition.title = format!("Archive of the University of Town {n}");
+            definition.description = "Theses, journals and data".to_owned();
+            store.add_source(&definition).await.unwrap();
+            if n % 7 == 0 {
+                let request = RunRequest::new(id.as_str(), RunKind::Harvest);
+                store.request_run(&request).await.unwrap();
+            }
+        }
+        store.close().await;
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
