@@ -43,6 +43,15 @@ impl Transport for Courteous {
             }
             tokio::time::sleep(wait).await;
         }
-        self.inner.send(request).await
+        let host = request.url.host_str().map(str::to_owned);
+        let answer = self.inner.send(request).await;
+        // At once, so that nobody asks again before this run has come to its end.
+        let wish = answer.as_ref().err().and_then(Error::retry_after);
+        if let (Some(host), Some(wish)) = (host, wish.filter(|wish| *wish >= PATIENCE))
+            && let Err(error) = self.store.leave_alone(&host, wish).await
+        {
+            tracing::warn!(host, %error, "it is not noted that the host wants to be left alone");
+        }
+        answer
     }
 }
