@@ -94,7 +94,8 @@ pub(crate) fn plan<R>(
             }
             // Stored before, it stays, and the source has it still.
             _ => {
-                if let Some(identifier) = decided.seen(by_name).filter(|_| stored.contains_key(&entry))
+                if let Some(identifier) =
+                    decided.seen(by_name).filter(|_| stored.contains_key(&entry))
                 {
                     current(&mut records, identifier, entry, stored);
                 }

@@ -126,7 +126,8 @@ impl<R: Send + Sync + 'static> Sink<R> for Audit {
     async fn write(&self, run: &Run, batch: ParsedBatch<R>) -> Result<Written, RunError> {
         let outcomes = self.comparison.outcomes(&batch).await?;
         // Those that failed or that filters leave out are there all the same.
-        let listed: Vec<&str> = batch.entries.iter().filter_map(|entry| entry.seen(false)).collect();
+        let listed: Vec<&str> =
+            batch.entries.iter().filter_map(|entry| entry.seen(false)).collect();
         let known = self.comparison.known(&batch.source, &listed).await?;
         let live = known.iter().filter(|(_, known)| known.live);
         let live = live.map(|(identifier, _)| self.hasher.hash_one(identifier));

@@ -22,7 +22,8 @@ use crate::pipeline::{ParseStage, Pipeline, Resume};
 use crate::run::{RunId, RunState, Summary, Ticket};
 use crate::source::Source;
 use crate::store::{
-    Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError, Wanted,
+    Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError,
+    Wanted,
 };
 
 /// The kind of sources whose records are documents of Metacat.
@@ -348,9 +349,7 @@ impl Execution {
             return Ok(());
         }
         let message = format!("{host} wants to be left alone for {} s more", wait.as_secs());
-        Err(RunError::new(Stage::Source, message)
-            .with_transient(true)
-            .with_retry_after(Some(wait)))
+        Err(RunError::new(Stage::Source, message).with_transient(true).with_retry_after(Some(wait)))
     }
 
     /// How the run ends, by what it came to. `None` if it is another worker's.

@@ -24,7 +24,8 @@ async fn held(world: &World) -> harvest_pipeline::RunId {
     assert_eq!((held.deletions, held.live, held.approved), (12, 12, None));
     assert_eq!(world.live("kytice").await.len(), 12);
     // Nothing else begins meanwhile.
-    let asked = world.store.request_run(&RunRequest::new("kytice", RunKind::Harvest)).await.unwrap();
+    let asked =
+        world.store.request_run(&RunRequest::new("kytice", RunKind::Harvest)).await.unwrap();
     assert_eq!(asked.run(), run.id);
     assert!(world.work().await.is_empty());
     run.id

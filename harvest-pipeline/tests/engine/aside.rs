@@ -1,8 +1,8 @@
 //! Trying, collecting, comparing and reading anew: runs that do not simply fetch and store.
 
 use harvest_pipeline::filters::{FilterSet, Match};
-use harvest_pipeline::store::{RunEntry, RunKind, RunRequest};
 use harvest_pipeline::parsers::Bibliographic;
+use harvest_pipeline::store::{RunEntry, RunKind, RunRequest};
 use harvest_pipeline::{
     Item, Outcome, Parsed, Parser, Payload, Pipeline, RecordError, RecordQuery, RunState, SourceId,
 };
@@ -63,8 +63,7 @@ async fn a_dry_run_is_applied_without_a_request(world: &World) {
     let source = SourceId::from("kytice");
     let (differences, after) =
         world.installation.differences(&source, tried.id, 0).await.unwrap().unwrap();
-    let told: Vec<_> =
-        differences.iter().map(|it| (it.identifier.clone(), it.outcome)).collect();
+    let told: Vec<_> = differences.iter().map(|it| (it.identifier.clone(), it.outcome)).collect();
     assert_eq!(told, [(name(1), Outcome::Updated), (name(20), Outcome::Created)]);
     assert!(differences[0].here.as_ref().unwrap().contains("Title 1"));
     assert!(differences[0].there.as_ref().unwrap().contains("Changed"));

@@ -33,7 +33,8 @@ fn site(world: &World, documents: &[(i64, i64)]) {
         .collect();
     let mut files = HashMap::from([("/list".to_owned(), write(&list))]);
     for (identifier, revision) in documents {
-        let body = format!("<e:eml xmlns:e='{EML}'><dataset><title>{revision}</title></dataset></e:eml>");
+        let body =
+            format!("<e:eml xmlns:e='{EML}'><dataset><title>{revision}</title></dataset></e:eml>");
         files.insert(format!("/{identifier}.{revision}"), body);
     }
     world.net.set("site.example", Host::Files(files));
@@ -63,7 +64,12 @@ async fn a_17_documents_are_inserted_updated_or_here_already_and_events_say_so(w
     site(world, &[(2, 1), (3, 1)]);
     add(world).await;
     let run = world.harvest("site").await;
-    assert_eq!((run.state, run.counters.created), (RunState::Succeeded, 2), "{:#?}", world.events(run.id).await);
+    assert_eq!(
+        (run.state, run.counters.created),
+        (RunState::Succeeded, 2),
+        "{:#?}",
+        world.events(run.id).await
+    );
 
     site(world, &[(1, 1), (2, 2), (3, 1)]);
     let run = world.harvest("site").await;
@@ -135,7 +141,11 @@ async fn a_21_a_report_counts_one_error_in_the_singular(world: &World) {
 
     let one = report(&[broken.id], Audience::SiteContact).await;
     assert_eq!(one.subject, "Report from Metacat Harvester: 2024-07-26T00:00:00Z");
-    assert!(one.text.starts_with(&head(&["A TOTAL OF 1 ERROR WAS DETECTED.", see])), "{}", one.text);
+    assert!(
+        one.text.starts_with(&head(&["A TOTAL OF 1 ERROR WAS DETECTED.", see])),
+        "{}",
+        one.text
+    );
     assert!(one.text.contains("* Operation:        GetHarvestListError\n"), "{}", one.text);
     assert!(one.text.contains("* Status:           1\n"));
     assert!(one.text.contains("* URL:              http://site.example/list\n"));

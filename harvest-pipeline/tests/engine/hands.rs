@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use harvest_pipeline::{RunId, RunState};
 use harvest_pipeline::store::{Requested, RunKind, RunRequest};
+use harvest_pipeline::{RunId, RunState};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,11 @@ fn at_work(world: &World) -> (CancellationToken, JoinHandle<()>) {
     (stop, tokio::spawn(async move { worker.run(token).await }))
 }
 
-async fn until(world: &World, run: RunId, what: impl Fn(&harvest_pipeline::store::RunEntry) -> bool) {
+async fn until(
+    world: &World,
+    run: RunId,
+    what: impl Fn(&harvest_pipeline::store::RunEntry) -> bool,
+) {
     for _ in 0..1000 {
         if what(&world.entry(run).await) {
             return;
@@ -77,10 +81,7 @@ async fn a_29_one_of_two_runs_is_cancelled_and_the_other_ends_well(world: &World
     assert_eq!(world.live("ruze").await.len(), 20);
     // The next run goes on there.
     world.net.open("kytice.example");
-    assert_eq!(
-        world.harvest("kytice").await.counters.created,
-        20 - cancelled.counters.created
-    );
+    assert_eq!(world.harvest("kytice").await.counters.created, 20 - cancelled.counters.created);
 }
 
 async fn a_run_that_is_paused_goes_on_where_it_was(world: &World) {

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use harvest_pipeline::engine::Retention;
 use harvest_pipeline::RunState;
+use harvest_pipeline::engine::Retention;
 use harvest_pipeline::schedule::{Rhythm, Schedule, Unit};
 use harvest_pipeline::store::{
     EmptyWindow, Event, EventLevel, EventQuery, RunKind, RunQuery, RunRequest,

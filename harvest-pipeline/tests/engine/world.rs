@@ -170,7 +170,6 @@ impl World {
         let mut lines = Vec::new();
         match &self.place {
             Place::File { .. } => {
-                
                 let mut conn = SqliteConnection::connect(&self.url).await.unwrap();
                 let tables = "SELECT m.name, group_concat('quote(' || c.name || ')', '||''|''||')
                      FROM sqlite_master m, pragma_table_info(m.name) c
@@ -183,7 +182,10 @@ impl World {
                         let query = AssertSqlSafe(format!("SELECT {row} FROM {name} ORDER BY 1"));
                         let rows = sqlx::query(query).fetch_all(&mut conn).await.unwrap();
                         lines.extend(rows.iter().map(|row| {
-                            format!("{name}: {}", row.get::<Option<String>, _>(0).unwrap_or_default())
+                            format!(
+                                "{name}: {}",
+                                row.get::<Option<String>, _>(0).unwrap_or_default()
+                            )
                         }));
                     }
                 }
@@ -198,7 +200,9 @@ impl World {
                         let query = format!("SELECT t::text FROM {name} t ORDER BY 1");
                         let rows = sqlx::query(AssertSqlSafe(query)).fetch_all(&mut conn).await;
                         let rows = rows.unwrap();
-                        lines.extend(rows.iter().map(|row| format!("{name}: {}", row.get::<String, _>(0))));
+                        lines.extend(
+                            rows.iter().map(|row| format!("{name}: {}", row.get::<String, _>(0))),
+                        );
                     }
                 }
             }
@@ -210,7 +214,6 @@ impl World {
     pub(crate) async fn execute(&self, sqlite: &str, postgres: &str) {
         match &self.place {
             Place::File { .. } => {
-                
                 let mut conn = SqliteConnection::connect(&self.url).await.unwrap();
                 sqlx::raw_sql(AssertSqlSafe(sqlite)).execute(&mut conn).await.unwrap();
             }
@@ -222,7 +225,7 @@ impl World {
     }
 
     /// Asks the database a question in its own words.
-    pub(crate) async fn asks(&self, sqlite: &str, postgres: &str) -> bool {
+    pub(crate) async fn asks(&self, sqlite: &str, postgres: &str) -> i64 {
         match &self.place {
             Place::File { .. } => {
                 let mut conn = SqliteConnection::connect(&self.url).await.unwrap();
@@ -235,12 +238,24 @@ impl World {
         }
     }
 
-    /// The tables that a run writes.
+    /// The tables that there are, but for those that the database keeps by itself.
     pub(crate) async fn tables(&self) -> Vec<String> {
-        let all = self.dump(&[]).await;
-        let mut names: Vec<String> =
-            all.iter().filter_map(|line| Some(line.split_once(": ")?.0.to_owned())).collect();
-        names.dedup();
-        names
+        let (sqlite, postgres) = (
+            "SELECT name FROM sqlite_master
+             WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'search_words%'",
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()",
+        );
+        match &self.place {
+            Place::File { .. } => {
+                let mut conn = SqliteConnection::connect(&self.url).await.unwrap();
+                let rows = sqlx::query(sqlite).fetch_all(&mut conn).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Place::Schema { .. } => {
+                let mut conn = PgConnection::connect(&self.url).await.unwrap();
+                let rows = sqlx::query(postgres).fetch_all(&mut conn).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
     }
 }
