@@ -8,10 +8,12 @@
 //!           ◀─sweep_runs── └───────┘ ◀───end─── └────────┘
 //! ```
 //!
-//! Any number of either may run, in one process or on many machines, over one [`Store`](crate::store::Store).
+//! Any number of either may run, in one process or on many machines, over one
+//! [`Store`](crate::store::Store).
 
 mod audit;
 mod courtesy;
+mod documents;
 mod execute;
 mod installation;
 mod origin;
