@@ -5,6 +5,7 @@
 //! stores        the database that they name
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop
+//! reports       what people are told of runs that are over
 //! manage        what the admin system manages, from the command line
 //! ```
 
@@ -12,6 +13,7 @@ mod config;
 mod env;
 mod installation;
 mod manage;
+mod reports;
 mod roles;
 mod settings;
 mod status;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::installation::installation;
+use super::reports::Reporter;
 use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
@@ -30,7 +31,7 @@ pub(crate) enum Role {
     Serve,
     /// Doing runs.
     Worker,
-    /// Asking for the runs that are due, and finding those whose workers are lost.
+    /// Asking for the runs that are due, finding those whose workers are lost, and sending reports.
     Scheduler,
 }
 
@@ -82,6 +83,13 @@ pub(crate) async fn run(
                     .most_attempts(settings.scheduler.most_attempts)
                     .retention(settings.scheduler.retention());
                 running.spawn(forget(scheduler.clone(), stop.clone()));
+                if let Some(reporter) = reporter(settings, stores, console)? {
+                    let stop = stop.clone();
+                    running.spawn(async move {
+                        reporter.run(stop).await;
+                        Ok(())
+                    });
+                }
                 let stop = stop.clone();
                 running.spawn(async move {
                     scheduler.run(stop).await;
@@ -107,6 +115,22 @@ pub(super) fn worker(settings: &settings::Worker, installation: Installation) ->
     Worker::new(installation, settings.name())
         .lease(settings.lease.0)
         .concurrency(settings.concurrency())
+}
+
+/// What sends reports, if the settings name a mail server.
+fn reporter(
+    settings: &Settings,
+    stores: &Stores,
+    console: &Console,
+) -> Result<Option<Reporter>, Failure> {
+    Ok(settings.mail.mailer()?.map(|mailer| Reporter {
+        installation: installation(settings, stores, console),
+        documents: stores.accounts.documents().clone(),
+        mailer,
+        style: settings.mail.style(),
+        administrators: settings.mail.administrators.clone(),
+        retry_delay: settings.mail.retry_delay.0,
+    }))
 }
 
 fn app(settings: &Settings, stores: &Stores) -> App {

@@ -11,7 +11,7 @@ use url::Url;
 /// A run on one line.
 pub(in crate::service) fn run_line(run: &RunEntry) -> String {
     let mut line =
-        format!("{:>6}  {}  {}  {}", run.id, run.state, run.request.kind, run.request.source);
+        format!("{}  {}  {}  {}", run.id, run.state, run.request.kind, run.request.source);
     if run.request.dry_run {
         line += "  dry run";
     }

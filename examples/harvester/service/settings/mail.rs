@@ -3,6 +3,7 @@
 use harvest_pipeline::reports::{Mailer, Security, Style};
 use serde::{Deserialize, Serialize};
 
+use super::span::Span;
 use crate::report::Failure;
 
 /// How reports are sent.
@@ -23,8 +24,10 @@ pub(crate) struct Mail {
     pub(crate) from: String,
     /// The addresses of those who run the installation.
     pub(crate) administrators: Vec<String>,
-    /// In which words they are written.
+    /// In which words they are written: metacat or irdb.
     pub(crate) style: Words,
+    /// How long after a failure it is tried again; doubles each time, up to 8 hours.
+    pub(crate) retry_delay: Span,
 }
 
 /// How the way to the mail server is kept from others.
@@ -57,6 +60,7 @@ impl Default for Mail {
             from: "harvester@localhost".to_owned(),
             administrators: Vec::new(),
             style: Words::default(),
+            retry_delay: Span::seconds(60),
         }
     }
 }
