@@ -1,5 +1,6 @@
 //! The command line.
 
+mod groups;
 mod manage;
 mod network;
 mod provide;
@@ -65,7 +66,7 @@ pub(crate) struct CommandLine {
 impl CommandLine {
     /// Reads the command line; ends the process, with a word about it, if it makes no sense.
     pub(crate) fn read() -> Self {
-        let matches = Self::command().get_matches();
+        let matches = groups::grouped(Self::command()).get_matches();
         Self::from(&matches).unwrap_or_else(|error| error.exit())
     }
 
@@ -504,7 +505,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        CommandLine::command().debug_assert();
+        groups::grouped(CommandLine::command()).debug_assert();
     }
 
     #[test]

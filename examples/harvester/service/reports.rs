@@ -69,6 +69,18 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
+    /// Remembers where runs are the first time: what was before there was anybody to report is no news.
+    ///
+    /// # Errors
+    /// If the database cannot be used.
+    pub(super) async fn begin(&self) -> Result<(), Failure> {
+        let now = self.installation.store().now().await?;
+        let open = self.open().await?;
+        let seen = self.newer(None).await?.first().map_or(0, |run| run.id.0);
+        let begun = self.documents.insert(POSITION, KEY, &Position { seen, open }, now).await;
+        unless_another(begun)
+    }
+
     /// Sends reports until it is stopped.
     pub(super) async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
@@ -93,13 +105,7 @@ impl Reporter {
         let now = self.installation.store().now().await?;
         let open = self.open().await?;
         let position = self.documents.get::<Position>(POSITION, KEY).await.map_err(failed)?;
-        let Some(mut position) = position else {
-            // What was before there was anybody to report is no news.
-            let seen = self.newer(None).await?.first().map_or(0, |run| run.id.0);
-            let begin = Position { seen, open };
-            let begun = self.documents.insert(POSITION, KEY, &begin, now).await;
-            return unless_another(begun);
-        };
+        let Some(mut position) = position else { return self.begin().await };
         let new = self.newer(Some(position.body.seen)).await?;
         let (still_open, over): (Vec<_>, Vec<_>) = new.iter().partition(|run| run.state.is_open());
         let mut over: Vec<RunEntry> = over.into_iter().cloned().collect();

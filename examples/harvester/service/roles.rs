@@ -36,7 +36,8 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::Serve, Self::Worker, Self::Scheduler];
+    /// All of them: the pages last, so that everything goes on when their address is printed.
+    pub(crate) const ALL: [Self; 3] = [Self::Worker, Self::Scheduler, Self::Serve];
 }
 
 /// Does all of these until `stop`; if one of them fails, the others stop, too.
@@ -84,6 +85,7 @@ pub(crate) async fn run(
                     .retention(settings.scheduler.retention());
                 running.spawn(forget(scheduler.clone(), stop.clone()));
                 if let Some(reporter) = reporter(settings, stores, console)? {
+                    reporter.begin().await?;
                     let stop = stop.clone();
                     running.spawn(async move {
                         reporter.run(stop).await;

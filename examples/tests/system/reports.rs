@@ -41,8 +41,6 @@ fn contact_and_administrator_are_told_and_a_letter_that_is_refused_is_sent_again
     let server = MailServer::start(1);
     let service = service(&site, &server, folder.path());
     site.do_(&[&add[..], &["--option", &url]].concat());
-    // What was before somebody could report is no news; wait for the reporter's first look.
-    std::thread::sleep(std::time::Duration::from_millis(300));
     site.do_(&["run", "start", "maps", "--wait"]);
 
     let all = letters(&server, 2);
@@ -72,7 +70,6 @@ fn a_fault_at_the_source_goes_to_its_contacts_and_others_to_the_administrators()
     site.do_(&[&away[..], &["--site-contact", KEEPER]].concat());
     let lost = ["source", "add", "lost", "--option", "url=http://127.0.0.1:9/other"];
     site.do_(&lost);
-    std::thread::sleep(std::time::Duration::from_millis(300));
     site.run(&["run", "start", "away", "lost", "--wait"]);
     let all = letters(&server, 2);
     let [of_away] = to(&all, KEEPER)[..] else { panic!("{all:?}") };
