@@ -5,18 +5,23 @@
 mod answer;
 mod app;
 mod assets;
+mod confirm;
 mod cookie;
+mod filter_sets;
 mod health;
 mod layout;
 mod login;
 pub(crate) mod parts;
 mod problem;
+mod records;
 mod route;
 mod routes;
+mod runs;
 mod section;
 mod security;
 mod sources;
 mod start;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod visitor;

@@ -154,12 +154,13 @@ pub struct Difference {
     pub there: Option<String>,
 }
 
-/// What applying a dry run would change, from `after` on, which is 0 at first; a batch at a time, and
-/// where to go on. What does not change is left out.
+/// What applying a dry run would change, from `after` on, which is 0 at first: a batch at a time, and
+/// where to go on; `None` at the end. What would not change is left out. For whoever only looks:
+/// [`Installation::differences`](super::Installation::differences) is the same.
 ///
 /// # Errors
 /// If store or catalogue cannot be read.
-pub(super) async fn differences(
+pub async fn differences(
     store: &dyn Store,
     catalogue: &Arc<dyn Catalogue>,
     source: &SourceId,

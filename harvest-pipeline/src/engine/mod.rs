@@ -23,7 +23,7 @@ mod staging;
 mod watch;
 mod worker;
 
-pub use self::audit::Difference;
+pub use self::audit::{Difference, differences};
 pub use self::installation::{Installation, Network};
 pub use self::scheduler::{Retention, Scheduler, Tick};
 pub use self::worker::Worker;

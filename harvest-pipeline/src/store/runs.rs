@@ -372,6 +372,8 @@ pub enum Ending {
 pub struct RunQuery {
     /// Only those of this source.
     pub source: Option<SourceId>,
+    /// Only those of sources of this owner.
+    pub owner: Option<String>,
     /// Only those in one of these states; empty: in any.
     pub states: Vec<RunState>,
     /// Only those that were asked for together.

@@ -6,6 +6,7 @@
 //! edit      setting one up and changing it ── form      what is typed, as a definition
 //!                                          └─ options   the part that its kind declares
 //! actions   runs, pausing, archiving, deleting
+//! picker    choosing one of them, in the searches of other sections
 //! ```
 
 mod actions;
@@ -14,6 +15,7 @@ mod edit;
 mod form;
 mod list;
 mod options;
+mod picker;
 mod policies;
 mod schedule;
 mod typed;
@@ -22,6 +24,9 @@ use harvest_pipeline::store::{RunKind, SourceEntry};
 use harvest_pipeline::{Kind, SourceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+pub(super) use self::detail::definition;
+pub(super) use self::picker::picker;
+pub(super) use self::typed::Typed;
 use super::app::App;
 use super::problem::Problem;
 use super::route::Route;
@@ -52,9 +57,14 @@ pub(super) fn routes() -> Vec<Route> {
 /// What is written otherwise in an address.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// The address of a source's page. Ids are often addresses themselves.
+/// A text as a part of a path. Ids are often addresses themselves.
+pub(super) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, IN_PATH)
+}
+
+/// The address of a source's page.
 pub(super) fn address(id: &SourceId) -> String {
-    format!("/sources/{}", utf8_percent_encode(id.as_str(), IN_PATH))
+    format!("/sources/{}", in_path(id.as_str()))
 }
 
 /// The name of a kind of run.
@@ -63,7 +73,7 @@ pub(super) fn run_kind(words: Words, kind: RunKind) -> &'static str {
 }
 
 /// The source of this id, if the visitor may see it: for others it is not there.
-async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Problem> {
+pub(super) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Problem> {
     let source = app.store.source(&SourceId::from(id)).await?;
     let source = source.filter(|source| {
         let owner = source.definition.owner.as_deref();
@@ -81,7 +91,7 @@ fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> 
 }
 
 /// What a kind of sources is called.
-fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
+pub(super) fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
     let declared = || app.registry.kinds().iter().find(|it| it.name() == kind).map(|it| it.title());
     words.find(&format!("kind.{kind}")).or_else(declared).unwrap_or(kind)
 }

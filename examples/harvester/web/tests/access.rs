@@ -6,8 +6,10 @@ use crate::web::route::Access;
 use crate::web::routes;
 
 /// A path of the table with what its names in braces stand for.
-fn filled(path: &str) -> String {
-    path.replace("{id}", "one").replace("{name}", "style.css")
+pub(super) fn filled(path: &str) -> String {
+    let filled = path.replace("{id}", "one").replace("{name}", "style.css");
+    let filled = filled.replace("{run}", "1").replace("{group}", "1").replace("{set}", "maps");
+    filled.replace("{source}", "one").replace("{record}", "1")
 }
 
 #[tokio::test]

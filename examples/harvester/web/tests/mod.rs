@@ -1,9 +1,13 @@
 //! The pages, asked through the router as a browser would ask: real stores, no sockets.
 
 mod access;
+mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+mod plant;
+mod records;
+mod runs;
 mod sources;
 
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode, request};
 use chrono::Utc;
-use harvest_pipeline::store::{MemoryStore, SourceDefinition, SourceStore};
+use harvest_pipeline::store::{MemoryStore, SourceDefinition, SqlStore, Store};
 use harvest_pipeline::{Registry, SqliteCatalogue};
 use serde_json::json;
 use tower::ServiceExt;
@@ -25,7 +29,7 @@ use crate::accounts::{Accounts, Limits, Role};
 /// A small installation, and who visits it.
 struct World {
     app: App,
-    store: MemoryStore,
+    store: Arc<dyn Store>,
     router: Router,
     _folder: tempfile::TempDir,
 }
@@ -55,13 +59,22 @@ impl Answer {
 
 impl World {
     async fn new() -> Self {
+        Self::with(async |_| MemoryStore::new()).await
+    }
+
+    /// One in which sources, runs and records are in the same database, as they are in earnest.
+    async fn in_one_database() -> Self {
+        Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
+    }
+
+    async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
-        let store = MemoryStore::new();
+        let store: Arc<dyn Store> = Arc::new(open(db).await);
         let app = App::new(Parts {
-            store: Arc::new(store.clone()),
+            store: Arc::clone(&store),
             catalogue: Arc::new(catalogue),
             registry: Registry::standard(),
             accounts,

@@ -1,6 +1,6 @@
 //! The sources: list, form, and what can be done with one.
 
-use harvest_pipeline::store::{RunQuery, RunStore, SourceStatus};
+use harvest_pipeline::store::{RunQuery, SourceStatus};
 
 use super::*;
 
