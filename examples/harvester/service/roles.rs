@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use harvest_pipeline::Registry;
+use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +78,7 @@ fn app(settings: &Settings, stores: &Stores) -> App {
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
+        reach: Reach::internet(),
         secure: settings.is_secure(),
     })
 }

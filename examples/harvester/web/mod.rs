@@ -11,10 +11,12 @@ mod layout;
 mod login;
 pub(crate) mod parts;
 mod problem;
+mod resync;
 mod route;
 mod routes;
 mod section;
 mod security;
+mod sites;
 mod sources;
 mod start;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use axum::http::Method;
 
 use super::route::{Access, Route};
 use super::section::Section;
-use super::{assets, health, login, sources, start};
+use super::{assets, health, login, resync, sites, sources, start};
 use crate::accounts::Permission;
 
 /// Everything that is served.
@@ -17,6 +17,8 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(login::routes());
     table.extend(start::routes());
     table.extend(sources::routes());
+    table.extend(resync::routes());
+    table.extend(sites::routes());
     table
 }
 

@@ -10,7 +10,7 @@ mod time;
 
 use maud::{Markup, html};
 
-pub(crate) use self::badge::{run_state, source_status};
+pub(crate) use self::badge::{Tone, badge, run_state, source_status};
 pub(crate) use self::chart::{Bar, bars, timeline};
 pub(crate) use self::pager::Pager;
 pub(crate) use self::table::Table;

@@ -50,7 +50,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is written otherwise in an address.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// The address of a source's page. Ids are often addresses themselves.
 pub(super) fn address(id: &SourceId) -> String {

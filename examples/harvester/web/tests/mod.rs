@@ -4,6 +4,8 @@ mod access;
 mod forms;
 mod injection;
 mod login;
+mod resync;
+mod sites;
 mod sources;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use axum::http::{HeaderMap, Request, StatusCode, request};
 use chrono::Utc;
 use harvest_pipeline::store::{MemoryStore, SourceDefinition, SourceStore};
 use harvest_pipeline::{Registry, SqliteCatalogue};
+use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
 use url::form_urlencoded;
@@ -55,16 +58,22 @@ impl Answer {
 
 impl World {
     async fn new() -> Self {
+        Self::with(MemoryStore::new()).await
+    }
+
+    /// The same with a store that goes by a clock of its own, say.
+    async fn with(store: MemoryStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
-        let store = MemoryStore::new();
         let app = App::new(Parts {
             store: Arc::new(store.clone()),
             catalogue: Arc::new(catalogue),
             registry: Registry::standard(),
             accounts,
+            // The sites that are tried are on this machine.
+            reach: Reach::anywhere(),
             secure: false,
         });
         Self { router: router(app.clone()), app, store, _folder: folder }
