@@ -6,12 +6,16 @@
 //! edit      setting one up and changing it ── form      what is typed, as a definition
 //!                                          └─ options   the part that its kind declares
 //! actions   runs, pausing, archiving, deleting
+//! coverage  which time was harvested, and harvesting it once more
+//! jobs      Reharvest, Stop, Clear, and what was wrong most often
 //! ```
 
 mod actions;
+mod coverage;
 mod detail;
 mod edit;
 mod form;
+mod jobs;
 mod list;
 mod options;
 mod policies;
@@ -41,6 +45,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/sources/{id}/edit", EditSources, edit::change),
         Route::post("/sources/{id}/edit", EditSources, edit::save),
         Route::post("/sources/{id}/run", Run, actions::run),
+        Route::post("/sources/{id}/stop", Run, jobs::stop),
+        Route::post("/sources/{id}/clear", Run, jobs::clear),
+        Route::get("/sources/{id}/coverage", View, coverage::page),
+        Route::post("/sources/{id}/backfill", Run, coverage::backfill),
         Route::post("/sources/{id}/status", EditSources, actions::set_status),
         Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
         Route::post("/sources/{id}/archive", EditSources, actions::archive),

@@ -1,6 +1,7 @@
 //! The pages, asked through the router as a browser would ask: real stores, no sockets.
 
 mod access;
+mod coverage;
 mod forms;
 mod injection;
 mod login;
