@@ -6,6 +6,8 @@
 mod attempts;
 mod audit;
 mod documents;
+mod index;
+mod list_defaults;
 mod role;
 mod secret;
 mod session;
@@ -18,6 +20,8 @@ use chrono::TimeDelta;
 
 pub(crate) use self::audit::Deed;
 pub(crate) use self::documents::{Document, DocumentError, Documents};
+pub(crate) use self::index::Index;
+pub(crate) use self::list_defaults::ListDefaults;
 pub(crate) use self::role::{Permission, Role};
 pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
 pub(crate) use self::session::{LoginError, Session};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
+use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -141,6 +142,7 @@ fn app(settings: &Settings, stores: &Stores) -> App {
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
+        reach: Reach::internet(),
         secure: settings.is_secure(),
     })
 }

@@ -7,7 +7,7 @@ use harvest_pipeline::store::{
 use harvest_pipeline::{Counters, SourceSummary};
 use maud::{Markup, html};
 
-use super::{actions, address, find, kind_title, options, run_kind, schedule};
+use super::{actions, address, find, jobs, kind_title, options, run_kind, schedule};
 use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
@@ -41,6 +41,8 @@ pub(super) async fn page(
         (actions::buttons(&visitor, &source))
         (state(&visitor, &source, summary.as_ref()))
         (card(words.text("source.coverage"), &covered(&app, words, &coverage)))
+        p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
+        (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };

@@ -7,12 +7,16 @@
 //!                                          └─ options   the part that its kind declares
 //! actions   runs, pausing, archiving, deleting
 //! picker    choosing one of them, in the searches of other sections
+//! coverage  which time was harvested, and harvesting it once more
+//! jobs      Reharvest, Stop, Clear, and what was wrong most often
 //! ```
 
 mod actions;
+mod coverage;
 mod detail;
 mod edit;
 mod form;
+mod jobs;
 mod list;
 mod options;
 mod picker;
@@ -46,6 +50,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/sources/{id}/edit", EditSources, edit::change),
         Route::post("/sources/{id}/edit", EditSources, edit::save),
         Route::post("/sources/{id}/run", Run, actions::run),
+        Route::post("/sources/{id}/stop", Run, jobs::stop),
+        Route::post("/sources/{id}/clear", Run, jobs::clear),
+        Route::get("/sources/{id}/coverage", View, coverage::page),
+        Route::post("/sources/{id}/backfill", Run, coverage::backfill),
         Route::post("/sources/{id}/status", EditSources, actions::set_status),
         Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
         Route::post("/sources/{id}/archive", EditSources, actions::archive),
@@ -55,7 +63,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is written otherwise in an address.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// A text as a part of a path. Ids are often addresses themselves.
 pub(super) fn in_path(text: &str) -> impl std::fmt::Display + '_ {

@@ -1,13 +1,16 @@
 //! The pages, asked through the router as a browser would ask: real stores, no sockets.
 
 mod access;
+mod coverage;
 mod filter_sets;
 mod forms;
 mod injection;
 mod login;
 mod plant;
 mod records;
+mod resync;
 mod runs;
+mod sites;
 mod sources;
 
 use std::sync::Arc;
@@ -16,9 +19,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode, request};
-use chrono::Utc;
-use harvest_pipeline::store::{MemoryStore, SourceDefinition, SqlStore, Store};
+use chrono::{DateTime, Utc};
+use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
 use harvest_pipeline::{Registry, SqliteCatalogue};
+use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
 use url::form_urlencoded;
@@ -30,6 +34,7 @@ use crate::accounts::{Accounts, Limits, Role};
 struct World {
     app: App,
     store: Arc<dyn Store>,
+    clock: ManualClock,
     router: Router,
     _folder: tempfile::TempDir,
 }
@@ -62,6 +67,13 @@ impl World {
         Self::with(async |_| MemoryStore::new()).await
     }
 
+    /// One whose store goes by a clock that stands still.
+    async fn at_a_standstill(since: DateTime<Utc>) -> Self {
+        let clock = ManualClock::at(since);
+        let store = MemoryStore::with_clock(clock.clone());
+        Self { clock, ..Self::with(async |_| store).await }
+    }
+
     /// One in which sources, runs and records are in the same database, as they are in earnest.
     async fn in_one_database() -> Self {
         Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
@@ -78,9 +90,12 @@ impl World {
             catalogue: Arc::new(catalogue),
             registry: Registry::standard(),
             accounts,
+            // The sites that are tried are on this machine.
+            reach: Reach::anywhere(),
             secure: false,
         });
-        Self { router: router(app.clone()), app, store, _folder: folder }
+        let clock = ManualClock::at(Utc::now());
+        Self { router: router(app.clone()), app, store, clock, _folder: folder }
     }
 
     /// Adds a user and logs them in.
