@@ -21,6 +21,7 @@ pub(crate) use self::documents::{Document, DocumentError};
 pub(crate) use self::role::{Permission, Role};
 pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
 pub(crate) use self::session::{LoginError, Session};
+pub(crate) use self::token::Token;
 pub(crate) use self::user::User;
 use documents::Documents;
 

@@ -7,19 +7,19 @@ mod app;
 mod assets;
 mod cookie;
 mod health;
-mod layout;
+pub(crate) mod layout;
 mod login;
 pub(crate) mod parts;
-mod problem;
-mod route;
+pub(crate) mod problem;
+pub(crate) mod route;
 mod routes;
 mod section;
 mod security;
-mod sources;
+pub(crate) mod sources;
 mod start;
 #[cfg(test)]
 mod tests;
-mod visitor;
+pub(crate) mod visitor;
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -38,5 +38,6 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Problem::method())
         .layer(from_fn_with_state(doorman, visitor::recognise))
         .layer(map_response(security::protect))
+        .layer(from_fn_with_state(app.clone(), crate::api::metrics::measure))
         .with_state(app)
 }

@@ -17,6 +17,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(login::routes());
     table.extend(start::routes());
     table.extend(sources::routes());
+    table.extend(crate::api::routes());
     table
 }
 
