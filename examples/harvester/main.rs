@@ -6,6 +6,7 @@
 //! the exit statuses and what is to be said when something fails.
 
 mod accounts;
+mod api;
 mod args;
 mod conformance;
 mod database;

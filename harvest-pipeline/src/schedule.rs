@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When a source is harvested by itself.
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(weekly.next(monday, now), Utc.with_ymd_and_hms(2024, 1, 29, 3, 0, 0).single());
 /// # Ok::<_, harvest_pipeline::schedule::ScheduleError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Schedule {
@@ -35,7 +36,7 @@ pub struct Schedule {
 }
 
 /// How often a source is harvested.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", try_from = "Written")]
 #[non_exhaustive]
 pub enum Rhythm {
@@ -59,7 +60,7 @@ pub enum Rhythm {
 }
 
 /// As it is written; made a [`Rhythm`] by checking it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum Written {
     Manual,
@@ -80,7 +81,7 @@ impl TryFrom<Written> for Rhythm {
 }
 
 /// In what a distance between runs is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Unit {

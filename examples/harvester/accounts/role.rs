@@ -1,5 +1,6 @@
 //! Who may do what.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What somebody may do; each route needs one of these.
@@ -40,7 +41,7 @@ impl Permission {
 ///
 /// In WEKO's words, its system administrator is the administrator here; its repository
 /// administrator is an operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Role {
     /// May do everything.

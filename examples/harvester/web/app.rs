@@ -8,10 +8,19 @@ use harvest_pipeline::{Catalogue, Registry};
 use oai_pmh::transport::Reach;
 
 use crate::accounts::Accounts;
+use crate::api::live::Live;
+use crate::api::metrics::Metrics;
 
 /// What every page works with; clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct App(Arc<Parts>);
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    live: Live,
+    metrics: Metrics,
+}
 
 /// What an [`App`] is made of.
 #[derive(Debug)]
@@ -33,7 +42,18 @@ pub(crate) struct Parts {
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        let live = Live::new(Arc::clone(&parts.store));
+        Self(Arc::new(Shared { parts, live, metrics: Metrics::default() }))
+    }
+
+    /// What changes, for whoever watches.
+    pub(crate) fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// What was counted since the process began.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// The time, for what is not timed by the store.
@@ -46,6 +66,6 @@ impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

@@ -9,24 +9,24 @@ mod confirm;
 mod cookie;
 mod filter_sets;
 mod health;
-mod layout;
+pub(crate) mod layout;
 mod login;
 pub(crate) mod parts;
-mod problem;
+pub(crate) mod problem;
 mod records;
 mod resync;
-mod route;
+pub(crate) mod route;
 mod routes;
 mod runs;
 mod section;
 mod security;
 mod sites;
-mod sources;
+pub(crate) mod sources;
 mod start;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod visitor;
+pub(crate) mod visitor;
 
 use axum::Router;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -45,5 +45,6 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || Problem::method())
         .layer(from_fn_with_state(doorman, visitor::recognise))
         .layer(map_response(security::protect))
+        .layer(from_fn_with_state(app.clone(), crate::api::metrics::measure))
         .with_state(app)
 }

@@ -94,7 +94,7 @@ impl Problem {
     }
 
     /// Nobody is logged in, and no token that is good was sent along.
-    pub(super) fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::new(Kind::Unauthorized)
     }
 

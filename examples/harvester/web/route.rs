@@ -69,6 +69,16 @@ impl Route {
         Self { method: Method::POST, path, access: access.into(), answer: post(handler) }
     }
 
+    /// What another method asks for.
+    pub(crate) fn new(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        answer: MethodRouter<App>,
+    ) -> Self {
+        Self { method, path, access, answer }
+    }
+
     /// Adds the route to a router.
     pub(super) fn add_to(self, router: Router<App>) -> Router<App> {
         let guarded = self.answer.layer(from_fn_with_state(self.access, guard));

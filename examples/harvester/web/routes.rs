@@ -22,6 +22,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(filter_sets::routes());
     table.extend(resync::routes());
     table.extend(sites::routes());
+    table.extend(crate::api::routes());
     table
 }
 

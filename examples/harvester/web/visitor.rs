@@ -141,7 +141,8 @@ impl Visitor {
         request: &request::Parts,
     ) -> Result<Self, Problem> {
         let headers = &request.headers;
-        let is_api = request.uri.path().starts_with("/api/");
+        let is_api =
+            matches!(request.uri.path(), path if path.starts_with("/api/") || path == "/metrics");
         let identity = Identity::of(app, headers, is_api).await?;
         let chosen = Cookie::Language.of(headers).and_then(Language::of_tag);
         let accepted = || Language::accepted(text(headers, &ACCEPT_LANGUAGE)?);

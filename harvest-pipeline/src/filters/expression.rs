@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::FilterError;
@@ -34,7 +35,7 @@ const LARGEST_PATTERN: usize = 1 << 20;
 /// assert_eq!("@set not equals fond:7".parse::<Expression>()?.to_string(), "@set not equals fond:7");
 /// # Ok::<_, harvest_pipeline::filters::FilterError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Expression {
     /// The field's name.
@@ -48,7 +49,7 @@ pub struct Expression {
 }
 
 /// What an [`Expression`] asks of a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "operation", content = "value", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Test {

@@ -1,5 +1,6 @@
 //! Expressions under a name, and the sets of a source together.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::FilterError;
@@ -9,7 +10,7 @@ use crate::filter::{Candidate, Decision, Filter};
 use crate::parser::Keys;
 
 /// How many expressions of a [`FilterSet`] must hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(clippy::exhaustive_enums)] // there is nothing between one and all that anybody asks for
 pub enum Match {

@@ -223,17 +223,21 @@ fn required(words: Words, label: &str) -> String {
 }
 
 fn new_id(words: Words, id: &str, errors: &mut Errors) -> SourceId {
-    let is_sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-');
     if id.is_empty() {
         errors.add("id", required(words, "source.id"));
-    } else if id.chars().count() > LONGEST_ID
-        || !id.chars().all(is_sound)
-        || !id.chars().any(char::is_alphanumeric)
-        || RESERVED.contains(&id)
-    {
+    } else if !is_sound_id(id) {
         errors.add("id", words.text("source.id-invalid"));
     }
     SourceId::from(id)
+}
+
+/// Whether something can be the id of a new source.
+pub(super) fn is_sound_id(id: &str) -> bool {
+    let is_sound = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | ':' | '/' | '-');
+    id.chars().count() <= LONGEST_ID
+        && id.chars().all(is_sound)
+        && id.chars().any(char::is_alphanumeric)
+        && !RESERVED.contains(&id)
 }
 
 fn contacts(words: Words, text: &str, errors: &mut Errors) -> Vec<String> {

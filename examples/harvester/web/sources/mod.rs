@@ -81,7 +81,7 @@ pub(super) fn run_kind(words: Words, kind: RunKind) -> &'static str {
 }
 
 /// The source of this id, if the visitor may see it: for others it is not there.
-pub(super) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Problem> {
+pub(crate) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<SourceEntry, Problem> {
     let source = app.store.source(&SourceId::from(id)).await?;
     let source = source.filter(|source| {
         let owner = source.definition.owner.as_deref();
@@ -92,10 +92,32 @@ pub(super) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<Sourc
 
 /// The kinds of sources that the visitor may set up. Those that read files of this machine are the
 /// administrators' alone.
-fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> {
+pub(crate) fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> {
     let administers = visitor.may(Permission::Administer);
     let reads_files = |kind: &Kind| !kind.schema()["properties"]["path"].is_null();
     app.registry.kinds().iter().filter(move |kind| administers || !reads_files(kind))
+}
+
+/// Whether something can be the id of a new source.
+pub(crate) fn is_sound_id(id: &str) -> bool {
+    form::is_sound_id(id)
+}
+
+/// Whether the visitor may set up a source of this kind, with these options.
+///
+/// # Errors
+/// Why not, for people.
+pub(crate) fn check_options(
+    app: &App,
+    visitor: &Visitor,
+    kind: &str,
+    options: &serde_json::Value,
+) -> Result<(), String> {
+    if !kinds(app, visitor).any(|known| known.name() == kind) {
+        let known: Vec<_> = kinds(app, visitor).map(Kind::name).collect();
+        return Err(format!("kind: there is no such kind, only {}", known.join(", ")));
+    }
+    options::check(app, kind, options)
 }
 
 /// What a kind of sources is called.

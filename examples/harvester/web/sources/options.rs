@@ -80,11 +80,20 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
     }
     let options = Value::Object(options);
     if errors.messages().count() == known
-        && let Err(error) = app.registry.create(kind.name(), options.clone(), Arc::new(Offline))
+        && let Err(error) = check(app, kind.name(), &options)
     {
-        errors.add("", error.to_string());
+        errors.add("", error);
     }
     options
+}
+
+/// Whether these are options of a kind.
+///
+/// # Errors
+/// Why not, for people.
+pub(super) fn check(app: &App, kind: &str, options: &Value) -> Result<(), String> {
+    let made = app.registry.create(kind, options.clone(), Arc::new(Offline));
+    made.map(drop).map_err(|error| error.to_string())
 }
 
 /// A definition's options, as if they had been typed.

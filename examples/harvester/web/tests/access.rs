@@ -9,7 +9,9 @@ use crate::web::routes;
 pub(super) fn filled(path: &str) -> String {
     let filled = path.replace("{id}", "one").replace("{name}", "style.css");
     let filled = filled.replace("{run}", "1").replace("{group}", "1").replace("{set}", "maps");
-    filled.replace("{source}", "one").replace("{record}", "1")
+    let filled = filled.replace("{source}", "one").replace("{record}", "1");
+    let filled = filled.replace("{user}", "nobody").replace("{identifier}", "1");
+    filled.replace("{key}", "1")
 }
 
 #[tokio::test]
@@ -35,14 +37,15 @@ async fn every_visitor_gets_what_the_table_of_routes_says_and_nothing_else() {
             // A POST without a token shows who is let through, and changes nothing.
             let answer = match route.method.as_str() {
                 "GET" => world.get(browser, &path).await,
-                _ => world.post_as_it_is(browser, &path, &[]).await,
+                _ => world.send_as_it_is(browser, &route.method, &path, &[]).await,
             };
             let may = match route.access {
                 Access::Open => true,
                 Access::LoggedIn => role.is_some(),
                 Access::With(permission) => role.is_some_and(|role| role.may(permission)),
             };
-            let at_login = answer.location().starts_with("/login");
+            let at_login = answer.location().starts_with("/login")
+                || answer.status == StatusCode::UNAUTHORIZED;
             let forbidden = answer.body.contains("You may not do that.");
             match (may, role) {
                 (false, None) => assert!(at_login, "{what}: {}", answer.status),
@@ -70,6 +73,7 @@ async fn every_route_that_is_not_open_needs_somebody() {
             ("GET", "/login"),
             ("POST", "/login"),
             ("POST", "/preferences"),
+            ("GET", "/metrics"),
         ]
     );
 }

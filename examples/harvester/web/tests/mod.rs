@@ -1,6 +1,7 @@
 //! The pages, asked through the router as a browser would ask: real stores, no sockets.
 
 mod access;
+mod api;
 mod coverage;
 mod filter_sets;
 mod forms;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, Request, StatusCode, request};
+use axum::http::{HeaderMap, Method, Request, StatusCode, request};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
 use harvest_pipeline::{Registry, SqliteCatalogue};
@@ -133,6 +134,10 @@ impl World {
     async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
+        let content_type = parts.headers.get(CONTENT_TYPE).map(|it| it.as_bytes());
+        // A stream does not end.
+        let is_stream = content_type == Some(b"text/event-stream");
+        let body = if is_stream { Body::empty() } else { body };
         let body = to_bytes(body, 1 << 24).await.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -154,8 +159,18 @@ impl World {
         path: &str,
         fields: &[(&str, &str)],
     ) -> Answer {
+        self.send_as_it_is(browser, &Method::POST, path, fields).await
+    }
+
+    async fn send_as_it_is(
+        &self,
+        browser: &Browser,
+        method: &Method,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = browser.request("POST", path);
+        let request = browser.request(method.as_str(), path);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.ask(request.body(Body::from(body)).unwrap()).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use harvest_pipeline::Counters;
 use harvest_pipeline::store::{
-    Ending, Failure, RunKind, RunQuery, RunRequest, RunStore, SourceStatus, Trigger,
+    Ending, Failure, RunKind, RunQuery, RunRequest, SourceStatus, Trigger,
 };
 
 use super::*;

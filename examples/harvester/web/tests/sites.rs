@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_DISPOSITION;
 use axum::routing::get;
 use chrono::DateTime;
 use harvest_pipeline::Operation;
-use harvest_pipeline::store::{Ending, Event, EventStore, RunStore, SourceStatus};
+use harvest_pipeline::store::{Ending, Event, SourceStatus};
 
 use super::*;
 

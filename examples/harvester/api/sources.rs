@@ -1,0 +1,299 @@
+//! Sources: what is harvested, how and when.
+
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use harvest_pipeline::schedule::Schedule;
+use harvest_pipeline::store::{
+    Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+};
+use harvest_pipeline::{RunId, SourceId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::endpoint::Endpoint;
+use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
+use crate::accounts::Permission;
+use crate::web::App;
+use crate::web::problem::Problem;
+use crate::web::sources::{check_options, find, is_sound_id};
+use crate::web::visitor::Visitor;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    use Permission::{EditSources, View};
+    vec![
+        Endpoint::get("/api/sources", View, "The sources, by id", list),
+        Endpoint::get("/api/sources/{source}", View, "A source", get),
+        Endpoint::put("/api/sources/{source}", EditSources, "Sets a source up, or changes it", put),
+        Endpoint::delete(
+            "/api/sources/{source}",
+            EditSources,
+            "Removes a source that was never harvested",
+            delete,
+        ),
+        Endpoint::post(
+            "/api/sources/{source}/pause",
+            EditSources,
+            "Lets a source be harvested by hand only",
+            pause,
+        ),
+        Endpoint::post(
+            "/api/sources/{source}/resume",
+            EditSources,
+            "Lets a source be harvested on schedule again",
+            resume,
+        ),
+        Endpoint::post(
+            "/api/sources/{source}/archive",
+            EditSources,
+            "Ends the harvesting of a source; its records and history stay",
+            archive,
+        ),
+    ]
+}
+
+/// How a source is set up.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Definition {
+    /// What people call it.
+    #[schemars(length(min = 1, max = 500))]
+    title: String,
+    /// What else there is to say about it.
+    #[serde(default)]
+    description: String,
+    /// Under which terms its records may be used.
+    #[serde(default)]
+    licence: String,
+    /// The name of its kind: see `/api/kinds`.
+    kind: String,
+    /// The options that the kind declares, such as the URL.
+    options: Value,
+    /// Where its records belong here: a collection, an index.
+    #[serde(default)]
+    target: Option<String>,
+    /// When it is harvested.
+    #[serde(default)]
+    schedule: Schedule,
+    /// The mail addresses of those who look after the source.
+    #[serde(default)]
+    contacts: Vec<String>,
+    /// The names of its filter sets; a record that any of them accepts is taken.
+    #[serde(default)]
+    filter_sets: Vec<String>,
+    /// What is done in the cases in which opinions differ.
+    #[serde(default)]
+    policies: Policies,
+    /// Whether it is harvested at all.
+    #[serde(default)]
+    status: SourceStatus,
+    /// Whose it is; site contacts see theirs only.
+    #[serde(default)]
+    owner: Option<String>,
+    /// Whatever else is to be kept with it.
+    #[serde(default)]
+    extra: Value,
+}
+
+impl Definition {
+    fn for_source(self, id: SourceId) -> SourceDefinition {
+        let mut definition = SourceDefinition::new(id, self.kind, self.options);
+        definition.title = self.title;
+        definition.description = self.description;
+        definition.licence = self.licence;
+        definition.target = self.target;
+        definition.schedule = self.schedule;
+        definition.contacts = self.contacts;
+        definition.filter_sets = self.filter_sets;
+        definition.policies = self.policies;
+        definition.status = self.status;
+        definition.owner = self.owner;
+        definition.extra = self.extra;
+        definition
+    }
+}
+
+impl From<SourceDefinition> for Definition {
+    fn from(of: SourceDefinition) -> Self {
+        Self {
+            title: of.title,
+            description: of.description,
+            licence: of.licence,
+            kind: of.kind,
+            options: of.options,
+            target: of.target,
+            schedule: of.schedule,
+            contacts: of.contacts,
+            filter_sets: of.filter_sets,
+            policies: of.policies,
+            status: of.status,
+            owner: of.owner,
+            extra: of.extra,
+        }
+    }
+}
+
+/// A source.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Source {
+    /// Under what its records are kept.
+    id: String,
+    /// How it is set up.
+    definition: Definition,
+    /// When it was set up.
+    created: DateTime<Utc>,
+    /// When that was changed last.
+    updated: DateTime<Utc>,
+    /// When the next run is due by its schedule; none: never.
+    next_due: Option<DateTime<Utc>>,
+    /// How many runs its schedule has started.
+    scheduled_runs: u32,
+    /// Its run that is not over.
+    open_run: Option<RunId>,
+    /// The last run that was asked for.
+    last_run: Option<RunId>,
+}
+
+impl From<SourceEntry> for Source {
+    fn from(entry: SourceEntry) -> Self {
+        Self {
+            id: entry.definition.id.to_string(),
+            definition: entry.definition.into(),
+            created: entry.created,
+            updated: entry.updated,
+            next_due: entry.next_due,
+            scheduled_runs: entry.scheduled_runs,
+            open_run: entry.open_run,
+            last_run: entry.last_run,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    /// Only those that have this text in title, id or URL.
+    text: Option<String>,
+    /// Only those of this status. Left out, archived ones are left out.
+    status: Option<SourceStatus>,
+    /// Only those of this kind.
+    kind: Option<String>,
+    /// Only those behind this id.
+    after: Option<String>,
+    /// So many at most.
+    #[serde(default)]
+    limit: Limit,
+}
+
+async fn list(
+    State(app): State<App>,
+    visitor: Visitor,
+    Params(wanted): Params<Wanted>,
+) -> Result<Listing<Source>, Problem> {
+    let limit = wanted.limit.get();
+    let mut query = SourceQuery::default();
+    query.text = wanted.text;
+    query.status = wanted.status;
+    query.kind = wanted.kind;
+    query.owner = visitor.confined_to().map(str::to_owned);
+    query.page = Page::first(limit);
+    query.page.after = wanted.after.map(SourceId::from);
+    let found = app.store.sources(&query).await?.into_iter().map(Source::from).collect();
+    Ok(Listing::new(&visitor, limit, found, |source: &Source| source.id.clone()))
+}
+
+async fn get(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Source>, Problem> {
+    Ok(Reply(find(&app, &visitor, &id).await?.into()))
+}
+
+async fn put(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Body(sent): Body<Definition>,
+) -> Result<Put<Source>, Problem> {
+    let id = SourceId::from(id);
+    // One of another's is as good as taken: whose it is is not told.
+    let before = app.store.source(&id).await?;
+    if before.is_some() {
+        find(&app, &visitor, id.as_str()).await?;
+    } else if !is_sound_id(id.as_str()) {
+        return Err(Problem::bad_request(format!(
+            "id: {}",
+            visitor.words.text("source.id-invalid")
+        )));
+    }
+    if sent.title.trim().is_empty() {
+        return Err(Problem::bad_request("title: a source needs one"));
+    }
+    check_options(&app, &visitor, &sent.kind, &sent.options).map_err(Problem::bad_request)?;
+    for name in &sent.filter_sets {
+        if app.store.filter_set(name).await?.is_none() {
+            return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
+        }
+    }
+    let mut definition = sent.for_source(id);
+    if let Some(owner) = visitor.confined_to() {
+        // Theirs it is, and stays.
+        definition.owner = Some(owner.to_owned());
+    }
+    let is_new = before.is_none();
+    let (entry, what) = match is_new {
+        true => (app.store.add_source(&definition).await?, "source.create"),
+        false => (app.store.change_source(&definition).await?, "source.change"),
+    };
+    visitor.did(&app, what, &definition.id).await;
+    Ok(Put { is_new, value: entry.into() })
+}
+
+async fn delete(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Gone, Problem> {
+    let source = find(&app, &visitor, &id).await?;
+    app.store.remove_source(&source.definition.id).await?;
+    visitor.did(&app, "source.delete", &id).await;
+    Ok(Gone)
+}
+
+async fn pause(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Source>, Problem> {
+    set_status(&app, &visitor, &id, SourceStatus::Paused).await
+}
+
+async fn resume(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Source>, Problem> {
+    set_status(&app, &visitor, &id, SourceStatus::Active).await
+}
+
+async fn archive(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Source>, Problem> {
+    set_status(&app, &visitor, &id, SourceStatus::Archived).await
+}
+
+async fn set_status(
+    app: &App,
+    visitor: &Visitor,
+    id: &str,
+    status: SourceStatus,
+) -> Result<Reply<Source>, Problem> {
+    let mut definition = find(app, visitor, id).await?.definition;
+    definition.status = status;
+    let changed = app.store.change_source(&definition).await?;
+    visitor.did(app, &format!("source.{}", status.as_str()), id).await;
+    Ok(Reply(changed.into()))
+}
