@@ -92,7 +92,7 @@ pub(crate) enum Command {
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),
-    /// Try it out: sources of every kind on this machine, harvested
+    /// Try it out: the whole system on this machine, with sources of every kind
     #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
     /// Manage the sources that are harvested
@@ -437,22 +437,30 @@ pub(crate) enum RecordsFormat {
 }
 
 const DEMO_LONG: &str = "\
-Starts sources of every kind on this machine, with made-up records in English, Czech and Japanese: \
-four OAI-PMH repositories, one of which fails again and again, a ResourceSync source and a harvest \
-list. Harvests all of them, changes something everywhere, and harvests what has changed.
+Starts the whole system on this machine: sources of every kind with made-up records in English, Czech \
+and Japanese (four OAI-PMH repositories, one of which fails again and again, a ResourceSync source, a \
+harvest list, a folder and a file), a scheduler, a worker, and the admin system. Something changes at \
+the sources all the time, and is harvested every minute, until Ctrl-C.
+
+With --once (or --json) there is no admin system: everything is harvested, something changes \
+everywhere, and what has changed is harvested. The exit status is 0 only if the numbers are right.
 
 Nothing else is needed, and nothing leaves this machine. Records go to a new database in the folder \
 for temporary files, unless --db names another.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
-  harvester demo                                the tour, in seconds
-  harvester demo --records 20000                the same with more of everything
+  harvester demo                                the whole system, until Ctrl-C
+  harvester demo --once                         all sources harvested twice, in seconds
+  harvester demo --once --records 20000         the same with more of everything
   harvester demo --serve-only --port 9000       sources to try the other commands with
   harvester demo --db sqlite:demo.db            into a database of your own";
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Harvest everything, and once more what has changed since; then end. So it is with --json, too
+    #[arg(long, conflicts_with = "serve_only")]
+    pub(crate) once: bool,
     /// Only serve the sources, and keep them changing until Ctrl-C
     #[arg(long)]
     pub(crate) serve_only: bool,

@@ -45,10 +45,15 @@ fn main() -> ExitCode {
     console.listen(is_service);
 
     // Fetching takes little; parsing, formatting and writing have threads of their own. Each thread
-    // more keeps memory for itself, which is a good part of what a list needs.
-    let threads = if matches!(command, Command::Oai(_)) { 1 } else { 2 };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    // more keeps memory for itself, which is a good part of what a list needs. A service does many
+    // things at once.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match command {
+        Command::Oai(_) => runtime.worker_threads(1),
+        _ if is_service => &mut runtime,
+        _ => runtime.worker_threads(2),
+    };
+    let runtime = runtime.enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(async {
             match command {

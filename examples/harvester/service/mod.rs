@@ -31,9 +31,9 @@ use crate::signals::stop_on_signals;
 pub(crate) use self::config::run as config;
 use self::installation::installation;
 use self::manage::Manager;
-pub(crate) use self::roles::Role;
-use self::settings::Settings;
-use self::stores::Stores;
+pub(crate) use self::roles::{Role, run as run_roles};
+pub(crate) use self::settings::Settings;
+pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
 /// `harvester serve`, `worker`, `scheduler` and `all`
