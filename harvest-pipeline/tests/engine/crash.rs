@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use harvest_pipeline::store::{RunEntry, RunKind, RunRequest};
-use harvest_pipeline::{Query, RunState, Source as _, SourceId};
+use harvest_pipeline::{Query, Source as _, SourceId};
 use oai_pmh::provider::Provider;
 
 use super::net::{Host, filled, put, put_broken};
@@ -11,6 +11,8 @@ use super::world::{LEASE, World, time};
 scenarios! {
     wherever_a_full_run_is_killed_it_comes_to_the_same
     wherever_an_incremental_run_is_killed_it_comes_to_the_same
+    wherever_an_import_is_killed_it_comes_to_the_same
+    wherever_reading_anew_is_killed_it_comes_to_the_same
 }
 
 /// More writes than there are.
@@ -68,11 +70,16 @@ fn serve(world: &World, id: &str, at: &str, repository: &oai_pmh::provider::Memo
     let at = time(at);
     let provider = Provider::new(repository.clone(), b"a key of sixteen bytes or more");
     let provider = provider.unwrap().page_records(4).clock(move || at);
-    world.net.set(&format!("{id}.example"), Host::Repository(provider));
+    world.net.set(&format!("{id}.example"), Host::Repository(Box::new(provider)));
 }
 
 /// Harvests twice, and is killed at this write of the second run.
-async fn killed(world: &World, id: &str, full: bool, write: i64) -> (RunEntry, Vec<String>, i64) {
+async fn killed(
+    world: &World,
+    id: &str,
+    of: (RunKind, bool),
+    write: i64,
+) -> (RunEntry, Vec<String>, i64) {
     let origin = filled(11);
     put_broken(&origin, 3, "2024-01-31T12:00:00Z");
     serve(world, id, "2024-07-25T00:00:00Z", &origin);
@@ -85,7 +92,11 @@ async fn killed(world: &World, id: &str, full: bool, write: i64) -> (RunEntry, V
     put_broken(&now, 5, "2024-07-25T12:00:00Z");
     put(&now, 20, "2024-07-25T12:00:00Z", "New");
     serve(world, id, "2024-07-26T00:00:00Z", &now);
-    let mut request = RunRequest::new(id, RunKind::Harvest);
+    let (kind, full) = of;
+    if kind == RunKind::Import {
+        world.run(RunRequest::new(id, RunKind::Collect)).await;
+    }
+    let mut request = RunRequest::new(id, kind);
     request.full = full;
     let run = world.ask(request).await;
     dies_at(world, write).await;
@@ -134,15 +145,18 @@ async fn state(world: &World, run: &RunEntry) -> Vec<String> {
     lines
 }
 
-async fn each(world: &World, full: bool) {
+/// Kills a run of this kind, in full or not, at each of its writes.
+async fn each(world: &World, kind: RunKind, full: bool) {
     prepare(world).await;
-    let (undisturbed, expected, writes) = killed(world, "s0", full, NEVER).await;
-    assert_eq!(undisturbed.state, RunState::SucceededWithErrors);
-    assert!(undisturbed.counters.created > 0 && undisturbed.counters.failed > 0);
-    assert_eq!(undisturbed.counters.deleted, u64::from(full));
+    let (undisturbed, expected, writes) = killed(world, "s0", (kind, full), NEVER).await;
+    let counters = undisturbed.counters;
+    assert!(undisturbed.state.is_success() && counters.total() > 0);
+    let is_new = kind != RunKind::Reprocess;
+    assert_eq!((counters.created > 0, counters.failed > 0), (is_new, is_new));
+    assert_eq!(counters.deleted, u64::from(full));
     let mut lost = 0;
     for write in 1..=writes {
-        let (run, state, _) = killed(world, &format!("s{write}"), full, write).await;
+        let (run, state, _) = killed(world, &format!("s{write}"), (kind, full), write).await;
         let differs: Vec<_> = state.iter().filter(|line| !expected.contains(line)).collect();
         let attempt = run.attempt;
         assert_eq!(state, expected, "killed at write {write}, {attempt} attempts: {differs:#?}");
@@ -152,9 +166,17 @@ async fn each(world: &World, full: bool) {
 }
 
 async fn wherever_a_full_run_is_killed_it_comes_to_the_same(world: &World) {
-    each(world, true).await;
+    each(world, RunKind::Harvest, true).await;
 }
 
 async fn wherever_an_incremental_run_is_killed_it_comes_to_the_same(world: &World) {
-    each(world, false).await;
+    each(world, RunKind::Harvest, false).await;
+}
+
+async fn wherever_an_import_is_killed_it_comes_to_the_same(world: &World) {
+    each(world, RunKind::Import, false).await;
+}
+
+async fn wherever_reading_anew_is_killed_it_comes_to_the_same(world: &World) {
+    each(world, RunKind::Reprocess, false).await;
 }

@@ -48,8 +48,12 @@ async fn a_15_a_server_error_fails_the_run_moves_nothing_and_is_told_to_the_cont
     // The fault is the source's: those who look after it can do something about it.
     let harvested = Harvested::gather(&world.installation, run.id).await.unwrap();
     assert_eq!(harvested.contacts(), ["eva@kytice.example"]);
-    let report =
-        Report::new(Style::Irdb, &[harvested.clone()], Audience::SiteContact, world.clock.now());
+    let report = Report::new(
+        Style::Irdb,
+        std::slice::from_ref(&harvested),
+        Audience::SiteContact,
+        world.clock.now(),
+    );
     assert_eq!(report.subject, "ハーベスト処理結果の通知メールです。");
     assert!(report.text.contains(&format!("Server error: GET {asked} resulted in: ")));
     assert!(report.text.contains("ハーベストステータス: 異常終了"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harvest_pipeline::store::{Requested, RunKind, RunRequest};
+use harvest_pipeline::store::{Requested, RunEntry, RunKind, RunRequest};
 use harvest_pipeline::{RunId, RunState};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,11 +28,7 @@ fn at_work(world: &World) -> (CancellationToken, JoinHandle<()>) {
     (stop, tokio::spawn(async move { worker.run(token).await }))
 }
 
-async fn until(
-    world: &World,
-    run: RunId,
-    what: impl Fn(&harvest_pipeline::store::RunEntry) -> bool,
-) {
+async fn until(world: &World, run: RunId, what: impl Fn(&RunEntry) -> bool + Send + Sync) {
     for _ in 0..1000 {
         if what(&world.entry(run).await) {
             return;

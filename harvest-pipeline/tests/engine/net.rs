@@ -16,7 +16,7 @@ const SLIM: &str = "http://www.loc.gov/MARC21/slim";
 /// What a host answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Host {
-    Repository(Provider),
+    Repository(Box<Provider>),
     /// Files by path.
     Files(HashMap<String, String>),
     /// Always this status, perhaps with a wish to be left alone for so many seconds.

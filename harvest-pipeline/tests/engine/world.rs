@@ -91,7 +91,7 @@ impl World {
         let clock = self.clock.clone();
         let provider = Provider::new(repository.clone(), b"a key of sixteen bytes or more");
         let provider = provider.unwrap().page_records(5).clock(move || clock.now());
-        self.net.set(host, Host::Repository(provider));
+        self.net.set(host, Host::Repository(Box::new(provider)));
     }
 
     pub(crate) fn oai(id: &str) -> SourceDefinition {
