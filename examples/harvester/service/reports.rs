@@ -22,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::{AccountError, Document, DocumentError, Documents};
 use crate::report::Failure;
 
-/// How long to wait before looking again, if the store does not say that something changed.
-const LOOK: Duration = Duration::from_secs(3);
+/// How long to wait before looking again.
+const LOOK: Duration = Duration::from_secs(2);
+/// What was over longer ago, while nothing was there to report it, is no news.
+const NEWS: TimeDelta = TimeDelta::days(7);
 /// So many runs, or letters, are looked at in one go.
 const AT_ONCE: usize = 500;
 /// How long whoever took a letter has to send it.
@@ -89,7 +91,7 @@ impl Reporter {
                     let error = failure.text().unwrap_or_default();
                     tracing::warn!(%error, "reports have to wait");
                 }
-                self.installation.store().changed(LOOK).await;
+                tokio::time::sleep(LOOK).await;
             };
             stop.run_until_cancelled(tick).await;
         }
@@ -179,7 +181,8 @@ impl Reporter {
             attempts: 0,
             next: now,
         };
-        for run in over.iter().filter(|run| !run.request.dry_run) {
+        let is_news = |run: &&RunEntry| run.ended.is_some_and(|ended| ended > now - NEWS);
+        for run in over.iter().filter(is_news).filter(|run| !run.request.dry_run) {
             let contacts = contacts(run);
             if !contacts.is_empty() && concerns_contacts(run) {
                 let key = format!("{:020} contacts", run.id.0);

@@ -10,3 +10,4 @@ mod reports;
 mod roles;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
+mod units;
