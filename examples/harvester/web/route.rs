@@ -2,10 +2,10 @@
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::handler::Handler;
-use axum::http::Method;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{Method, request};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -130,7 +130,7 @@ async fn check_sender(visitor: &Visitor, request: Request) -> Result<Request, Re
         .headers
         .get(CONTENT_TYPE)
         .is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    let in_form = if is_form { token_in(&body) } else { None };
+    let in_form = if is_form { token_in(&body) } else { token_among(&parts, &body).await };
     if !visitor.wrote(in_header.map(str::to_owned).or(in_form).as_deref()) {
         return Err(Problem::expired().into_response());
     }
@@ -140,6 +140,18 @@ async fn check_sender(visitor: &Visitor, request: Request) -> Result<Request, Re
 fn token_in(form: &Bytes) -> Option<String> {
     let mut fields = form_urlencoded::parse(form);
     fields.find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned())
+}
+
+/// The token of a form that sends files along.
+async fn token_among(parts: &request::Parts, body: &Bytes) -> Option<String> {
+    let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let mut fields = Multipart::from_request(request, &()).await.ok()?;
+    while let Some(field) = fields.next_field().await.ok()? {
+        if field.name() == Some("csrf") {
+            return field.text().await.ok();
+        }
+    }
+    None
 }
 
 /// The way to log in, and from there back to what was asked for.

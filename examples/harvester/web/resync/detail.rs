@@ -32,7 +32,7 @@ pub(super) async fn page(
 
 fn rows(visitor: &Visitor, tree: &Tree, record: &Record, address: &str) -> Markup {
     let words = visitor.words;
-    let text = |text: &str| html! { (text) };
+    let text = |text: &str| html! { @if text.is_empty() { "–" } @else { (text) } };
     let last = match record.status {
         Status::Automatic => ("resync.running", running(visitor, record, address)),
         Status::Manual => ("resync.action", actions(visitor, record, address)),

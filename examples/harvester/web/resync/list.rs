@@ -92,7 +92,7 @@ fn row(visitor: &Visitor, tree: &Tree, source: &SourceEntry) -> Vec<Markup> {
 pub(super) fn link(url: &str) -> Markup {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     html! {
-        @if is_web { a href=(url) target="_blank" rel="noopener noreferrer" { (url) } }
+        @if is_web { a.address href=(url) target="_blank" rel="noopener noreferrer" { (url) } }
         @else { (url) }
     }
 }

@@ -1,7 +1,7 @@
 //! The harvest list editor: a table whose every button works without a script.
 
 use axum::Form;
-use axum::extract::State;
+use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -92,6 +92,31 @@ pub(super) async fn change(
     Ok(show(&visitor, &sheet.padded(), address, &verdict))
 }
 
+/// Opens a list that is a file.
+pub(super) async fn upload(visitor: Visitor, mut sent: Multipart) -> Result<Response, Problem> {
+    let words = visitor.words;
+    let unreadable =
+        |error: axum::extract::multipart::MultipartError| Problem::bad_request(error.body_text());
+    let mut list = Vec::new();
+    let mut charset = None;
+    while let Some(field) = sent.next_field().await.map_err(unreadable)? {
+        if field.name() == Some("file") {
+            charset = field
+                .content_type()
+                .and_then(|it| it.split_once("charset="))
+                .map(|(_, charset)| charset.trim().to_owned());
+            list = field.bytes().await.map_err(unreadable)?.to_vec();
+        }
+    }
+    let text = decode(list, charset.as_deref(), Mode::Strict, &mut Issues::default());
+    let read = text.map_err(|error| error.to_string()).and_then(|text| Sheet::read(&text));
+    let (sheet, verdict) = match read {
+        Ok(sheet) => (sheet, Verdict::None),
+        Err(message) => (Sheet::default().padded(), invalid(words, &message)),
+    };
+    Ok(show(&visitor, &sheet, "", &verdict))
+}
+
 fn invalid(words: Words, message: &str) -> Verdict {
     Verdict::Bad(words.fill("site.list-invalid", &[("why", &message)]))
 }
@@ -178,6 +203,7 @@ fn show(visitor: &Visitor, sheet: &Sheet, address: &str, verdict: &Verdict) -> R
             (table(words, sheet))
             (open(words, address))
         }
+        (upload_form(visitor))
     };
     stepped(visitor, Step::List, &body).into_response()
 }
@@ -232,6 +258,18 @@ fn open(words: Words, address: &str) -> Markup {
             p { button name="do" value="open" { (words.text("site.open")) } }
             (Field::lines("text", words.text("site.open-text")).show(words, &Errors::none()))
             p { button name="do" value="open-text" { (words.text("site.open-text-do")) } }
+        }
+    }
+}
+
+fn upload_form(visitor: &Visitor) -> Markup {
+    let words = visitor.words;
+    html! {
+        form.card.filter method="post" action="/sites/list/upload" enctype="multipart/form-data" {
+            (csrf(visitor))
+            label.line { (words.text("site.open-file"))
+                input type="file" name="file" required accept=".xml,application/xml,text/xml"; }
+            button { (words.text("site.open-file-do")) }
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) async fn page(
     let next = events.last().filter(|_| is_more).map(|last| last.id.to_string());
     let pager = Pager::new("/sites/log").filter("errors", &wanted.errors);
     let body = html! {
-        form.search action="/sites/log" {
+        form.filter action="/sites/log" {
             label.tick {
                 input type="checkbox" name="errors" checked[wanted.errors == "on"];
                 (words.text("site.errors-only"))

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/sites/unregister", EditSources, registration::unregister),
         Route::get("/sites/list", EditSources, editor::page),
         Route::post("/sites/list", EditSources, editor::change),
+        Route::post("/sites/list/upload", EditSources, editor::upload),
         Route::get("/sites/list/defaults", EditSources, editor::defaults),
         Route::post("/sites/list/defaults", EditSources, editor::set_defaults),
         Route::get("/sites/check", EditSources, check::page),

@@ -40,8 +40,10 @@ pub(super) async fn page(
     let body = html! {
         (actions::buttons(&visitor, &source))
         (state(&visitor, &source, summary.as_ref()))
-        (card(words.text("source.coverage"), &covered(&app, words, &coverage)))
-        p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
+        (card(words.text("source.coverage"), &html! {
+            (covered(&app, words, &coverage))
+            p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
+        }))
         (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))

@@ -47,10 +47,10 @@ pub(super) async fn show(
         @else {
             @let table = {
                 let mut table = Table::new(words.text("job.frequent"))
-                    .number(words.text("job.count"))
-                    .column(words.text("site.message"));
+                    .column(words.text("site.message"))
+                    .number(words.text("job.count"));
                 for (message, count) in frequent {
-                    table.row(vec![html! { (words.number(count)) }, html! { (message) }]);
+                    table.row(vec![html! { (message) }, html! { (words.number(count)) }]);
                 }
                 table
             };

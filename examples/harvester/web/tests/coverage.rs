@@ -29,8 +29,7 @@ async fn off_for_a_week() -> (World, Browser) {
 
 /// A run that came to its end.
 async fn run(world: &World) -> RunId {
-    let request =
-        harvest_pipeline::store::RunRequest::new("one", harvest_pipeline::store::RunKind::Harvest);
+    let request = RunRequest::new("one", RunKind::Harvest);
     let run = world.store.request_run(&request).await.unwrap().run();
     let (ticket, _) = world.store.claim_run("w", LEASE).await.unwrap().unwrap();
     world.store.end_run(ticket, &Ending::Done).await.unwrap();

@@ -165,6 +165,28 @@ async fn a_22_the_editor_edits_a_row_validates_and_saves_without_a_script() {
 }
 
 #[tokio::test]
+async fn a_list_is_uploaded_with_the_token_of_the_form_and_not_without() {
+    let (world, contact) = metacat().await;
+    let list = "<h:harvestList xmlns:h=\"eml://ecoinformatics.org/harvestList\"><document><docid>\
+                <scope>demo</scope><identifier>1</identifier><revision>5</revision></docid>\
+                <documentType>eml</documentType><documentURL>https://gce.example/1</documentURL>\
+                </document></h:harvestList>";
+    let send = async |token: &str, list: &str| {
+        let part = |name: &str, text: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let body = format!("{}{}--x--\r\n", part("csrf", token), part("file", list));
+        let request = contact.request("POST", "/sites/list/upload");
+        let request = request.header(CONTENT_TYPE, "multipart/form-data; boundary=x");
+        world.ask(request.body(Body::from(body)).unwrap()).await
+    };
+    let page = send(&contact.csrf, list).await.body;
+    assert!(page.contains("name=\"row.0.url\" value=\"https://gce.example/1\""), "{page}");
+    assert_eq!(send("another", list).await.status, StatusCode::FORBIDDEN);
+    assert!(send(&contact.csrf, "no list").await.body.contains("Validation error: "));
+}
+
+#[tokio::test]
 async fn m_074_the_defaults_are_kept_for_each() {
     let (world, contact) = metacat().await;
     let fields = [("scope", "mine"), ("file", "defaultIdentifer=7\ndefaultRevision=2")];
