@@ -8,7 +8,8 @@
 //!           ◀─sweep_runs── └───────┘ ◀───end─── └────────┘
 //! ```
 //!
-//! Any number of either may run, in one process or on many machines, over one [`Store`].
+//! Any number of either may run, in one process or on many machines, over one
+//! [`Store`](crate::store::Store).
 
 mod audit;
 mod courtesy;
