@@ -61,7 +61,7 @@ async fn look(app: &App, visitor: &Visitor) -> Result<Live, Problem> {
     let recent = shows.some_runs(&ended, CHARTED).await?;
     let uncovered = shows.uncovered().await?;
     let markup = html! {
-        div.cards {
+        div.cards.glance {
             (shows.card("start.running", &running, ("start.nothing-running", "?state=open")))
             (shows.card("start.failed", &failed, ("start.nothing-failed", "?state=failed")))
             (shows.card("start.waiting", &waiting,

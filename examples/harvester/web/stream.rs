@@ -67,7 +67,7 @@ where
                 }
                 Next::SayOver => {
                     self.next = Next::End;
-                    return Some((Ok(Event::default().event("over").data("")), self));
+                    return Some((Ok(Event::default().event("over").data("over")), self));
                 }
                 Next::End => return None,
             };

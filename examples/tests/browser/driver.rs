@@ -120,7 +120,16 @@ impl Browser {
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         fs::create_dir_all(&folder).unwrap();
-        let picture = self.client.screenshot().await.unwrap();
+        let mut picture = self.client.screenshot().await;
+        for _ in 0..3 {
+            // The driver may still see the page that was left, if that one followed a stream.
+            if picture.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            picture = self.client.screenshot().await;
+        }
+        let picture = picture.unwrap();
         fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 

@@ -61,6 +61,40 @@ async fn somebody_logs_in_sets_up_a_source_and_finds_it() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_run_follows_it_and_a_filter_set_grows_row_by_row() {
+    let Some((system, browser)) = visit(Shape::Desk).await else { return };
+    system.fill().await;
+    browser.goto(&system.at("/runs/1")).await;
+    browser.screenshot("run-queued").await;
+    system.cancel(1).await;
+    // Without anybody loading the page anew, and then "Start again" is there.
+    browser.wait_for("#again").await;
+    assert!(browser.text("main").await.contains("Cancelled"));
+
+    browser.goto(&system.at("/imports?all=true")).await;
+    browser.screenshot("imports").await;
+    browser.press("form.chosen button.primary").await;
+    browser.wait_for(".imports progress").await;
+    browser.screenshot("imports-together").await;
+
+    browser.goto(&system.at("/filter-sets/new")).await;
+    browser.fill("name", "Maps").await;
+    browser.fill("field", "title").await;
+    browser.fill("value", "map").await;
+    browser.press("button[value='add']").await;
+    browser.wait_for("tbody tr:nth-child(2)").await;
+    browser.screenshot("filter-set-form").await;
+    browser.press("div.buttons button.primary").await;
+    browser.wait_for(".notice").await;
+    assert!(browser.text("main").await.contains("title contains"));
+    for (path, name) in [("/runs", "runs"), ("/records", "records"), ("/failures", "failures")] {
+        browser.goto(&system.at(path)).await;
+        browser.screenshot(name).await;
+    }
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn pages_fit_a_phone() {
     let Some((system, browser)) = visit(Shape::Phone).await else { return };
     system.fill().await;
@@ -69,6 +103,13 @@ async fn pages_fit_a_phone() {
         ("/sources", "phone-sources"),
         ("/sources/new", "phone-form"),
         ("/sources/archive-000", "phone-source"),
+        ("/runs", "phone-runs"),
+        ("/runs/1", "phone-run"),
+        ("/runs/1/cancel", "phone-confirm"),
+        ("/imports", "phone-imports"),
+        ("/records", "phone-records"),
+        ("/failures", "phone-failures"),
+        ("/filter-sets/new", "phone-filter-set"),
     ] {
         browser.goto(&system.at(path)).await;
         browser.screenshot(name).await;

@@ -76,6 +76,15 @@ impl System {
     }
 }
 
+impl System {
+    /// Cancels a run, as if somebody else had.
+    pub(crate) async fn cancel(&self, run: i64) {
+        let store = SqlStore::open(&self.db).await.unwrap();
+        store.cancel_run(harvest_pipeline::RunId(run)).await.unwrap();
+        store.close().await;
+    }
+}
+
 impl Drop for System {
     fn drop(&mut self) {
         let _ = self.process.kill();

@@ -24,6 +24,9 @@ pub(crate) fn moment_or(time: Option<DateTime<Utc>>, otherwise: &str) -> Markup 
 
 /// How long something took, in the two largest units: `2 h 5 min`.
 pub(crate) fn duration(words: Words, length: TimeDelta) -> String {
+    if let milliseconds @ 1..1000 = length.num_milliseconds() {
+        return format!("{milliseconds} ms");
+    }
     let seconds = u64::try_from(length.num_seconds()).unwrap_or_default();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -45,5 +48,6 @@ mod tests {
         {
             assert_eq!(duration(Words::default(), TimeDelta::seconds(seconds)), text);
         }
+        assert_eq!(duration(Words::default(), TimeDelta::milliseconds(40)), "40 ms");
     }
 }

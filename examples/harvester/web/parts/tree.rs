@@ -17,11 +17,12 @@ pub(crate) fn tree(words: Words, value: &Value) -> Markup {
             @if let [only] = values.as_slice() { (tree(words, only)) }
             @else { ul.tree { @for value in values { li { (tree(words, value)) } } } }
         },
-        Value::Object(fields) => match with_language(fields) {
-            Some((text, language)) => html! {
+        Value::Object(fields) => match (with_language(fields), only(fields)) {
+            (Some((text, language)), _) => html! {
                 span lang=(language) { (text) } " " span.quiet { "(" (language) ")" }
             },
-            None => html! {
+            (None, Some(only)) => tree(words, only),
+            (None, None) => html! {
                 dl.tree {
                     @for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
                         dt { (name) }
@@ -37,6 +38,13 @@ pub(crate) fn tree(words: Words, value: &Value) -> Markup {
 fn with_language(fields: &Map<String, Value>) -> Option<(&str, &str)> {
     let (text, language) = (fields.get("value")?.as_str()?, fields.get("lang")?.as_str()?);
     (fields.len() == 2).then_some((text, language))
+}
+
+/// What a value holds that is nothing but a text, a value or names.
+fn only(fields: &Map<String, Value>) -> Option<&Value> {
+    let mut all = fields.iter();
+    let (name, value) = all.next()?;
+    (all.next().is_none() && matches!(name.as_str(), "text" | "value" | "names")).then_some(value)
 }
 
 #[cfg(test)]

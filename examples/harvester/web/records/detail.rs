@@ -1,6 +1,7 @@
 //! The page of one record: as it came, beside what was read of it.
 
 use axum::extract::{Path, State};
+use chrono::DateTime;
 use harvest_pipeline::{RunId, SourceId, StoredRecord, StoredVersion};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::list::{state, title};
 use super::{address, xml};
 use crate::web::app::App;
 use crate::web::layout;
-use crate::web::parts::{Table, Tone, badge, card, facts, tree};
+use crate::web::parts::{Table, Tone, badge, card, facts, moment, tree};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;
@@ -78,7 +79,7 @@ fn provenance(words: Words, record: &StoredRecord) -> Markup {
         (words.text("record.version"), text(&record.version)),
         (words.text("record.format"), text(&record.format)),
         (words.text("record.sets"), html! { (record.sets.join(", ")) }),
-        (words.text("record.harvested"), html! { (record.harvested) }),
+        (words.text("record.harvested"), arrived(&record.harvested)),
         (words.text("record.response-date"), text(&record.response_date)),
         (words.text("record.first-run"), run(record.first_run)),
         (words.text("record.last-run"), run(record.last_run)),
@@ -89,6 +90,14 @@ fn provenance(words: Words, record: &StoredRecord) -> Markup {
         @if let Some(url) = &record.request_url {
             p.detail.below { (words.text("record.request-url")) ": " code { (url) } }
         }
+    }
+}
+
+/// When something arrived here.
+fn arrived(time: &str) -> Markup {
+    match DateTime::parse_from_rfc3339(time) {
+        Ok(time) => moment(time.to_utc()),
+        Err(_) => html! { (time) },
     }
 }
 
@@ -152,7 +161,7 @@ fn history(
         table.row(vec![
             html! { (version.number) },
             state(words, version.deleted),
-            html! { span.nowrap { (version.harvested) } },
+            arrived(&version.harvested),
             html! { (version.datestamp.as_deref().unwrap_or_default()) },
             html! { a href=(runs::address(version.run)) { (version.run) } },
             html! {

@@ -97,6 +97,12 @@ async fn of_source(
         known.as_ref().map_err(Clone::clone)?;
     }
     let errors = app.catalogue.errors(source, resolved).await?;
+    let identifiers: Vec<_> =
+        errors.iter().take(SHOWN).filter_map(|error| error.identifier.as_deref()).collect();
+    let here = app.catalogue.known(source, &identifiers).await?;
+    let is_here = |error: &StoredError| {
+        error.identifier.as_ref().is_some_and(|identifier| here.contains_key(identifier))
+    };
     let may = visitor.may(Permission::Run);
     let is_open = errors.iter().any(|error| !error.resolved);
     Ok(html! {
@@ -117,21 +123,22 @@ async fn of_source(
                 ]))
             }
             @for error in errors.iter().take(SHOWN) {
-                (card(&error.key, &one(visitor, source, error, may)))
+                (card(&error.key, &one(visitor, source, error, is_here(error))))
             }
         }
     })
 }
 
-fn one(visitor: &Visitor, source: &SourceId, error: &StoredError, may: bool) -> Markup {
+fn one(visitor: &Visitor, source: &SourceId, error: &StoredError, is_here: bool) -> Markup {
     let words = visitor.words;
+    let may = visitor.may(Permission::Run);
     let stage = words.find(&format!("failed.stage.{}", error.stage)).unwrap_or(&error.stage);
     html! {
         p { (error.message) }
         p.detail {
             (stage) " · " (words.fill("failed.tries", &[("tries", &error.tries)]))
             @if error.resolved { " · " (words.text("failed.resolved")) }
-            @if let Some(identifier) = &error.identifier {
+            @if let Some(identifier) = error.identifier.as_deref().filter(|_| is_here) {
                 " · " a href=(address(source, identifier)) { (words.text("record.here")) }
             }
         }

@@ -116,7 +116,7 @@ fn table(words: Words, records: &[StoredRecord]) -> Markup {
             state(words, record.deleted),
             html! { span.nowrap { (record.datestamp.as_deref().unwrap_or_default()) } },
             html! { (record.format.as_deref().unwrap_or_default()) },
-            html! { div.detail { (record.sets.join(", ")) } },
+            html! { div.detail.words { (record.sets.join(", ")) } },
         ]);
     }
     table.show()

@@ -12,7 +12,7 @@ use super::{actions, address, counters, decisions, find, kind, length, settings}
 use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
-use crate::web::parts::{Addresses, Live, card, exact, facts, moment_or, run_state};
+use crate::web::parts::{Addresses, Live, card, facts, moment, moment_or, run_state};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::sources;
@@ -72,13 +72,15 @@ pub(super) async fn stream(
 async fn look(app: &App, visitor: &Visitor, run: i64, wanted: &Wanted) -> Result<Live, Problem> {
     let words = visitor.words;
     let run = find(app, visitor, run).await?;
+    let is_on_its_way =
+        matches!(run.state, RunState::Queued | RunState::Running | RunState::Suspended);
     let markup = html! {
         (actions::buttons(visitor, &run))
         @if let Some(held) = &run.held { (held_back(visitor, &run, held)) }
         @if let Some(failure) = &run.failure { (failed(words, failure)) }
         section.card {
             (state(app, words, &run))
-            @if run.state.is_open() && run.started.is_some() { (counters::processed(words, &run)) }
+            @if is_on_its_way && run.started.is_some() { (counters::processed(words, &run)) }
         }
         section.card {
             h2 { (words.text("run.counters")) }
@@ -109,14 +111,14 @@ fn state(app: &App, words: Words, run: &RunEntry) -> Markup {
                 (trigger) @if let Some(by) = &request.by { " · " (by) }
             },
         ),
-        (words.text("run.queued"), exact(run.queued)),
+        (words.text("run.queued"), moment(run.queued)),
         (words.text("run.started"), moment_or(run.started, words.text("time.never"))),
     ];
     if let Some(time) = request.not_before.filter(|_| run.state == RunState::Queued) {
-        all.push((words.text("run.not-before"), exact(time)));
+        all.push((words.text("run.not-before"), moment(time)));
     }
     if let Some(ended) = run.ended {
-        all.push((words.text("run.ended"), exact(ended)));
+        all.push((words.text("run.ended"), moment(ended)));
     }
     if let Some(length) = length(app, words, run) {
         all.push((words.text("run.duration"), html! { (length) }));

@@ -44,7 +44,7 @@ pub(super) async fn page(
             (nothing(words.text("run.no-differences"), &html! {}))
         }
         @for (at, difference) in found.iter().enumerate() {
-            (show(words, source, difference, at < COMPARED))
+            (show(words, source, difference, at))
         }
         (Pager::new(&path).show(words, wanted.after.is_none(), next.as_deref()))
     };
@@ -75,7 +75,7 @@ async fn look(
     }
 }
 
-fn show(words: Words, source: &SourceId, difference: &Difference, compared: bool) -> Markup {
+fn show(words: Words, source: &SourceId, difference: &Difference, at: usize) -> Markup {
     let (tone, key) = match difference.outcome {
         Outcome::Created => (Tone::Good, "run.counter.created"),
         Outcome::Deleted => (Tone::Bad, "run.counter.deleted"),
@@ -83,14 +83,14 @@ fn show(words: Words, source: &SourceId, difference: &Difference, compared: bool
     };
     let text = |xml: &Option<String>| xml.as_deref().map(xml::pretty).unwrap_or_default();
     html! {
-        details.card {
+        details.card.slim open[at == 0] {
             summary { (badge(tone, words.text(key))) " " (difference.identifier) }
             @if difference.here.is_some() {
                 p { a href=(records::address(source, &difference.identifier)) {
                     (words.text("record.here"))
                 } }
             }
-            @if compared {
+            @if at < COMPARED {
                 (diff::show(words, &text(&difference.here), &text(&difference.there)))
             }
         }

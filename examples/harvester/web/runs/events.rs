@@ -59,6 +59,9 @@ pub(super) async fn show(
     let is_more = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);
     let next = events.last().filter(|_| is_more).map(|event| event.id.to_string());
+    let about: Vec<_> =
+        events.iter().filter_map(|stored| stored.event.scope.record.as_deref()).collect();
+    let here = app.catalogue.known(&run.request.source, &about).await?;
     let mut table = Table::new(words.text("run.events"))
         .column(words.text("event.time"))
         .column(words.text("event.level-of"))
@@ -69,13 +72,17 @@ pub(super) async fn show(
             exact(stored.time),
             event_level(words, event.level),
             html! {
+                div.saying {
                 (event.message)
                 div.detail {
                     (event.code)
                     @if let Some(record) = &event.scope.record {
-                        " · " a href=(records::address(&run.request.source, record)) { (record) }
+                        @let address = here.contains_key(record)
+                            .then(|| records::address(&run.request.source, record));
+                        " · " a href=[address] { (record) }
                     }
                     @if let Some(url) = &event.url { " · " (url) }
+                }
                 }
             },
         ]);

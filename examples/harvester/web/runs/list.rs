@@ -12,7 +12,7 @@ use super::{address, kind, length};
 use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
-use crate::web::parts::{Addresses, Live, Pager, Table, exact, nothing, run_state};
+use crate::web::parts::{Addresses, Live, Pager, Table, moment, nothing, run_state};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;
@@ -130,8 +130,7 @@ fn table(app: &App, words: Words, runs: &[RunEntry]) -> Markup {
         .number(words.text("run.counter.updated"))
         .number(words.text("run.counter.deleted"))
         .number(words.text("run.counter.failed"))
-        .column(words.text("run.started"))
-        .column(words.text("run.duration"));
+        .column(words.text("run.started"));
     for run in runs {
         let counters = &run.counters;
         let number = |count: u64| html! { (words.number(count)) };
@@ -151,8 +150,10 @@ fn table(app: &App, words: Words, runs: &[RunEntry]) -> Markup {
                 @if counters.failed > 0 { span.error { (words.number(counters.failed)) } }
                 @else { (words.number(0)) }
             },
-            exact(run.started.unwrap_or(run.queued)),
-            html! { span.nowrap { (length(app, words, run).unwrap_or_default()) } },
+            html! {
+                (moment(run.started.unwrap_or(run.queued)))
+                @if let Some(length) = length(app, words, run) { div.detail { (length) } }
+            },
         ]);
     }
     table.show()

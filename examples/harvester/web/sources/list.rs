@@ -97,6 +97,9 @@ pub(super) async fn page(
         }
     };
     let actions = html! {
+        @if visitor.may(Permission::Run) {
+            a.button href="/imports" { (words.text("import.several")) }
+        }
         @if visitor.may(Permission::EditSources) {
             a.button.primary href="/sources/new" { (words.text("source.new")) }
         }

@@ -1,5 +1,7 @@
 //! Nobody else's forms, and what every answer tells browsers.
 
+use harvest_pipeline::store::{RunKind, RunRequest};
+
 use super::*;
 
 #[tokio::test]
@@ -73,7 +75,24 @@ async fn pages_have_no_script_or_style_in_them_and_ask_nobody_else() {
     let world = World::new().await;
     world.source("one").await;
     let admin = world.user("admin", Role::Administrator).await;
-    for path in ["/", "/login", "/password", "/sources", "/sources/new", "/sources/one"] {
+    let request = RunRequest::new("one", RunKind::Harvest);
+    world.store.request_run(&request).await.unwrap();
+    for path in [
+        "/",
+        "/login",
+        "/password",
+        "/sources",
+        "/sources/new",
+        "/sources/one",
+        "/runs",
+        "/runs/1",
+        "/runs/1/cancel",
+        "/imports",
+        "/records",
+        "/failures",
+        "/filter-sets",
+        "/filter-sets/new",
+    ] {
         let page = world.get(&admin, path).await.body;
         for part in ["<style", " style=", " onclick=", "javascript:", "src=\"http", "href=\"http"] {
             assert!(!page.contains(part), "{path}: {part}");
