@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod described;
 mod forms;
 mod injection;
 mod login;

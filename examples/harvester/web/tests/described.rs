@@ -1,0 +1,73 @@
+//! The API does what its own description says, whatever is sent: schemathesis makes requests from it,
+//! sound and unsound ones. Skipped where it is not installed: `third_party/install.sh` does that.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use harvest_pipeline::store::{RunKind, RunRequest, RunStore, SqlStore};
+
+use super::*;
+
+/// What is looked at in every answer. Not whether all that the description allows is taken: what
+/// options a kind of sources has, only the kind knows.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,\
+                      negative_data_rejection,unsupported_method,ignored_auth";
+/// A stream does not end; and whoever locks the administrator, or revokes the token, ends the test.
+const EXCLUDED: [&str; 4] =
+    ["/api/events", "/api/tokens/{key}", "/api/users/{user}", "/api/users/{user}/password"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_is_sent_gets_an_answer_that_is_not_described() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let schemathesis = root.join(".venv/bin/schemathesis");
+    if !schemathesis.exists() {
+        eprintln!(
+            "SKIPPED: schemathesis is not installed; examples/tests/third_party/install.sh does that"
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
+    let catalogue = SqliteCatalogue::open(&db).await.unwrap();
+    let store = SqlStore::open(&db).await.unwrap();
+    for id in ["one", "two"] {
+        let options = json!({ "url": format!("https://{id}.example/oai") });
+        store.add_source(&SourceDefinition::new(id, "oai-pmh", options)).await.unwrap();
+    }
+    store.request_run(&RunRequest::new("one", RunKind::Harvest)).await.unwrap();
+    let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
+    accounts.add_user("root", Role::Administrator, None, Utc::now()).await.unwrap();
+    let mut root = accounts.user("root").await.unwrap().unwrap();
+    root.body.must_change = false;
+    accounts.change_user(&root, Utc::now()).await.unwrap();
+    let token = accounts.add_token(&root.body, "schemathesis", None, Utc::now()).await.unwrap();
+    let app = App::new(Parts {
+        store: Arc::new(store),
+        catalogue: Arc::new(catalogue),
+        registry: Registry::standard(),
+        accounts,
+        secure: false,
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+
+    let mut command = Command::new(schemathesis);
+    command
+        .current_dir(folder.path())
+        .args(["run", &format!("http://{address}/api/openapi.json")])
+        .args(["--header", &format!("Authorization: Bearer {}", token.reveal())])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])
+        .args(["--max-examples", "15", "--seed", "1", "--max-time", "45"])
+        .args(["--continue-on-failure", "--request-timeout", "10"]);
+    for path in EXCLUDED {
+        command.args(["--exclude-path", path]);
+    }
+    command.stdin(Stdio::null());
+    let ran = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    server.abort();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+}
