@@ -181,10 +181,9 @@ fn without_null(mut schema: Value) -> Value {
     } else if let Some(one) = schema["anyOf"].as_array().and_then(|all| all.first()) {
         return one.clone();
     }
-    if schema["default"].is_null() {
-        schema.as_object_mut().map(|it| it.remove("default"));
+    if let Some(schema) = schema.as_object_mut() {
+        schema.retain(|_, value| !value.is_null());
     }
-    schema.as_object_mut().map(|it| it.retain(|_, value| !value.is_null()));
     schema
 }
 

@@ -445,7 +445,7 @@ async fn two_hundred_watch_a_run_and_the_store_has_one_reader() {
     }
     let reads = world.app.live().reads() - before;
     let most = began.elapsed().as_millis() as u64 / 250 + 2;
-    println!("200 viewers: {reads} readings of the store in {:?}", began.elapsed());
+    eprintln!("200 viewers: {reads} readings of the store in {:?}", began.elapsed());
     assert!(reads <= most, "{reads} readings, not {most}");
     assert_eq!(world.store.run(run).await.unwrap().unwrap().state, RunState::Succeeded);
 
