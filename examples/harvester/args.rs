@@ -1,5 +1,7 @@
 //! The command line.
 
+mod groups;
+mod manage;
 mod network;
 mod provide;
 mod resync;
@@ -7,17 +9,23 @@ mod service;
 mod user;
 mod values;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
+pub(crate) use self::manage::{
+    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, RunCommand, ShowRunArgs,
+    SourceCommand, SourceSettings, StartArgs,
+};
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
-pub(crate) use self::service::{ConfigCommand, ServiceArgs};
+pub(crate) use self::service::{ConfigArgs, ConfigCommand, ServeOnlyArgs, ServiceArgs, WorkerArgs};
 pub(crate) use self::user::{UserCommand, UserSettings};
+pub(crate) use self::values::duration;
 use crate::report::Failure;
 
 const INTRODUCTION: &str = "\
@@ -55,6 +63,24 @@ pub(crate) struct CommandLine {
     pub(crate) global: GlobalArgs,
 }
 
+impl CommandLine {
+    /// Reads the command line; ends the process, with a word about it, if it makes no sense.
+    pub(crate) fn read() -> Self {
+        let matches = groups::grouped(Self::command()).get_matches();
+        Self::from(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn from(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let mut line = Self::from_arg_matches(matches)?;
+        let given = matches.ids().map(clap::Id::as_str).filter(|id| {
+            matches.try_contains_id(id).is_ok()
+                && matches.value_source(id) == Some(ValueSource::CommandLine)
+        });
+        line.global.network.given = given.map(str::to_owned).collect();
+        Ok(line)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask a repository and print what it answers
@@ -66,12 +92,33 @@ pub(crate) enum Command {
     /// Bring a repository's records into the database; on later runs, only what has changed
     #[command(after_help = HARVEST_EXAMPLES, long_about = HARVEST_LONG)]
     Harvest(HarvestArgs),
-    /// Try it out: sources of every kind on this machine, harvested
+    /// Try it out: the whole system on this machine, with sources of every kind
     #[command(after_help = DEMO_EXAMPLES, long_about = DEMO_LONG)]
     Demo(DemoArgs),
+    /// Manage the sources that are harvested
+    #[command(subcommand, long_about = manage::SOURCE_LONG)]
+    Source(Box<SourceCommand>),
+    /// Ask for runs of sources, and manage them
+    #[command(subcommand, long_about = manage::RUN_LONG)]
+    Run(RunCommand),
+    /// Manage filter sets: which records are taken
+    #[command(subcommand, long_about = manage::FILTER_SET_LONG)]
+    FilterSet(FilterSetCommand),
+    /// Run the whole system: admin system, scheduler and worker in one process
+    #[command(after_help = service::HELP, long_about = service::ALL_LONG)]
+    All(ServiceArgs),
     /// Serve the admin system, to browsers
-    #[command(after_help = service::HELP, long_about = service::LONG)]
-    Serve(ServiceArgs),
+    #[command(after_help = service::HELP, long_about = service::SERVE_LONG)]
+    Serve(ServeOnlyArgs),
+    /// Do the runs that wait
+    #[command(after_help = service::HELP, long_about = service::WORKER_LONG)]
+    Worker(WorkerArgs),
+    /// Ask for the runs that are due, and find those whose workers are lost
+    #[command(after_help = service::HELP, long_about = service::SCHEDULER_LONG)]
+    Scheduler(ConfigArgs),
+    /// Say what runs, what failed and what waits
+    #[command(long_about = service::STATUS_LONG)]
+    Status(ConfigArgs),
     /// Manage who may use the admin system
     #[command(subcommand, long_about = user::LONG)]
     User(UserCommand),
@@ -390,22 +437,30 @@ pub(crate) enum RecordsFormat {
 }
 
 const DEMO_LONG: &str = "\
-Starts sources of every kind on this machine, with made-up records in English, Czech and Japanese: \
-four OAI-PMH repositories, one of which fails again and again, a ResourceSync source and a harvest \
-list. Harvests all of them, changes something everywhere, and harvests what has changed.
+Starts the whole system on this machine: sources of every kind with made-up records in English, Czech \
+and Japanese (four OAI-PMH repositories, one of which fails again and again, a ResourceSync source, a \
+harvest list, a folder and a file), a scheduler, a worker, and the admin system. Something changes at \
+the sources all the time, and is harvested every minute, until Ctrl-C.
+
+With --once (or --json) there is no admin system: everything is harvested, something changes \
+everywhere, and what has changed is harvested. The exit status is 0 only if the numbers are right.
 
 Nothing else is needed, and nothing leaves this machine. Records go to a new database in the folder \
 for temporary files, unless --db names another.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:
-  harvester demo                                the tour, in seconds
-  harvester demo --records 20000                the same with more of everything
+  harvester demo                                the whole system, until Ctrl-C
+  harvester demo --once                         all sources harvested twice, in seconds
+  harvester demo --once --records 20000         the same with more of everything
   harvester demo --serve-only --port 9000       sources to try the other commands with
   harvester demo --db sqlite:demo.db            into a database of your own";
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
+    /// Harvest everything, and once more what has changed since; then end. So it is with --json, too
+    #[arg(long, conflicts_with = "serve_only")]
+    pub(crate) once: bool,
     /// Only serve the sources, and keep them changing until Ctrl-C
     #[arg(long)]
     pub(crate) serve_only: bool,
@@ -458,7 +513,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        CommandLine::command().debug_assert();
+        groups::grouped(CommandLine::command()).debug_assert();
     }
 
     #[test]
@@ -470,6 +525,15 @@ mod tests {
             let parsed = CommandLine::try_parse_from(line.split(' ')).unwrap();
             assert_eq!((parsed.global.network.retries, parsed.global.json), (2, true));
         }
+    }
+
+    #[test]
+    fn what_was_given_is_told_from_what_is_usual() {
+        let line = "harvester harvest --retries 5 http://x.org/oai --timeout 1m";
+        let matches = CommandLine::command().try_get_matches_from(line.split(' ')).unwrap();
+        let mut given = CommandLine::from(&matches).unwrap().global.network.given;
+        given.sort();
+        assert_eq!(given, ["retries", "timeout"]);
     }
 
     #[test]

@@ -29,23 +29,31 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::{Command, CommandLine, ConfigCommand};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
+use crate::service::Role;
 
 fn main() -> ExitCode {
-    let CommandLine { command, global } = CommandLine::parse();
+    let CommandLine { command, global } = CommandLine::read();
     tame_allocator(&command);
     let console = Console::new(global.quiet, global.verbose);
-    console.listen();
+    let is_service = matches!(
+        command,
+        Command::All(_) | Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_)
+    );
+    console.listen(is_service);
 
     // Fetching takes little; parsing, formatting and writing have threads of their own. Each thread
-    // more keeps memory for itself, which is a good part of what a list needs.
-    let threads = if matches!(command, Command::Oai(_)) { 1 } else { 2 };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    // more keeps memory for itself, which is a good part of what a list needs. A service does many
+    // things at once.
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match command {
+        Command::Oai(_) => runtime.worker_threads(1),
+        _ if is_service => &mut runtime,
+        _ => runtime.worker_threads(2),
+    };
+    let runtime = runtime.enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(async {
             match command {
@@ -53,7 +61,20 @@ fn main() -> ExitCode {
                 Command::Harvest(args) => harvest::run(&args, &global, &console).await,
                 Command::Resync(command) => resync::run(*command, &global, &console).await,
                 Command::Demo(args) => demo::run(&args, &global, &console).await,
-                Command::Serve(args) => service::serve(&args, &global, &console).await,
+                Command::Source(command) => service::sources(&command, &global, &console).await,
+                Command::Run(command) => service::runs(&command, &global, &console).await,
+                Command::FilterSet(command) => service::filter_sets(&command, &global).await,
+                Command::All(args) => service::roles(&args, &Role::ALL, &global, &console).await,
+                Command::Serve(args) => {
+                    service::roles(&args.into(), &[Role::Serve], &global, &console).await
+                }
+                Command::Worker(args) => {
+                    service::roles(&args.into(), &[Role::Worker], &global, &console).await
+                }
+                Command::Scheduler(args) => {
+                    service::roles(&args.into(), &[Role::Scheduler], &global, &console).await
+                }
+                Command::Status(args) => service::status(args.config.as_deref(), &global).await,
                 Command::User(command) => service::users(&command, &global).await,
                 Command::Config(ConfigCommand::Check(args)) => {
                     service::config(args.config.as_deref(), &global)

@@ -11,6 +11,7 @@ use oai_pmh::transport::{
     HttpTransport, HttpTransportBuilder, Politeness, Reach, Throttled, Transport,
 };
 use oai_pmh::xml::Mode;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::args::{GlobalArgs, NetworkArgs};
@@ -69,6 +70,26 @@ pub(crate) fn with_allowed(
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
     let polite = throttled(url, reach(url, allowed, args), args, args.timeout, concurrency)?;
+    Ok(patient(polite, backoff(args), console))
+}
+
+/// The way to a source that somebody set up: with the credentials in its address, which nobody else
+/// gets, and no farther than `reach`.
+///
+/// # Errors
+/// If a header or a name cannot be sent.
+pub(crate) fn to_source(
+    url: &Url,
+    reach: Reach,
+    args: &NetworkArgs,
+    console: &Console,
+) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let user = (!url.username().is_empty()).then(|| {
+        format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()))
+    });
+    let args = &NetworkArgs { user, ..args.clone() };
+    let polite = throttled(url, reach, args, args.timeout, args.concurrency)?;
     Ok(patient(polite, backoff(args), console))
 }
 

@@ -136,20 +136,22 @@ impl Console {
         bar.suspend(|| drop(io::stderr().write_all(text)));
     }
 
-    /// Shows what the libraries tell about themselves: with -v, or where somebody looks on.
-    pub(crate) fn listen(&self) {
+    /// Shows what the libraries tell about themselves: with -v, where somebody looks on, or where it
+    /// goes to the log of a service.
+    pub(crate) fn listen(&self, is_service: bool) {
         use tracing_subscriber::filter::{LevelFilter, Targets};
         use tracing_subscriber::layer::SubscriberExt;
         use tracing_subscriber::util::SubscriberInitExt;
 
         let level = match self.verbose {
             _ if self.quiet => return,
-            0 if !self.is_terminal => return,
+            0 if !self.is_terminal && !is_service => return,
             0 => LevelFilter::WARN,
             1 => LevelFilter::INFO,
             _ => LevelFilter::DEBUG,
         };
-        let ours = ["oai_pmh", "harvest_pipeline", "resync_core"].map(|name| (name, level));
+        let ours =
+            ["oai_pmh", "harvest_pipeline", "harvester", "resync_core"].map(|name| (name, level));
         // Retries are told in our own words.
         let targets =
             Targets::new().with_targets(ours).with_target("resync_core::retry", LevelFilter::OFF);

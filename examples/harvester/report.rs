@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use harvest_pipeline::RunError;
+use harvest_pipeline::store::StoreError;
 use oai_pmh::{ErrorCode, ErrorKind};
 use resync_core::ErrorKind as Net;
 use resync_core::client::{self, ErrorKind as Source};
@@ -124,6 +125,12 @@ impl From<RunError> for Failure {
                 }
             }
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new(with_cause(&error))
     }
 }
 

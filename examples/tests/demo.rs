@@ -89,3 +89,48 @@ fn sources_are_only_served_until_ctrl_c() {
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+#[cfg(unix)]
+fn the_whole_system_harvests_every_source_until_ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = harvester(folder.path())
+        .args(["demo", "--db", "sqlite:mine.db", "--records", "40"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let url = lines.find(|line| line.starts_with("http://127.0.0.1:")).unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("with the password")));
+    std::thread::spawn(move || said.for_each(drop));
+
+    let run = |args: &[&str]| {
+        let ran = Ran::of(harvester(folder.path()).args(args).args(["--db", "sqlite:mine.db"]));
+        assert_eq!(ran.status, 0, "{args:?}: {}", ran.stderr);
+        ran.stdout
+    };
+    let sources = run(&["source", "list"]);
+    let kinds = ["oai-pmh", "resync", "document-list", "folder", "json-lines"];
+    assert_eq!(sources.lines().count(), 8, "{sources}");
+    assert!(kinds.iter().all(|kind| sources.contains(&format!("  {kind}  "))), "{sources}");
+    // Nobody has to do anything for their first harvests. Some records are faulty, and say so.
+    let first: Vec<String> = (1..=8).map(|run| run.to_string()).collect();
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    let mut waiting = harvester(folder.path());
+    let waiting = waiting.args(["run", "wait", "--json", "--db", "sqlite:mine.db"]).args(first);
+    for run in Ran::of(waiting).lines() {
+        assert!(run["state"].as_str().unwrap().starts_with("succeeded"), "{run}");
+        assert!(number(&run["counters"]["created"]) >= 20, "{run}");
+    }
+    let health = format!("{url}healthz");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let status = runtime.block_on(async { reqwest::get(health).await.unwrap().status() });
+    assert_eq!(status, 200);
+
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(run(&["records", "--live"]).lines().count() > 6 * 30);
+}

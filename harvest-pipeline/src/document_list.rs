@@ -132,6 +132,8 @@ impl DocumentListSource {
         let Fetched { bytes, charset } = list.map_err(|error| {
             RunError::new(Stage::Source, format!("GetHarvestListError: {error}"))
                 .with_transient(error.is_transient())
+                .with_retry_after(error.retry_after())
+                .with_url(self.site.shown())
                 .with_source(error)
         })?;
         let digest = sha256(&bytes);

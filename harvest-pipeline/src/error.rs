@@ -3,6 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,7 @@ struct Inner {
     message: String,
     url: Option<String>,
     transient: bool,
+    retry_after: Option<Duration>,
     summary: Option<Summary>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -101,6 +103,7 @@ impl RunError {
             message: message.into(),
             url: None,
             transient: false,
+            retry_after: None,
             summary: None,
             source: None,
         }))
@@ -117,6 +120,13 @@ impl RunError {
     #[must_use]
     pub fn with_transient(mut self, transient: bool) -> Self {
         self.0.transient = transient;
+        self
+    }
+
+    /// Adds how long the source asked to be left alone.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Option<Duration>) -> Self {
+        self.0.retry_after = delay;
         self
     }
 
@@ -138,7 +148,7 @@ impl RunError {
         self.0.stage
     }
 
-    /// What happened, without the URL.
+    /// What happened.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -156,6 +166,12 @@ impl RunError {
         self.0.transient
     }
 
+    /// How long the source asked to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// What the run did before it failed; present on every error that
     /// [`Pipeline::run`](crate::Pipeline::run) returns after the sink let it begin.
     #[must_use]
@@ -167,10 +183,10 @@ impl RunError {
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
-        if let Some(url) = &self.0.url {
-            write!(f, ": {url}")?;
+        match &self.0.url {
+            Some(url) if !self.0.message.contains(url.as_str()) => write!(f, ": {url}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -133,6 +133,11 @@ pub struct ParsedBatch<R> {
 }
 
 impl<R> ParsedBatch<R> {
+    /// Whether its records were asked for by name, and are no part of the source's list.
+    pub(crate) fn is_by_name(&self) -> bool {
+        self.checkpoint.is_none()
+    }
+
     /// The same batch with these entries, and nothing prepared.
     pub(crate) fn with_entries<T>(&self, entries: Vec<Entry<T>>) -> ParsedBatch<T> {
         ParsedBatch {
@@ -212,6 +217,15 @@ impl<R> Entry<R> {
             | Self::Unchanged { item }
             | Self::Rejected { item, .. } => Some(item),
             Self::Failed { item, .. } => item.as_ref(),
+        }
+    }
+
+    /// The record that the source has, whatever became of it here. What was only asked for
+    /// `by_name` and did not come may be gone.
+    pub(crate) fn seen(&self, by_name: bool) -> Option<&str> {
+        match self {
+            Self::Failed { error, item: None } if !by_name => error.identifier.as_deref(),
+            _ => self.item().map(|item| &*item.identifier),
         }
     }
 

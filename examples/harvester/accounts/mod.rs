@@ -6,6 +6,8 @@
 mod attempts;
 mod audit;
 mod documents;
+mod index;
+mod list_defaults;
 mod role;
 mod secret;
 mod session;
@@ -17,13 +19,14 @@ mod user;
 use chrono::TimeDelta;
 
 pub(crate) use self::audit::Deed;
-pub(crate) use self::documents::{Document, DocumentError};
+pub(crate) use self::documents::{Document, DocumentError, Documents};
+pub(crate) use self::index::Index;
+pub(crate) use self::list_defaults::ListDefaults;
 pub(crate) use self::role::{Permission, Role};
 pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
 pub(crate) use self::session::{LoginError, Session};
 pub(crate) use self::token::Token;
 pub(crate) use self::user::User;
-use documents::Documents;
 
 /// The accounts of an installation.
 #[derive(Clone, Debug)]
@@ -114,6 +117,11 @@ impl Accounts {
     /// If it cannot be opened or written.
     pub(crate) async fn open(url: &str, limits: Limits) -> Result<Self, AccountError> {
         Ok(Self { documents: Documents::open(url).await?, limits })
+    }
+
+    /// The documents that they are kept in: others may have collections of their own.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// Whether they can be read now.

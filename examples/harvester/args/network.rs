@@ -8,7 +8,7 @@ use clap::Args;
 use super::values;
 
 /// How repositories are asked.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkArgs {
     /// How often a request that failed is sent again
@@ -48,6 +48,9 @@ pub(crate) struct NetworkArgs {
     /// A source that is on the local network itself may lead to all of it anyway.
     #[arg(long, global = true)]
     pub(crate) allow_local: bool,
+    /// Which of these options somebody has given, by their fields' names: settings do not go over them.
+    #[arg(skip)]
+    pub(crate) given: Vec<String>,
 }
 
 const DEFAULT_USER_AGENT: &str = concat!("harvester/", env!("CARGO_PKG_VERSION"));

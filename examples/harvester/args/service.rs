@@ -1,34 +1,104 @@
-//! `harvester serve`, `harvester config`
+//! `harvester serve`, `worker`, `scheduler`, `all`, `status`, `config`
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-pub(super) const LONG: &str = "\
+pub(super) const ALL_LONG: &str = "\
+Runs the whole system in one process: the admin system for browsers, a scheduler that asks for the \
+runs that are due, and a worker that does them. With SQLite nothing else is needed. With PostgreSQL, \
+`serve`, `worker` and `scheduler` can run apart, several of each, on many machines.
+
+Asked to stop (Ctrl-C, SIGTERM), runs go back into the queue where they are; whoever comes next goes \
+on with them.";
+
+pub(super) const SERVE_LONG: &str = "\
 Serves the admin system: sources, their runs and records, in a browser.
 
 Only this machine reaches it, unless another address is named; for others, put a proxy with TLS in \
 front. In a new database, the administrator's first password is printed once.";
+
+pub(super) const WORKER_LONG: &str = "\
+Does the runs that wait, several at once, until it is stopped. Runs that go on then are put back into \
+the queue where they are. Those of a worker that is not heard of any more are given to another.";
+
+pub(super) const SCHEDULER_LONG: &str = "\
+Asks for the runs that are due, gives those whose workers are lost to others, sends reports, and \
+forgets what is old. Several may run at once.";
+
+pub(super) const STATUS_LONG: &str = "\
+Says what runs, what failed and what waits, by what the database holds.
+
+Exit status 1 if the last run of a source failed, or a worker was lost.";
 
 pub(super) const HELP: &str = "\
 Settings are taken from flags, then the environment, then the file that --config names: \
 `harvester config check` prints them as TOML. Each can be set in the environment: listen in [web] is \
 HARVESTER_WEB_LISTEN.
 
+Sources may be on this machine or its network only with --allow-local, or as `network.local-hosts` \
+names them.
+
 Examples:
-  harvester serve
-  harvester serve --db sqlite:/var/lib/harvester/harvest.db --listen 127.0.0.1:9000
-  harvester serve --config /etc/harvester.toml";
+  harvester all
+  harvester all --db sqlite:/var/lib/harvester/harvest.db --listen 127.0.0.1:9000
+  harvester worker --config /etc/harvester.toml";
 
 #[derive(Debug, Args)]
 pub(crate) struct ServiceArgs {
     /// Address and port to listen at; port 0 is any that is free [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// The configuration file
-    #[arg(long, value_name = "FILE", env = "HARVESTER_CONFIG", hide_env_values = true)]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) worker: WorkerSettings,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeOnlyArgs {
+    /// Address and port to listen at; port 0 is any that is free [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    pub(crate) worker: WorkerSettings,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct WorkerSettings {
+    /// What the worker is called [default: the machine and the number of the process]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How many runs it does at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: Option<u32>,
+}
+
+impl From<ServeOnlyArgs> for ServiceArgs {
+    fn from(args: ServeOnlyArgs) -> Self {
+        Self { listen: args.listen, worker: WorkerSettings::default(), config: args.config }
+    }
+}
+
+impl From<WorkerArgs> for ServiceArgs {
+    fn from(args: WorkerArgs) -> Self {
+        Self { listen: None, worker: args.worker, config: args.config }
+    }
+}
+
+impl From<ConfigArgs> for ServiceArgs {
+    fn from(config: ConfigArgs) -> Self {
+        Self { listen: None, worker: WorkerSettings::default(), config }
+    }
 }
 
 #[derive(Debug, Subcommand)]

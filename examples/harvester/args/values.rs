@@ -8,7 +8,7 @@ use url::Url;
 use super::Destination;
 
 /// A duration: `500ms`, `30s`, `5m`, `2h` or `1d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit = match unit {

@@ -35,6 +35,20 @@ pub(super) fn serving(playground: &Playground) -> String {
     text + &format!("  harvester records {harvest} --format csv\n")
 }
 
+/// The whole system is about to run.
+pub(super) fn system(db: &str) -> String {
+    format!(
+        "The whole system runs on this machine: sources of every kind, in which something changes every\n\
+         5 s, a scheduler that has them harvested every minute, a worker, and the admin system. Ctrl-C\n\
+         ends it.\n\n\
+         Log in as `admin` with the password that is shown here once. In another window:\n\n  \
+         harvester status --db {db}\n  \
+         harvester run list --db {db}\n  \
+         harvester records --db {db} --format csv\n\n\
+         The admin system is at the address\n"
+    )
+}
+
 /// What there is at a site.
 fn site_json(site: &Site) -> Value {
     json!({

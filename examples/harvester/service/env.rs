@@ -1,4 +1,5 @@
-//! Settings in the environment: `HARVESTER_WEB_LISTEN` is `listen` in `[web]`.
+//! Settings in the environment: `HARVESTER_WEB_LISTEN` is `listen` in `[web]`. Lists are written with
+//! commas.
 
 use serde::Serialize;
 use toml::{Table, Value};
@@ -47,6 +48,10 @@ fn parsed(name: &str, text: &str, like: &Value) -> Result<Value, Failure> {
     let value = match like {
         Value::Integer(_) => text.trim().parse().ok().map(Value::Integer),
         Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+        }
         _ => Some(Value::String(text.to_owned())),
     };
     value.ok_or_else(|| Failure::usage(format!("{name} is not written like {like}")))

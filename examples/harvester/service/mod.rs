@@ -1,48 +1,159 @@
 //! The system as a service: how it is set up, where it keeps things, and what its processes do.
 //!
 //! ```text
-//! settings   file ◀ environment ◀ flags
-//! stores     the database that they name
-//! roles      what this process does with it, until it is asked to stop
+//! settings      file ◀ environment ◀ flags
+//! stores        the database that they name
+//! installation  the engine over it, and how it reaches sources
+//! roles         what this process does with them, until it is asked to stop
+//! reports       what people are told of runs that are over
+//! manage        what the admin system manages, from the command line
 //! ```
 
 mod config;
 mod env;
+mod installation;
+mod manage;
+mod reports;
 mod roles;
 mod settings;
+mod status;
 mod stores;
 mod users;
 
 use std::path::Path;
 
-use crate::args::{GlobalArgs, ServiceArgs};
+use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
+use crate::output::print;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
 pub(crate) use self::config::run as config;
-use self::roles::Role;
-use self::settings::Settings;
-use self::stores::Stores;
+use self::installation::installation;
+use self::manage::Manager;
+pub(crate) use self::roles::{Role, run as run_roles};
+pub(crate) use self::settings::Settings;
+pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
-/// `harvester serve`
+/// `harvester serve`, `worker`, `scheduler` and `all`
 ///
 /// # Errors
 /// If the settings make no sense, the database cannot be opened, or a role has failed.
-pub(crate) async fn serve(
+pub(crate) async fn roles(
     args: &ServiceArgs,
+    roles: &[Role],
     global: &GlobalArgs,
     console: &Console,
 ) -> Result<Status, Failure> {
-    let mut settings = settings(args.config.as_deref(), global)?;
+    let mut settings = settings(args.config.config.as_deref(), global)?;
     if let Some(listen) = args.listen {
         settings.web.listen = listen;
     }
+    if let Some(name) = &args.worker.name {
+        settings.worker.name.clone_from(name);
+    }
+    if let Some(runs) = args.worker.runs {
+        settings.worker.concurrency = runs;
+    }
     let stores = Stores::open(&settings).await?;
     let stop = stop_on_signals(console);
-    roles::run(&[Role::Serve], &settings, &stores, console, stop).await?;
+    roles::run(roles, &settings, &stores, console, stop).await?;
     stores.close().await?;
+    Ok(Status::Complete)
+}
+
+/// `harvester status`
+///
+/// # Errors
+/// If the settings make no sense, or the database cannot be read.
+pub(crate) async fn status(config: Option<&Path>, global: &GlobalArgs) -> Result<Status, Failure> {
+    status::run(&settings(config, global)?, global.json).await
+}
+
+/// `harvester source`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn sources(
+    command: &SourceCommand,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let config = match command {
+        SourceCommand::Add(args) => &args.config,
+        SourceCommand::List(args) => &args.config,
+        SourceCommand::Change(args) => &args.config,
+        SourceCommand::Kinds(config) => config,
+        SourceCommand::Show(args)
+        | SourceCommand::Pause(args)
+        | SourceCommand::Resume(args)
+        | SourceCommand::Archive(args)
+        | SourceCommand::Remove(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let stores = Stores::open(&settings).await?;
+    let installation = installation(&settings, &stores, console);
+    let done = manage::sources(command, &installation, global.json).await;
+    drop(installation);
+    stores.close().await?;
+    print(done?)?;
+    Ok(Status::Complete)
+}
+
+/// `harvester run`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn runs(
+    command: &RunCommand,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let config = match command {
+        RunCommand::Start(args) => &args.config,
+        RunCommand::List(args) => &args.config,
+        RunCommand::Show(args) => &args.run.config,
+        RunCommand::Wait(args) => &args.config,
+        RunCommand::Cancel(args)
+        | RunCommand::Pause(args)
+        | RunCommand::Resume(args)
+        | RunCommand::Approve(args)
+        | RunCommand::Reject(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let stores = Stores::open(&settings).await?;
+    let manager = Manager {
+        store: &*stores.store,
+        worker: roles::worker(&settings.worker, installation(&settings, &stores, console)),
+        most_attempts: settings.scheduler.most_attempts,
+        console,
+        as_json: global.json,
+    };
+    let done = manage::runs(command, &manager).await;
+    drop(manager);
+    stores.close().await?;
+    done
+}
+
+/// `harvester filter-set`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn filter_sets(
+    command: &FilterSetCommand,
+    global: &GlobalArgs,
+) -> Result<Status, Failure> {
+    let config = match command {
+        FilterSetCommand::Add(args) => &args.config,
+        FilterSetCommand::List(config) => config,
+        FilterSetCommand::Show(args) | FilterSetCommand::Remove(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let stores = Stores::open(&settings).await?;
+    let done = manage::filter_sets(command, &*stores.store, global.json).await;
+    stores.close().await?;
+    print(done?)?;
     Ok(Status::Complete)
 }
 
@@ -52,5 +163,6 @@ fn settings(file: Option<&Path>, global: &GlobalArgs) -> Result<Settings, Failur
     if let Some(db) = &global.db {
         settings.db.clone_from(db);
     }
+    settings.network.overlay(&global.network);
     Ok(settings)
 }

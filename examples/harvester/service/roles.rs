@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 use harvest_pipeline::Registry;
+use harvest_pipeline::engine::{Installation, Scheduler, Worker};
+use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::settings::Settings;
+use super::installation::installation;
+use super::reports::Reporter;
+use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
 use crate::output;
@@ -18,7 +22,7 @@ use crate::report::Failure;
 use crate::serve::listen;
 use crate::web::{self, App, Parts};
 
-/// How often sessions and attempts that are over are forgotten.
+/// How often sessions and attempts that are over are forgotten, and what the retention says.
 const TIDIED: Duration = Duration::from_secs(600);
 
 /// Something that a process does until it is asked to stop.
@@ -26,6 +30,15 @@ const TIDIED: Duration = Duration::from_secs(600);
 pub(crate) enum Role {
     /// The admin system's pages.
     Serve,
+    /// Doing runs.
+    Worker,
+    /// Asking for the runs that are due, finding those whose workers are lost, and sending reports.
+    Scheduler,
+}
+
+impl Role {
+    /// All of them: the pages last, so that everything goes on when their address is printed.
+    pub(crate) const ALL: [Self; 3] = [Self::Worker, Self::Scheduler, Self::Serve];
 }
 
 /// Does all of these until `stop`; if one of them fails, the others stop, too.
@@ -43,6 +56,7 @@ pub(crate) async fn run(
     for role in roles {
         match role {
             Role::Serve => {
+                stores.welcome().await?;
                 let listener = listen(settings.web.listen).await?;
                 let address = listener.local_addr()?;
                 if !address.ip().is_loopback() && !settings.is_secure() {
@@ -56,6 +70,34 @@ pub(crate) async fn run(
                 let grace = Duration::from_secs(settings.web.grace.into());
                 running.spawn(tidy(stores.accounts.clone(), stop.clone()));
                 running.spawn(serve(listener, app, grace, stop.clone()));
+            }
+            Role::Worker => {
+                let worker = worker(&settings.worker, installation(settings, stores, console));
+                console.aside(&format!("worker {} waits for runs", settings.worker.name()));
+                let stop = stop.clone();
+                running.spawn(async move {
+                    worker.run(stop).await;
+                    Ok(())
+                });
+            }
+            Role::Scheduler => {
+                let scheduler = Scheduler::new(installation(settings, stores, console))
+                    .most_attempts(settings.scheduler.most_attempts)
+                    .retention(settings.scheduler.retention());
+                running.spawn(forget(scheduler.clone(), stop.clone()));
+                if let Some(reporter) = reporter(settings, stores, console)? {
+                    reporter.begin().await?;
+                    let stop = stop.clone();
+                    running.spawn(async move {
+                        reporter.run(stop).await;
+                        Ok(())
+                    });
+                }
+                let stop = stop.clone();
+                running.spawn(async move {
+                    scheduler.run(stop).await;
+                    Ok(())
+                });
             }
         }
     }
@@ -71,12 +113,36 @@ pub(crate) async fn run(
     outcome
 }
 
+/// The worker of this process.
+pub(super) fn worker(settings: &settings::Worker, installation: Installation) -> Worker {
+    Worker::new(installation, settings.name())
+        .lease(settings.lease.0)
+        .concurrency(settings.concurrency())
+}
+
+/// What sends reports, if the settings name a mail server.
+fn reporter(
+    settings: &Settings,
+    stores: &Stores,
+    console: &Console,
+) -> Result<Option<Reporter>, Failure> {
+    Ok(settings.mail.mailer()?.map(|mailer| Reporter {
+        installation: installation(settings, stores, console),
+        documents: stores.accounts.documents().clone(),
+        mailer,
+        style: settings.mail.style(),
+        administrators: settings.mail.administrators.clone(),
+        retry_delay: settings.mail.retry_delay.0,
+    }))
+}
+
 fn app(settings: &Settings, stores: &Stores) -> App {
     App::new(Parts {
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
+        reach: Reach::internet(),
         secure: settings.is_secure(),
     })
 }
@@ -111,4 +177,16 @@ async fn tidy(accounts: Accounts, stop: CancellationToken) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Forgets what is old, at the beginning and now and then.
+async fn forget(scheduler: Scheduler, stop: CancellationToken) -> Result<(), Failure> {
+    loop {
+        if let Err(error) = scheduler.forget().await {
+            tracing::warn!(%error, "what is old cannot be forgotten");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(TIDIED)).await.is_none() {
+            return Ok(());
+        }
+    }
 }

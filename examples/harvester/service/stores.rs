@@ -32,20 +32,12 @@ enum Records {
 }
 
 impl Stores {
-    /// Opens the database, and creates the first administrator in a new one.
+    /// Opens the database.
     ///
     /// # Errors
     /// If it cannot be opened.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let (records, accounts) = open(settings).await?;
-        if let Some((name, secret)) = accounts.begin(Utc::now()).await? {
-            // Not by the console: this must be seen even where nothing else is to be said.
-            eprintln!(
-                "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
-                 be asked to change it.\n",
-                secret.reveal()
-            );
-        }
         let sql = SqlStore::open(&settings.db).await;
         let sql = sql.map_err(|error| Failure::new(error.to_string()))?;
         let catalogue: Arc<dyn Catalogue> = match &records {
@@ -53,6 +45,22 @@ impl Stores {
             Records::Postgres(catalogue) => Arc::new(catalogue.clone()),
         };
         Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, sql, records })
+    }
+
+    /// Creates the first administrator in a new database.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    pub(crate) async fn welcome(&self) -> Result<(), Failure> {
+        if let Some((name, secret)) = self.accounts.begin(Utc::now()).await? {
+            // Not by the console: this must be seen even where nothing else is to be said.
+            eprintln!(
+                "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
+                 be asked to change it.\n",
+                secret.reveal()
+            );
+        }
+        Ok(())
     }
 
     /// Closes the database, when nothing else uses it any more.

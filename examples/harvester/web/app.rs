@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::Store;
 use harvest_pipeline::{Catalogue, Registry};
+use oai_pmh::transport::Reach;
 
 use crate::accounts::Accounts;
 use crate::api::live::Live;
@@ -32,6 +33,9 @@ pub(crate) struct Parts {
     pub(crate) registry: Registry,
     /// Who may use it.
     pub(crate) accounts: Accounts,
+    /// Which addresses pages may ask that somebody typed in: not those of the local network, unless
+    /// that is allowed.
+    pub(crate) reach: Reach,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

@@ -5,18 +5,25 @@
 mod answer;
 mod app;
 mod assets;
+mod confirm;
 mod cookie;
+mod filter_sets;
 mod health;
 pub(crate) mod layout;
 mod login;
 pub(crate) mod parts;
 pub(crate) mod problem;
+mod records;
+mod resync;
 pub(crate) mod route;
 mod routes;
+mod runs;
 mod section;
 mod security;
+mod sites;
 pub(crate) mod sources;
 mod start;
+mod stream;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visitor;

@@ -87,6 +87,12 @@ impl Problem {
         Self::new(Kind::NotFound)
     }
 
+    /// The same, with the reason shown.
+    pub(crate) fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
     /// Nobody is logged in, and no token that is good was sent along.
     pub(crate) fn unauthorized() -> Self {
         Self::new(Kind::Unauthorized)

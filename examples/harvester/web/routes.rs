@@ -7,7 +7,7 @@ use axum::http::Method;
 
 use super::route::{Access, Route};
 use super::section::Section;
-use super::{assets, health, login, sources, start};
+use super::{assets, filter_sets, health, login, records, resync, runs, sites, sources, start};
 use crate::accounts::Permission;
 
 /// Everything that is served.
@@ -17,6 +17,11 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(login::routes());
     table.extend(start::routes());
     table.extend(sources::routes());
+    table.extend(runs::routes());
+    table.extend(records::routes());
+    table.extend(filter_sets::routes());
+    table.extend(resync::routes());
+    table.extend(sites::routes());
     table.extend(crate::api::routes());
     table
 }

@@ -9,18 +9,22 @@ pub(crate) enum Section {
     Records,
     FilterSets,
     Targets,
+    Resync,
+    Sites,
     Settings,
 }
 
 impl Section {
     /// All of them, in the order they are shown. Those are shown that the table of routes has.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Start,
         Self::Sources,
         Self::Runs,
         Self::Records,
         Self::FilterSets,
         Self::Targets,
+        Self::Resync,
+        Self::Sites,
         Self::Settings,
     ];
 
@@ -33,6 +37,8 @@ impl Section {
             Self::Records => "/records",
             Self::FilterSets => "/filter-sets",
             Self::Targets => "/targets",
+            Self::Resync => "/resync",
+            Self::Sites => "/sites",
             Self::Settings => "/settings",
         }
     }
@@ -46,6 +52,8 @@ impl Section {
             Self::Records => "section.records",
             Self::FilterSets => "section.filter-sets",
             Self::Targets => "section.targets",
+            Self::Resync => "section.resync",
+            Self::Sites => "section.sites",
             Self::Settings => "section.settings",
         }
     }

@@ -1,45 +1,71 @@
 //! The first page: what is running, what failed, what waits, what was never harvested.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
-use harvest_pipeline::RunState;
+use axum::response::{IntoResponse, Response};
 use harvest_pipeline::store::{Page, RunEntry, RunQuery, SourceEntry, SourceQuery, SourceStatus};
+use harvest_pipeline::{RunState, SourceId};
 use maud::{Markup, html};
 
 use super::app::App;
-use super::layout;
-use super::parts::{Bar, bars, card, moment_or, run_state};
+use super::parts::{
+    Addresses, Bar, Live, Share, Table, bars, card, duration, moment_or, run_state, shares,
+};
 use super::problem::Problem;
 use super::route::Route;
 use super::section::Section;
-use super::sources::{address, run_kind};
+use super::sources::address;
 use super::visitor::Visitor;
+use super::{layout, runs, stream as events};
 use crate::accounts::Permission;
 
 /// So many of each are shown.
-const SHOWN: usize = 10;
-/// So many runs make the chart.
+const SHOWN: usize = 6;
+/// So many runs make the charts.
 const CHARTED: usize = 40;
 /// So many sources are looked at to find some that were never harvested.
 const LOOKED_AT: usize = 500;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/", Permission::View, page)]
+    vec![Route::get("/", Permission::View, page), Route::get("/stream", Permission::View, stream)]
 }
 
-async fn page(State(app): State<App>, visitor: Visitor) -> Result<layout::Page, Problem> {
+async fn page(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
     let words = visitor.words;
-    let shows = Shows { app: &app, visitor: &visitor };
+    let live = look(&app, &visitor).await?;
+    if visitor.wants_part {
+        return Ok(live.asking("/").into_response());
+    }
+    let body = live.show(words, Addresses { page: "/", stream: "/stream" });
+    let title = words.text("section.start");
+    Ok(layout::page(&visitor, title, Some(Section::Start), &body).into_response())
+}
+
+async fn stream(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
+    let look = move || {
+        let (app, visitor) = (app.clone(), visitor.clone());
+        async move { look(&app, &visitor).await }
+    };
+    events::follow(look).await
+}
+
+/// Everything at a glance. It goes on as long as something runs.
+async fn look(app: &App, visitor: &Visitor) -> Result<Live, Problem> {
+    let words = visitor.words;
+    let shows = Shows { app, visitor };
     let running = shows.runs(&[RunState::Running, RunState::Queued, RunState::Suspended]).await?;
     let waiting = shows.runs(&[RunState::AwaitingApproval]).await?;
     let failed = shows.runs(&[RunState::Failed, RunState::Interrupted]).await?;
     let ended: Vec<_> = RunState::ALL.into_iter().filter(|state| !state.is_open()).collect();
     let recent = shows.some_runs(&ended, CHARTED).await?;
     let uncovered = shows.uncovered().await?;
-    let body = html! {
+    let markup = html! {
         div.cards {
-            (shows.card("start.running", &running, "start.nothing-running"))
-            (shows.card("start.failed", &failed, "start.nothing-failed"))
-            (shows.card("start.waiting", &waiting, "start.nothing-waiting"))
+            (shows.card("start.running", &running, ("start.nothing-running", "?state=open")))
+            (shows.card("start.failed", &failed, ("start.nothing-failed", "?state=failed")))
+            (shows.card("start.waiting", &waiting,
+                ("start.nothing-waiting", "?state=awaiting+approval")))
             (card(words.text("start.uncovered"), &html! {
                 @if uncovered.is_empty() { p.quiet { (words.text("start.nothing-uncovered")) } }
                 ul.plain {
@@ -50,28 +76,14 @@ async fn page(State(app): State<App>, visitor: Visitor) -> Result<layout::Page, 
             }))
         }
         @if !recent.is_empty() {
-            (card(words.text("start.recent"), &chart(&visitor, &recent)))
+            div.cards {
+                (card(words.text("start.recent"), &shows.records(&recent)))
+                (card(words.text("start.durations"), &shows.durations(&recent)))
+            }
+            (card(words.text("start.error-share"), &shows.errors(&recent)))
         }
     };
-    Ok(layout::page(&visitor, words.text("section.start"), Some(Section::Start), &body))
-}
-
-/// Records of each run, the newest to the right.
-fn chart(visitor: &Visitor, runs: &[RunEntry]) -> Markup {
-    let words = visitor.words;
-    let bar = |run: &RunEntry| Bar {
-        total: run.counters.total(),
-        bad: run.counters.failed,
-        title: format!(
-            "{} {}: {}",
-            words.text("run.number"),
-            run.id,
-            words.number(run.counters.total())
-        ),
-        href: None,
-    };
-    let all: Vec<_> = runs.iter().rev().map(bar).collect();
-    bars(words.text("start.recent"), &all)
+    Ok(Live { markup, goes_on: !running.is_empty() })
 }
 
 struct Shows<'a> {
@@ -87,18 +99,10 @@ impl Shows<'_> {
     /// The last runs in these states, of sources that the visitor may see.
     async fn some_runs(&self, states: &[RunState], most: usize) -> Result<Vec<RunEntry>, Problem> {
         let mut query = RunQuery::default();
+        query.owner = self.visitor.confined_to().map(str::to_owned);
         query.states = states.to_vec();
         query.page = Page::first(most);
-        let runs = self.app.store.runs(&query).await?;
-        let Some(owner) = self.visitor.confined_to() else { return Ok(runs) };
-        let mut theirs = Vec::new();
-        for run in runs {
-            let source = self.app.store.source(&run.request.source).await?;
-            if source.is_some_and(|source| source.definition.owner.as_deref() == Some(owner)) {
-                theirs.push(run);
-            }
-        }
-        Ok(theirs)
+        Ok(self.app.store.runs(&query).await?)
     }
 
     /// Active sources that no run was ever asked for.
@@ -112,24 +116,123 @@ impl Shows<'_> {
         Ok(never.take(SHOWN).collect())
     }
 
-    fn card(&self, title: &str, runs: &[RunEntry], nothing: &str) -> Markup {
+    /// Runs, or that there are none, and the way to all of them.
+    fn card(&self, title: &str, runs: &[RunEntry], (nothing, all): (&str, &str)) -> Markup {
         let words = self.visitor.words;
         let body = html! {
             @if runs.is_empty() { p.quiet { (words.text(nothing)) } }
             ul.plain {
                 @for run in runs {
                     li {
-                        (run_state(words, run.state)) " "
-                        a href=(address(&run.request.source)) { (run.request.source) } " "
-                        span.quiet {
-                            (run_kind(words, run.request.kind)) " · "
+                        a id={ "run-" (run.id) } href=(runs::address(run.id)) {
+                            (run.request.source)
+                        } " "
+                        (run_state(words, run.state))
+                        div.detail {
+                            (runs::kind(words, run)) " · "
                             (moment_or(run.ended.or(run.started).or(Some(run.queued)), ""))
                         }
-                        @if let Some(failure) = &run.failure { p.detail { (failure.message) } }
+                        @if run.state == RunState::Running { (runs::processed(words, run)) }
+                        @if let Some(failure) = &run.failure {
+                            div.detail.short { (failure.message) }
+                        }
                     }
                 }
             }
+            @if runs.len() == SHOWN {
+                p.below { a href={ "/runs" (all) } { (words.text("start.all")) } }
+            }
         };
         card(words.text(title), &body)
+    }
+
+    /// Records of each run, the newest to the right.
+    fn records(&self, runs: &[RunEntry]) -> Markup {
+        let words = self.visitor.words;
+        self.bars("start.recent", runs, |run| {
+            let total = run.counters.total();
+            (total, run.counters.failed, words.number(total))
+        })
+    }
+
+    /// How long each run took, in milliseconds; all of it is bad if the run failed.
+    fn durations(&self, runs: &[RunEntry]) -> Markup {
+        let words = self.visitor.words;
+        self.bars("start.durations", runs, |run| {
+            let length = run.started.zip(run.ended).map(|(from, until)| until - from);
+            let length = length.unwrap_or_default();
+            let took = u64::try_from(length.num_milliseconds()).unwrap_or_default();
+            let bad = if run.state == RunState::Failed { took } else { 0 };
+            (took, bad, duration(words, length))
+        })
+    }
+
+    /// A bar for each run, and in words how much the highest is.
+    fn bars(
+        &self,
+        key: &str,
+        runs: &[RunEntry],
+        measure: impl Fn(&RunEntry) -> (u64, u64, String),
+    ) -> Markup {
+        let words = self.visitor.words;
+        let label = words.text(key);
+        let measured = runs.iter().rev().map(|run| (run, measure(run)));
+        let measured: Vec<_> = measured.collect();
+        let highest = measured.iter().map(|(_, it)| it).max_by_key(|(total, ..)| *total);
+        let all: Vec<_> = measured
+            .iter()
+            .map(|(run, (total, bad, said))| Bar {
+                total: *total,
+                bad: *bad,
+                title: format!(
+                    "{} {}, {}: {said}",
+                    words.text("run.number"),
+                    run.id,
+                    run.request.source
+                ),
+                href: Some(runs::address(run.id)),
+            })
+            .collect();
+        html! {
+            (bars(label, &all))
+            @if let Some((_, _, said)) = highest {
+                p.hint { (words.fill("start.most", &[("most", said)])) }
+            }
+        }
+    }
+
+    /// Of each source, how many of the records of its last runs failed; the worst first.
+    fn errors(&self, runs: &[RunEntry]) -> Markup {
+        let words = self.visitor.words;
+        let mut by_source: BTreeMap<&SourceId, (u64, u64)> = BTreeMap::new();
+        for run in runs {
+            let (failed, all) = by_source.entry(&run.request.source).or_default();
+            *failed += run.counters.failed;
+            *all += run.counters.total();
+        }
+        let mut worst: Vec<_> =
+            by_source.into_iter().filter(|(_, (failed, _))| *failed > 0).collect();
+        worst.sort_by(|(_, a), (_, b)| (b.0 * a.1.max(1)).cmp(&(a.0 * b.1.max(1))));
+        let mut table = Table::new(words.text("start.error-share"))
+            .column(words.text("run.source"))
+            .column(words.text("start.error-share"))
+            .number(words.text("run.counter.failed"))
+            .number(words.text("run.records"));
+        for (source, (failed, all)) in worst.into_iter().take(SHOWN) {
+            let share = |class, count, key| Share { class, count, name: words.text(key) };
+            table.row(vec![
+                html! { a href=(address(source)) { (source) } },
+                html! { div.share { (shares(words.text("start.error-share"), &[
+                    share("failed", failed, "run.counter.failed"),
+                    share("none", all - failed, "run.records"),
+                ])) } },
+                html! { (words.number(failed)) },
+                html! { (words.number(all)) },
+            ]);
+        }
+        html! {
+            @if table.is_empty() { p.quiet { (words.text("start.no-errors")) } }
+            @else { (table.show()) }
+        }
     }
 }

@@ -105,6 +105,11 @@ impl Browser {
         self.find(selector).await.text().await.unwrap()
     }
 
+    /// Whether what this selects is seen.
+    pub(crate) async fn is_seen(&self, selector: &str) -> bool {
+        self.find(selector).await.is_displayed().await.unwrap()
+    }
+
     /// Whether nothing is wider than the window.
     pub(crate) async fn fits(&self) -> bool {
         let script = "return document.documentElement.scrollWidth <= window.innerWidth";

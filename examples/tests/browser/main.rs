@@ -6,6 +6,7 @@
 
 mod driver;
 mod system;
+mod weko;
 
 use driver::{Browser, Shape};
 use system::System;

@@ -51,9 +51,14 @@ impl System {
         &self.password
     }
 
+    /// What it keeps, beside it.
+    pub(crate) async fn store(&self) -> SqlStore {
+        SqlStore::open(&self.db).await.unwrap()
+    }
+
     /// Sets up sources, as if people had.
     pub(crate) async fn fill(&self) {
-        let store = SqlStore::open(&self.db).await.unwrap();
+        let store = self.store().await;
         for n in 0..60 {
             let id = format!("archive-{n:03}");
             let url = format!("https://{id}.example.org/server/oai/request");

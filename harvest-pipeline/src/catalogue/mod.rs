@@ -181,6 +181,8 @@ pub struct StoredError {
     pub resolved: bool,
     /// How often it failed.
     pub tries: i64,
+    /// The run in which it failed last, or came through.
+    pub last_run: RunId,
     /// The metadata, if there was any.
     pub body: Option<Vec<u8>>,
 }

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::dictionary::Trainer;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
+use crate::run::Run;
 
 /// What lets a run write: its rows, and by which claim.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) source: i64,
     pub(crate) run: i64,
@@ -23,24 +24,31 @@ pub(crate) struct OpenRun {
     pub(crate) trainer: Arc<Trainer>,
 }
 
-/// The runs that were begun in this catalogue and have not ended, at most one a source.
+/// The runs that were begun in this catalogue and have not ended: of each source the last. A worker that
+/// was taken for lost may still be about, beside the one that has the run now.
 #[derive(Debug, Default)]
 pub(crate) struct OpenRuns(Mutex<HashMap<SourceId, OpenRun>>);
 
 impl OpenRuns {
     /// A run begins; it is over when what is returned is dropped.
     pub(crate) fn open(self: &Arc<Self>, source: SourceId, run: OpenRun) -> Open {
+        let claim = run.claim;
         self.all().insert(source.clone(), run);
-        Open { runs: Arc::clone(self), source }
+        Open { runs: Arc::clone(self), source, claim }
     }
 
-    /// What lets the run of a source write.
+    /// What lets a run write: its own ticket if it has one, whatever was begun since.
     ///
     /// # Errors
-    /// If none was begun.
-    pub(crate) fn claim(&self, source: &SourceId) -> Result<Claim, RunError> {
-        self.all().get(source).map(|run| run.claim).ok_or_else(|| {
-            RunError::new(Stage::Sink, format!("no run of {source} was begun in this catalogue"))
+    /// If none of its source was begun.
+    pub(crate) fn claim(&self, run: &Run) -> Result<Claim, RunError> {
+        let claim = self.all().get(&run.source).map(|open| open.claim).ok_or_else(|| {
+            let message = format!("no run of {} was begun in this catalogue", run.source);
+            RunError::new(Stage::Sink, message)
+        })?;
+        Ok(match run.ticket {
+            Some(ticket) => Claim { run: ticket.run.0, fence: ticket.fence, ..claim },
+            None => claim,
         })
     }
 
@@ -58,10 +66,14 @@ impl OpenRuns {
 pub(crate) struct Open {
     runs: Arc<OpenRuns>,
     source: SourceId,
+    claim: Claim,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.runs.all().remove(&self.source);
+        let mut runs = self.runs.all();
+        if runs.get(&self.source).is_some_and(|run| run.claim == self.claim) {
+            runs.remove(&self.source);
+        }
     }
 }

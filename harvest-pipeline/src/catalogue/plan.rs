@@ -62,11 +62,12 @@ struct Current {
 }
 
 /// Decides about each entry in the order of the list. If a record occurs twice, both count and the
-/// last one is written.
+/// last one is written. `by_name`: see [`Entry::seen`].
 pub(crate) fn plan<R>(
     entries: &[Entry<R>],
     prepared: &Prepared,
     stored: &HashMap<usize, Stored>,
+    by_name: bool,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut records: HashMap<&str, Current> = HashMap::with_capacity(entries.len());
@@ -91,11 +92,15 @@ pub(crate) fn plan<R>(
                 }
                 outcome
             }
-            (Entry::Unchanged { item }, _) => {
-                current(&mut records, &item.identifier, entry, stored);
-                Outcome::Unchanged
+            // Stored before, it stays, and the source has it still.
+            _ => {
+                if let Some(identifier) =
+                    decided.seen(by_name).filter(|_| stored.contains_key(&entry))
+                {
+                    current(&mut records, identifier, entry, stored);
+                }
+                decided.plain_outcome()
             }
-            _ => decided.plain_outcome(),
         };
         plan.outcomes.push(outcome);
     }

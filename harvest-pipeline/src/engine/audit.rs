@@ -83,14 +83,16 @@ impl Comparison {
 pub(super) struct Audit {
     pub(super) store: Arc<dyn Store>,
     pub(super) comparison: Comparison,
+    /// See [`Aside`](super::staging::Aside).
+    counted: u64,
     hasher: RandomState,
     /// A hash for each live record that the source still has: 8 bytes, whatever the identifier.
     seen: Mutex<HashSet<u64>>,
 }
 
 impl Audit {
-    pub(super) fn new(store: Arc<dyn Store>, comparison: Comparison) -> Self {
-        Self { store, comparison, hasher: RandomState::new(), seen: Mutex::default() }
+    pub(super) fn new(store: Arc<dyn Store>, comparison: Comparison, counted: u64) -> Self {
+        Self { store, comparison, counted, hasher: RandomState::new(), seen: Mutex::default() }
     }
 
     /// How many live records the source did not list.
@@ -123,19 +125,14 @@ impl<R: Send + Sync + 'static> Sink<R> for Audit {
 
     async fn write(&self, run: &Run, batch: ParsedBatch<R>) -> Result<Written, RunError> {
         let outcomes = self.comparison.outcomes(&batch).await?;
-        {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            for (entry, outcome) in batch.entries.iter().zip(&outcomes) {
-                let is_here = matches!(
-                    outcome,
-                    Outcome::Updated | Outcome::Unchanged | Outcome::Deleted | Outcome::Filtered
-                );
-                if let Some(item) = entry.item().filter(|_| is_here) {
-                    seen.insert(self.hasher.hash_one(&item.identifier));
-                }
-            }
-        }
-        if let Some(ticket) = run.ticket {
+        // Those that failed or that filters leave out are there all the same.
+        let listed: Vec<&str> =
+            batch.entries.iter().filter_map(|entry| entry.seen(false)).collect();
+        let known = self.comparison.known(&batch.source, &listed).await?;
+        let live = known.iter().filter(|(_, known)| known.live);
+        let live = live.map(|(identifier, _)| self.hasher.hash_one(identifier));
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(live);
+        if let Some(ticket) = run.ticket.filter(|_| batch.number >= self.counted) {
             let counters = outcomes.iter().copied().collect();
             self.store.count(ticket, &counters, batch.bytes).await?;
         }
@@ -157,12 +154,13 @@ pub struct Difference {
     pub there: Option<String>,
 }
 
-/// What applying a dry run would change, from `after` on, which is 0 at first; a batch at a time, and
-/// where to go on. What does not change is left out.
+/// What applying a dry run would change, from `after` on, which is 0 at first: a batch at a time, and
+/// where to go on; `None` at the end. What would not change is left out. For whoever only looks:
+/// [`Installation::differences`](super::Installation::differences) is the same.
 ///
 /// # Errors
 /// If store or catalogue cannot be read.
-pub(super) async fn differences(
+pub async fn differences(
     store: &dyn Store,
     catalogue: &Arc<dyn Catalogue>,
     source: &SourceId,

@@ -9,19 +9,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::{Audit, Comparison};
 use super::courtesy::PATIENCE;
+use super::documents::Documents;
 use super::installation::Installation;
-use super::origin::{Failed, Stored};
+
+use super::origin::{Doubted, Failed, Stored};
 use super::settle::{self, Settled};
 use super::staging::{Aside, Kept};
-use super::watch::{Brake, Chronicle, Hint, Stop, beat, watched};
+use super::watch::{Brake, Chronicle, Hint, Stop, beat, named, watched};
 use crate::error::{RunError, Stage};
 use crate::parsers::{Bibliographic, ByFormat, Raw};
 use crate::pipeline::{ParseStage, Pipeline, Resume};
-use crate::run::{RunState, Summary, Ticket};
+use crate::run::{RunId, RunState, Summary, Ticket};
 use crate::source::Source;
 use crate::store::{
-    Ending, Event, EventLevel, Failure, RunEntry, RunKind, SourceDefinition, StoreError, Wanted,
+    Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError,
+    Wanted,
 };
+
+/// The kind of sources whose records are documents of Metacat.
+const DOCUMENT_LIST: &str = "document-list";
 
 /// A run that was claimed.
 pub(super) struct Execution {
@@ -105,41 +111,67 @@ impl Execution {
                 let source = Stored {
                     id: definition.id.clone(),
                     catalogue: Arc::clone(self.installation.catalogue()),
+                    done: self.entry.batches,
                 };
                 let summary = self.keep(Arc::new(source), &definition, watching).await?;
                 Ok(came(&summary, None))
             }
             RunKind::Replay => {
                 let source = self.installation.source(&definition)?;
-                self.again(&source, &definition, watching).await?;
+                self.refuse_while_left_alone(&definition).await?;
+                if !self.again(&source, &definition, watching).await? {
+                    let message = format!(
+                        "{} cannot be asked for single records; harvest it in full instead",
+                        definition.id
+                    );
+                    return Err(RunError::new(Stage::Sink, message));
+                }
                 Ok(if brake.why().is_some() { Came::Stopped } else { Came::ToItsEnd(None) })
             }
         }
     }
 
-    /// Fetches again what failed, then what the source has, and settles what that means.
+    /// Fetches what the source has, then once more what failed before, and settles what that means.
     async fn harvest(
         &self,
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<Came, RunError> {
-        let source = self.installation.source(definition)?;
-        self.refuse_while_left_alone(definition).await?;
         if self.entry.held.is_some_and(|held| held.approved == Some(true)) {
             // Everything but the deletions is done.
             return Ok(Came::ToItsEnd(Some(Settled::approved())));
         }
-        if self.entry.batches == 0 {
-            self.again(&source, definition, watching).await?;
-        }
+        let source = self.source(definition)?;
+        self.refuse_while_left_alone(definition).await?;
         let summary = self.keep(Arc::clone(&source), definition, watching).await?;
-        if summary.state == RunState::Cancelled {
+        let (brake, _, chronicle) = watching;
+        let is_stopped = || matches!(brake.why(), Some(Stop::Failures(_) | Stop::Stale));
+        if summary.state == RunState::Cancelled || is_stopped() {
             return Ok(Came::Stopped);
         }
-        let settled =
-            settle::after(&self.installation, self.ticket, &self.entry, definition, &*source)
-                .await?;
+        let Self { installation, ticket, entry, .. } = self;
+        let is_off = settle::covered(installation, *ticket, entry, definition, &*source).await?;
+        // Behind the list, which may have brought them, and which does not depend on it.
+        match self.again(&source, definition, watching).await {
+            Ok(_) if brake.why().is_some() => return Ok(Came::Stopped),
+            Err(error) if error.stage() == Stage::Source && error.retry_after().is_none() => {
+                let message = format!("what failed before could not be fetched again: {error}");
+                self.say(chronicle, "ReplayFailed", EventLevel::Warning, message);
+            }
+            result => drop(result?),
+        }
+        if is_off {
+            return Ok(Came::ToItsEnd(None));
+        }
+        let settled = settle::whole(installation, *ticket, entry, definition, &*source).await?;
         Ok(Came::ToItsEnd(Some(settled)))
+    }
+
+    /// The source of this run, whose doubts are kept.
+    fn source(&self, definition: &SourceDefinition) -> Result<Arc<dyn Source>, RunError> {
+        let inner = self.installation.source(definition)?;
+        let store = Arc::clone(self.installation.store());
+        Ok(Arc::new(Doubted { inner, store, run: self.entry.id }))
     }
 
     /// Fetches and keeps aside.
@@ -148,10 +180,13 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<Came, RunError> {
-        let source = self.installation.source(definition)?;
+        let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let sink =
-            Aside { store: Arc::clone(self.installation.store()), comparison: self.comparison() };
+        let sink = Aside {
+            store: Arc::clone(self.installation.store()),
+            comparison: self.comparison(),
+            counted: if self.entry.request.dry_run { self.entry.batches } else { 0 },
+        };
         let pipeline = Pipeline::new(source).resume(self.resume());
         let summary = if self.entry.request.dry_run {
             let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
@@ -169,10 +204,14 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<Came, RunError> {
+        if let Some(dry_run) = self.entry.request.parent {
+            self.refuse_if_harvested_since(dry_run).await?;
+        }
         let kept = Arc::new(Kept {
             id: definition.id.clone(),
             store: Arc::clone(self.installation.store()),
             of: self.entry.request.parent,
+            stored: self.entry.batches,
             last: AtomicI64::new(0),
         });
         let summary = self.keep(Arc::clone(&kept) as _, definition, watching).await?;
@@ -188,9 +227,10 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<Came, RunError> {
-        let source = self.installation.source(definition)?;
+        let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let sink = Audit::new(Arc::clone(self.installation.store()), self.comparison());
+        let store = Arc::clone(self.installation.store());
+        let sink = Audit::new(store, self.comparison(), self.entry.batches);
         let lists_everything = source.lists_everything(None);
         let pipeline = Pipeline::new(source).resume(Resume::Afresh);
         let pipeline = self.filtered(pipeline, definition).await?.parse(Raw);
@@ -202,22 +242,26 @@ impl Execution {
         Ok(came(&summary, None))
     }
 
-    /// Fetches by name what failed before.
+    /// Fetches by name what failed in earlier runs and did not come since. Says whether the source can be
+    /// asked for that.
     async fn again(
         &self,
         source: &Arc<dyn Source>,
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
-    ) -> Result<(), RunError> {
+    ) -> Result<bool, RunError> {
         let errors = self.installation.catalogue().errors(&definition.id, false).await?;
-        let identifiers: Vec<_> = errors.into_iter().filter_map(|error| error.identifier).collect();
+        let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);
+        let identifiers: Vec<_> = errors.filter_map(|error| error.identifier).collect();
         let at = self.installation.catalogue().checkpoint(&definition.id).await?;
         let failed = Failed { inner: Arc::clone(source), identifiers, at };
-        if failed.identifiers.is_empty() || !failed.can() {
-            return Ok(());
+        if !failed.can() {
+            return Ok(false);
         }
-        self.keep(Arc::new(failed), definition, watching).await?;
-        Ok(())
+        if !failed.identifiers.is_empty() {
+            self.keep(Arc::new(failed), definition, watching).await?;
+        }
+        Ok(true)
     }
 
     async fn keep(
@@ -228,7 +272,14 @@ impl Execution {
     ) -> Result<Summary, RunError> {
         let pipeline = Pipeline::new(source).resume(self.resume());
         let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
-        self.watched(pipeline, definition, watching).run(&**self.installation.catalogue()).await
+        let pipeline = self.watched(pipeline, definition, watching);
+        let catalogue = self.installation.catalogue();
+        if definition.kind != DOCUMENT_LIST {
+            return pipeline.run(&**catalogue).await;
+        }
+        let catalogue = Arc::clone(catalogue);
+        let events = watching.2.events.clone();
+        pipeline.run(&Documents { catalogue, events, run: self.entry.id }).await
     }
 
     async fn filtered(
@@ -269,6 +320,27 @@ impl Execution {
         }
     }
 
+    /// What a dry run fetched may be older by now than what is here.
+    async fn refuse_if_harvested_since(&self, dry_run: RunId) -> Result<(), RunError> {
+        let RunEntry { id, request, .. } = &self.entry;
+        let query = RunQuery { source: Some(request.source.clone()), ..RunQuery::default() };
+        let runs = self.installation.store().runs(&query).await?;
+        let stored = |run: &RunEntry| {
+            let kind = run.request.kind;
+            run.batches > 0 && !run.request.dry_run && kind != RunKind::Audit
+        };
+        match runs.iter().find(|run| run.id > dry_run && run.id < *id && stored(run)) {
+            None => Ok(()),
+            Some(run) => {
+                let message = format!(
+                    "run {} has changed what is here since run {dry_run} was tried; try it once more",
+                    run.id
+                );
+                Err(RunError::new(Stage::Sink, message))
+            }
+        }
+    }
+
     /// A host that wants to be left alone is not asked by this run either.
     async fn refuse_while_left_alone(&self, definition: &SourceDefinition) -> Result<(), RunError> {
         let Some(host) = host(definition) else { return Ok(()) };
@@ -277,9 +349,7 @@ impl Execution {
             return Ok(());
         }
         let message = format!("{host} wants to be left alone for {} s more", wait.as_secs());
-        let error = resync_core::Error::new(resync_core::ErrorKind::Interrupted, message.clone());
-        let error = error.with_retry_after(Some(wait));
-        Err(RunError::new(Stage::Source, message).with_transient(true).with_source(error))
+        Err(RunError::new(Stage::Source, message).with_transient(true).with_retry_after(Some(wait)))
     }
 
     /// How the run ends, by what it came to. `None` if it is another worker's.
@@ -291,6 +361,14 @@ impl Execution {
         let store = self.installation.store();
         match (ended, brake.why()) {
             (_, Some(Stop::Stale)) => Ok(None),
+            // Noticed with the last batch perhaps; the end of the list means nothing then.
+            (_, Some(Stop::Failures(failed))) => {
+                let message = format!(
+                    "{failed} records failed, which is more than this source may; what was stored \
+                     stays, and the next run goes on here"
+                );
+                Ok(Some(Ending::Failed(Failure::new(message))))
+            }
             (Ok(Came::ToItsEnd(settled)), _) => match settled {
                 Some(settled) => {
                     let run = settle::finish(&self.installation, self.ticket, &self.entry, settled);
@@ -304,13 +382,6 @@ impl Execution {
             (Ok(Came::Stopped) | Err(_), Some(Stop::Wanted(Wanted::Pause))) => {
                 Ok(Some(Ending::Paused))
             }
-            (Ok(Came::Stopped) | Err(_), Some(Stop::Failures(failed))) => {
-                let message = format!(
-                    "{failed} records failed, which is more than this source may; what was stored \
-                     stays, and the next run goes on here"
-                );
-                Ok(Some(Ending::Failed(Failure::new(message))))
-            }
             (Ok(Came::Stopped) | Err(_), Some(Stop::Worker)) => {
                 Ok(Some(Ending::Later(store.now().await?)))
             }
@@ -319,7 +390,7 @@ impl Execution {
                 if is_stale(&error) {
                     return Ok(None);
                 }
-                if let Some(wait) = asked_patience(&error).filter(|wait| *wait >= PATIENCE) {
+                if let Some(wait) = error.retry_after().filter(|wait| *wait >= PATIENCE) {
                     let definition = Installation::settings(&self.entry)?;
                     if let Some(host) = host(&definition) {
                         store.leave_alone(&host, wait).await?;
@@ -357,7 +428,7 @@ impl Execution {
             ),
             Ending::Later(time) => (EventLevel::Notice, format!("put off until {time}")),
         };
-        let mut event = Event::new("RunEnded", level, message);
+        let mut event = named("RunEnded", level, &message);
         if let Ending::Failed(Failure { url: Some(url), .. }) = ending {
             event = event.at(url);
         }
@@ -389,11 +460,6 @@ fn host(definition: &SourceDefinition) -> Option<String> {
 
 fn causes(error: &RunError) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(std::error::Error::source(error), |error| error.source())
-}
-
-/// How long the source asked to be left alone, if that is why the run broke.
-fn asked_patience(error: &RunError) -> Option<Duration> {
-    causes(error).find_map(|cause| cause.downcast_ref::<resync_core::Error>()?.retry_after())
 }
 
 /// Whether the run is another worker's by now.

@@ -8,10 +8,12 @@
 //!           ◀─sweep_runs── └───────┘ ◀───end─── └────────┘
 //! ```
 //!
-//! Any number of either may run, in one process or on many machines, over one [`Store`].
+//! Any number of either may run, in one process or on many machines, over one
+//! [`Store`](crate::store::Store).
 
 mod audit;
 mod courtesy;
+mod documents;
 mod execute;
 mod installation;
 mod origin;
@@ -21,7 +23,7 @@ mod staging;
 mod watch;
 mod worker;
 
-pub use self::audit::Difference;
+pub use self::audit::{Difference, differences};
 pub use self::installation::{Installation, Network};
 pub use self::scheduler::{Retention, Scheduler, Tick};
 pub use self::worker::Worker;

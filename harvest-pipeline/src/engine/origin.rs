@@ -1,21 +1,22 @@
 //! Where the records of a run come from, if not straight from the network.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use crate::batch::{Batch, Change, Item, Origin, Payload, SourceId};
+use crate::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::catalogue::{Catalogue, Query, StoredRecord};
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::holdings::Holdings;
+use crate::run::RunId;
 use crate::source::Source;
-use crate::store::SourceDefinition;
+use crate::store::{Event, EventLevel, SourceDefinition, Store};
 
-/// How many records of the catalogue are a batch.
-const STORED: usize = 100;
+/// How many records of the catalogue are a batch at most.
+const STORED: usize = 200;
 
 /// A source under the name and the policies of its definition.
 #[derive(Debug)]
@@ -84,11 +85,81 @@ impl Source for Configured {
     }
 }
 
+/// A source, and a store that is told of every doubt about its list before any of the records behind it
+/// are stored: whoever goes on after a lost worker must know of them, too.
+#[derive(Debug)]
+pub(super) struct Doubted {
+    pub(super) inner: Arc<dyn Source>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) run: RunId,
+}
+
+impl Doubted {
+    fn told<'s>(
+        &'s self,
+        batches: BoxStream<'s, Result<Batch, RunError>>,
+    ) -> BoxStream<'s, Result<Batch, RunError>> {
+        let tell = async |batch: Batch| {
+            let doubts = batch.notices.iter().filter(|notice| is_doubt(notice));
+            let doubts = doubts.map(|doubt| {
+                Event::new(DOUBT, EventLevel::Warning, &*doubt.message).in_run(self.id(), self.run)
+            });
+            self.store.record(&doubts.collect::<Vec<_>>()).await?;
+            Ok(batch)
+        };
+        batches.and_then(tell).boxed()
+    }
+}
+
+/// Under which code doubts about a list are events.
+pub(super) const DOUBT: &str = "ListDoubtful";
+
+/// Whether something may be missing from the list: a warning about no single record.
+pub(super) fn is_doubt(notice: &Notice) -> bool {
+    notice.level == NoticeLevel::Warning && notice.identifier.is_none()
+}
+
+impl Source for Doubted {
+    fn id(&self) -> SourceId {
+        self.inner.id()
+    }
+
+    fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        self.told(self.inner.batches(from))
+    }
+
+    fn batches_beyond(
+        &self,
+        from: Option<Checkpoint>,
+        held: Holdings,
+    ) -> BoxStream<'_, Result<Batch, RunError>> {
+        self.told(self.inner.batches_beyond(from, held))
+    }
+
+    fn lists_everything(&self, from: Option<&Checkpoint>) -> bool {
+        self.inner.lists_everything(from)
+    }
+
+    fn get(
+        &self,
+        identifiers: Vec<String>,
+        at: Option<Checkpoint>,
+    ) -> Option<BoxStream<'_, Result<Batch, RunError>>> {
+        self.inner.get(identifiers, at)
+    }
+
+    fn next_from(&self, checkpoint: &Checkpoint) -> Option<String> {
+        self.inner.next_from(checkpoint)
+    }
+}
+
 /// What the catalogue has of a source, as if the source delivered it once more.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) id: SourceId,
     pub(super) catalogue: Arc<dyn Catalogue>,
+    /// So many batches were gone through already, by a worker that put the run down or was lost.
+    pub(super) done: u64,
 }
 
 impl Source for Stored {
@@ -99,15 +170,29 @@ impl Source for Stored {
     fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
         let records = self.catalogue.records(Query::all().of(self.id.clone()).live_only());
         let chunks = records.try_chunks(STORED).map_err(|error| error.1);
-        chunks
+        let batches = chunks.map_ok(|records| stream::iter(by_origin(records)).map(Ok));
+        let done = usize::try_from(self.done).unwrap_or(usize::MAX);
+        batches
+            .try_flatten()
             .enumerate()
-            .map(|(number, records)| {
-                let items = records?.into_iter().map(|record| Ok(item(record))).collect();
-                let batch = Batch::new(number as u64, None).with_items(items);
-                Ok(batch.with_origin(Origin::default()))
-            })
+            .skip(done)
+            .map(|(number, batch)| batch.map(|batch| Batch { number: number as u64, ..batch }))
             .boxed()
     }
+}
+
+/// The records in batches: what becomes of them still says where they came from.
+fn by_origin(records: Vec<StoredRecord>) -> Vec<Batch> {
+    let mut origins = BTreeMap::<_, Vec<_>>::new();
+    for mut record in records {
+        let origin = (record.request_url.take(), record.response_date.take());
+        origins.entry(origin).or_default().push(Ok(item(record)));
+    }
+    let batches = origins.into_iter().map(|((request_url, response_date), items)| {
+        let origin = Origin { request_url, response_date };
+        Batch::new(0, None).with_items(items).with_origin(origin)
+    });
+    batches.collect()
 }
 
 fn item(record: StoredRecord) -> Item {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::installation::Installation;
@@ -12,6 +13,8 @@ use crate::store::{Event, EventLevel, StoreError};
 
 /// How long it waits at most before it looks again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How often it forgets what is old.
+const TIDY: Duration = Duration::from_secs(3600);
 /// How many runs it asks for in one go.
 const AT_ONCE: usize = 100;
 /// How many workers may lose a run before it is given up.
@@ -85,7 +88,14 @@ impl Scheduler {
     /// Goes on until it is stopped.
     pub async fn run(&self, stop: CancellationToken) {
         let store = self.installation.store();
+        let mut tidied = None::<Instant>;
         while !stop.is_cancelled() {
+            if tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY) {
+                tidied = Some(Instant::now());
+                if let Err(error) = self.forget().await {
+                    tracing::warn!(%error, "what is old could not be forgotten");
+                }
+            }
             let wait = match self.tick().await {
                 Ok(tick) if tick.requested.len() == AT_ONCE => continue,
                 Ok(_) => store.next_due().await.ok().flatten().unwrap_or(LONGEST_WAIT),

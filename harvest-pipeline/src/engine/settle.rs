@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::installation::Installation;
+use super::origin::DOUBT;
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::{Run, RunId, Ticket};
@@ -29,14 +30,14 @@ impl Settled {
     }
 }
 
-/// Notes what was covered, and judges an empty window.
-pub(super) async fn after(
+/// Notes what was covered, and judges an empty window. Says whether the source is taken to be off.
+pub(super) async fn covered(
     installation: &Installation,
     ticket: Ticket,
     entry: &RunEntry,
     definition: &SourceDefinition,
     source: &dyn Source,
-) -> Result<Settled, RunError> {
+) -> Result<bool, RunError> {
     let (store, catalogue) = (installation.store(), installation.catalogue());
     let run = Run::new(definition.id.clone()).with_ticket(ticket);
     // As it is now: the counters of all attempts, and where the source stands.
@@ -44,17 +45,27 @@ pub(super) async fn after(
     let stands = catalogue.checkpoint(&definition.id).await?;
     let began = entry.began_at.as_ref();
     let until = stands.as_ref().and_then(|at| time(source, at));
-    if let Some(until) = until {
-        let from = began.and_then(|at| time(source, at));
-        let covered =
-            Coverage::new(from, until, entry.id).with_records(counters.total(), counters.failed);
-        judge(installation, &run, definition, began, &covered).await?;
-    }
+    let Some(until) = until else { return Ok(false) };
+    let from = began.and_then(|at| time(source, at));
+    let covered =
+        Coverage::new(from, until, entry.id).with_records(counters.total(), counters.failed);
+    judge(installation, &run, definition, began, &covered).await
+}
+
+/// Notes that the run saw everything that the source has, if it did, and what that means.
+pub(super) async fn whole(
+    installation: &Installation,
+    ticket: Ticket,
+    entry: &RunEntry,
+    definition: &SourceDefinition,
+    source: &dyn Source,
+) -> Result<Settled, RunError> {
     let absent_since = match definition.policies.deletions.absent_after {
         Some(lists)
-            if source.lists_everything(began) && !is_doubtful(installation, entry).await? =>
+            if source.lists_everything(entry.began_at.as_ref())
+                && !is_doubtful(installation, entry).await? =>
         {
-            store.note_whole(ticket, lists.get()).await?
+            installation.store().note_whole(ticket, lists.get()).await?
         }
         _ => None,
     };
@@ -68,11 +79,11 @@ async fn judge(
     definition: &SourceDefinition,
     began: Option<&Checkpoint>,
     covered: &Coverage,
-) -> Result<(), RunError> {
+) -> Result<bool, RunError> {
     let (store, catalogue) = (installation.store(), installation.catalogue());
     let earlier = store.coverage(&definition.id, None).await?;
     let policy = definition.policies.empty_window;
-    let is_held = covered.is_empty() && began.is_some() && policy == EmptyWindow::Hold;
+    let is_held = covered.is_empty() && policy == EmptyWindow::Hold;
     if is_held {
         catalogue.rewind(run, began).await?;
     } else {
@@ -93,7 +104,7 @@ async fn judge(
         let event = Event::new("EmptyWindow", EventLevel::Warning, message);
         store.record(&[event.in_run(definition.id.clone(), covered.run)]).await?;
     }
-    Ok(())
+    Ok(is_held)
 }
 
 /// Asks for the run that must follow one that succeeded, if any: by [`EmptyWindow::Backfill`], over the
@@ -103,7 +114,8 @@ pub(super) async fn follow(
     entry: &RunEntry,
 ) -> Result<(), StoreError> {
     let definition = Installation::settings(entry)?;
-    if definition.policies.empty_window != EmptyWindow::Backfill {
+    let is_harvest = entry.request.kind == RunKind::Harvest && !entry.request.dry_run;
+    if !is_harvest || definition.policies.empty_window != EmptyWindow::Backfill {
         return Ok(());
     }
     let store = installation.store();
@@ -133,15 +145,21 @@ fn to_fill(coverage: &[Coverage]) -> Option<&Coverage> {
     })
 }
 
-/// Whether something may be missing from the list: there was a warning about no single record.
+/// Whether something may be missing from the list: this worker or one before it doubted that.
 async fn is_doubtful(installation: &Installation, entry: &RunEntry) -> Result<bool, RunError> {
-    let query = EventQuery {
+    let mut query = EventQuery {
         run: Some(entry.id),
         level: Some(EventLevel::Warning),
         ..EventQuery::default()
     };
-    let events = installation.store().events(&query).await?;
-    Ok(events.iter().any(|it| it.event.code == "Notice" && it.event.scope.record.is_none()))
+    loop {
+        let events = installation.store().events(&query).await?;
+        let Some(last) = events.last() else { return Ok(false) };
+        if events.iter().any(|it| it.event.code == DOUBT) {
+            return Ok(true);
+        }
+        query.page = query.page.after(last.id);
+    }
 }
 
 /// Deletes what is gone, or asks a person first.

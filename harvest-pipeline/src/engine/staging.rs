@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::future;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 
 use super::audit::Comparison;
 use crate::batch::{Batch, SourceId};
@@ -23,6 +24,9 @@ use crate::store::Store;
 pub(super) struct Aside {
     pub(super) store: Arc<dyn Store>,
     pub(super) comparison: Comparison,
+    /// So many batches were counted already, by a worker that was lost before it came to the end of
+    /// what it began anew now.
+    pub(super) counted: u64,
 }
 
 #[async_trait]
@@ -49,9 +53,11 @@ impl<R: Send + Sync + 'static> Sink<R> for Aside {
         })?;
         let outcomes = self.comparison.outcomes(&batch).await?;
         let counters: Counters = outcomes.iter().copied().collect();
-        let bytes = batch.bytes;
+        let (number, bytes) = (batch.number, batch.bytes);
         self.store.stage(ticket, &unparsed(batch)).await?;
-        self.store.count(ticket, &counters, bytes).await?;
+        if number >= self.counted {
+            self.store.count(ticket, &counters, bytes).await?;
+        }
         Ok(Written::new(outcomes).with_checkpoint())
     }
 }
@@ -82,6 +88,8 @@ pub(super) struct Kept {
     pub(super) store: Arc<dyn Store>,
     /// Only what this dry run fetched; otherwise what all runs have collected.
     pub(super) of: Option<RunId>,
+    /// So many were stored already, by a worker that put the run down or was lost.
+    pub(super) stored: u64,
     /// The last that was handed out.
     pub(super) last: AtomicI64,
 }
@@ -109,10 +117,11 @@ impl Source for Kept {
     }
 
     fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
-        stream::try_unfold((0, 0), async |(after, number)| {
+        let all = stream::try_unfold((0, 0), async |(after, number)| {
             let next = self.after(after, number).await?;
             Ok(next.map(|(batch, id)| (batch, (id, number + 1))))
-        })
-        .boxed()
+        });
+        let new = |batch: &Batch| future::ready(batch.number >= self.stored);
+        all.try_filter(new).boxed()
     }
 }

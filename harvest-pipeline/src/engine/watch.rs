@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::origin::is_doubt;
 use crate::batch::NoticeLevel;
 use crate::operations::Operation;
 use crate::pipeline::{ParseStage, Pipeline};
@@ -16,6 +17,9 @@ use crate::store::{Event, EventLevel, RunEntry, Store, StoreError, Wanted};
 
 /// How many failed records of a run are events. All of them are in the catalogue.
 const EVENTS: usize = 1000;
+
+/// How many events wait for a store that cannot be reached.
+const WAITING: usize = 10_000;
 
 /// Why a run is stopped before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +95,7 @@ pub(super) async fn beat(
 /// Writes down what happens in a run, away from where the records flow.
 #[derive(Debug)]
 pub(super) struct Chronicle {
-    events: mpsc::UnboundedSender<Event>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
     writer: tokio::task::JoinHandle<()>,
 }
 
@@ -101,10 +105,20 @@ impl Chronicle {
         let writer = tokio::spawn(async move {
             let mut waiting = Vec::new();
             while queue.recv_many(&mut waiting, 500).await > 0 {
-                if let Err(error) = store.record(&waiting).await {
-                    tracing::warn!(%error, "events could not be kept");
+                match store.record(&waiting).await {
+                    Ok(()) => waiting.clear(),
+                    // They go with the next ones, if there are not too many by then.
+                    Err(error) if error.is_transient() && waiting.len() < WAITING => {
+                        tracing::warn!(%error, "events could not be kept yet");
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, events = waiting.len(), "events are lost");
+                        waiting.clear();
+                    }
                 }
-                waiting.clear();
+            }
+            if let Err(error) = store.record(&waiting).await {
+                tracing::warn!(%error, events = waiting.len(), "events are lost");
             }
         });
         Self { events, writer }
@@ -123,7 +137,7 @@ impl Chronicle {
 }
 
 /// An event; if the message begins with the word for an [`Operation`], under that.
-fn named(code: &str, level: EventLevel, message: &str) -> Event {
+pub(super) fn named(code: &str, level: EventLevel, message: &str) -> Event {
     match Operation::of_message(message) {
         Some((operation, message)) => Event::new(operation.code, level, message),
         None => Event::new(code, level, message),
@@ -149,7 +163,7 @@ pub(super) fn watched<S: ParseStage>(
             let event = |event: Event| {
                 let _ = events.send(event.in_run(source.clone(), run));
             };
-            for notice in progress.notices {
+            for notice in progress.notices.iter().filter(|notice| !is_doubt(notice)) {
                 let level = match notice.level {
                     NoticeLevel::Info => EventLevel::Debug,
                     NoticeLevel::Repair => EventLevel::Info,

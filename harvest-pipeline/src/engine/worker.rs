@@ -144,6 +144,12 @@ impl Worker {
     ) -> Result<Option<RunState>, StoreError> {
         let entry: RunEntry = execution.entry.clone();
         let state = execution.execute(stop).await?;
+        if state.is_some() {
+            // Outside the run: searches may lag behind, the next run must not.
+            if let Err(error) = self.installation.catalogue().index().await {
+                tracing::warn!(run = %entry.id, %error, "searches do not find all yet");
+            }
+        }
         if state.is_some_and(RunState::is_success) {
             settle::follow(&self.installation, &entry).await?;
         }

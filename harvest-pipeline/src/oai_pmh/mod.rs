@@ -275,8 +275,12 @@ impl Source for OaiPmhSource {
 }
 
 fn failed(error: Error) -> RunError {
-    // The message names the URL.
-    RunError::new(Stage::Source, error.to_string())
+    let failed = RunError::new(Stage::Source, error.to_string())
         .with_transient(error.is_transient())
-        .with_source(error)
+        .with_retry_after(error.retry_after());
+    match error.url() {
+        Some(url) => failed.with_url(url.as_str()),
+        None => failed,
+    }
+    .with_source(error)
 }

@@ -12,6 +12,7 @@ use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
+use crate::run::RunId;
 
 /// The columns of records `r` of sources `s`, and what they are joined with.
 pub(super) const COLUMNS: &str =
@@ -45,7 +46,7 @@ impl PostgresCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body
+        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
              FROM record_errors e JOIN sources s ON s.id = e.source
              WHERE s.name = $1 AND ($2 OR NOT e.resolved)
              ORDER BY e.key";
@@ -60,6 +61,7 @@ impl PostgresCatalogue {
                 resolved: row.try_get(4)?,
                 tries: row.try_get(5)?,
                 body: row.try_get(6)?,
+                last_run: RunId(row.try_get(7)?),
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())

@@ -27,7 +27,7 @@ use crate::store::StoreError;
 impl PostgresCatalogue {
     /// What lets this run write. One that was claimed need not have been begun here.
     pub(super) async fn claim(&self, run: &Run) -> Result<Claim, RunError> {
-        let Some(ticket) = run.ticket else { return self.0.open.claim(&run.source) };
+        let Some(ticket) = run.ticket else { return self.0.open.claim(run) };
         let query = "SELECT id FROM sources WHERE name = $1";
         let query = sqlx::query(query).bind(run.source.as_str());
         let row = query.fetch_optional(&self.0.pool).await;
@@ -208,7 +208,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for PostgresCatalogue {
     }
 
     async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let claim = self.0.open.claim(&batch.source)?;
+        let claim = self.0.open.claim(run)?;
         let what = format!("store batch {} of {}", batch.number, batch.source);
         let ready = |batch: &mut ParsedBatch<R>| {
             let ready = batch.prepared.take().and_then(|it| it.downcast::<Ready>().ok());
@@ -230,7 +230,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for PostgresCatalogue {
             // Whoever claimed it ends it.
             return Ok(());
         }
-        let claim = self.0.open.claim(&run.source)?;
+        let claim = self.0.open.claim(run)?;
         sqlx::query(
             "UPDATE runs SET state = $1, ended = $2, error = $3
              WHERE id = $4 AND state = 'running' AND fence = 0",

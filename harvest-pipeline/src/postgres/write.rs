@@ -85,7 +85,7 @@ pub(super) async fn write<R: Sync>(
     let it = Batch { claim, page, batch };
     let (stored, ids) = it.stored(&mut tx).await?;
 
-    let plan = plan(&batch.entries, &ready.versions, &stored);
+    let plan = plan(&batch.entries, &ready.versions, &stored, batch.is_by_name());
     let dictionary = it.put_records(&mut tx, kept_versions, &mut ready, &plan, &ids).await?;
     it.note_seen(&mut tx, &plan, &ids).await?;
     if has_errors {
@@ -135,11 +135,9 @@ impl<R: Sync> Batch<'_, R> {
         &self,
         conn: &mut PgConnection,
     ) -> sqlx::Result<(HashMap<usize, Stored>, HashMap<usize, i64>)> {
-        let identifiers = self.batch.entries.iter().map(|entry| match entry {
-            // The catalogue has no say.
-            Entry::Rejected { .. } | Entry::Failed { .. } => None,
-            entry => entry.item().map(|item| &*item.identifier).filter(|it| text::is_storable(it)),
-        });
+        let by_name = self.batch.is_by_name();
+        let identifiers = self.batch.entries.iter();
+        let identifiers = identifiers.map(|it| it.seen(by_name).filter(|it| text::is_storable(it)));
         let query = "SELECT e.nth, r.id, r.number, r.deleted, r.payload, r.digest
              FROM UNNEST($1::text[]) WITH ORDINALITY e (identifier, nth)
              JOIN records r ON r.source = $2 AND r.identifier = e.identifier";

@@ -74,6 +74,16 @@ impl Harvested {
         self.run.counters.failed + u64::from(self.run.failure.is_some())
     }
 
+    /// Who is told besides those who run the installation: those who look after the source, unless
+    /// the fault is one that they cannot mend.
+    #[must_use]
+    pub fn contacts(&self) -> &[String] {
+        match &self.run.failure {
+            Some(failure) if !failure.at_source => &[],
+            _ => &self.source.contacts,
+        }
+    }
+
     /// Those of the events that matter at least so much.
     pub(super) fn events(&self, least: EventLevel) -> impl Iterator<Item = &StoredEvent> {
         self.events.iter().filter(move |event| event.event.level <= least)

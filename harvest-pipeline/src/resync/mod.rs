@@ -402,5 +402,6 @@ impl TwoStep for Running<'_> {
 fn failed(error: resync_core::client::Error) -> RunError {
     RunError::new(Stage::Source, error.to_string())
         .with_transient(error.is_transient())
+        .with_retry_after(error.net().and_then(resync_core::Error::retry_after))
         .with_source(error)
 }

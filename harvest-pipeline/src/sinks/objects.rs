@@ -13,7 +13,7 @@ use crate::batch::SourceId;
 use crate::bucket::{Bucket, is_transient};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
-use crate::run::{Run, RunState, Summary};
+use crate::run::{Run, Summary};
 use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
 
 /// Writes each batch as one object that is never changed again, in the form of
@@ -233,17 +233,15 @@ where
             self.put(&name, body).await?;
             place.next += 1;
         }
-        place.checkpoint = Some(batch.checkpoint);
+        place.checkpoint = batch.checkpoint.or(place.checkpoint);
         self.keep(&batch.source, place, false).await?;
         Ok(packed.written.with_checkpoint())
     }
 
     async fn finish(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
-        match summary.state {
-            RunState::Succeeded | RunState::SucceededWithErrors => {
-                self.keep(&run.source, self.place(&run.source)?, true).await
-            }
-            RunState::Failed | RunState::Cancelled => Ok(()),
+        if summary.state.is_success() {
+            self.keep(&run.source, self.place(&run.source)?, true).await?;
         }
+        Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
+use crate::run::RunId;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
@@ -105,7 +106,7 @@ impl SqliteCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body
+        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
              FROM record_errors e JOIN sources s ON s.id = e.source
              WHERE s.name = ? AND (? OR NOT e.resolved)
              ORDER BY e.key";
@@ -120,6 +121,7 @@ impl SqliteCatalogue {
                 resolved: row.try_get(4)?,
                 tries: row.try_get(5)?,
                 body: row.try_get(6)?,
+                last_run: RunId(row.try_get(7)?),
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())

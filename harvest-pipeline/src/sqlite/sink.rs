@@ -25,7 +25,7 @@ use crate::store::StoreError;
 impl SqliteCatalogue {
     /// What lets this run write. One that was claimed need not have been begun here.
     pub(super) async fn claim(&self, run: &Run) -> Result<Claim, RunError> {
-        let Some(ticket) = run.ticket else { return self.0.open.claim(&run.source) };
+        let Some(ticket) = run.ticket else { return self.0.open.claim(run) };
         let query = "SELECT id FROM sources WHERE name = ?";
         let query = sqlx::query(query).bind(run.source.as_str());
         let row = query.fetch_optional(&self.0.readers).await;
@@ -47,6 +47,21 @@ impl SqliteCatalogue {
                 RunError::new(Stage::Sink, message)
             }
         }
+    }
+
+    /// Keeps other runs of the source out, in this program and others.
+    fn lock(&self, name: &str, source: i64) -> Result<SourceLock, RunError> {
+        let file = self.0.file.display();
+        let lock = SourceLock::take(&self.0.file, source).map_err(|error| {
+            let message = format!("cannot lock {name} in {file}: {error}");
+            RunError::new(Stage::Sink, message).with_source(error)
+        })?;
+        lock.ok_or_else(|| {
+            let message = format!(
+                "{name} is already being harvested into {file}; wait until that run ends, or stop it"
+            );
+            RunError::new(Stage::Sink, message).with_transient(true)
+        })
     }
 
     /// Notes a run that nobody asked a store for. Called holding the source's lock, so that a run that
@@ -131,25 +146,16 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             .and_then(|row| row.try_get(0))
             .map_err(&cannot)?;
 
-        let lock = SourceLock::take(&self.0.file, source).map_err(|error| {
-            let file = self.0.file.display();
-            let message = format!("cannot lock {name} in {file}: {error}");
-            RunError::new(Stage::Sink, message).with_source(error)
-        })?;
-        let Some(lock) = lock else {
-            let message = format!(
-                "{name} is already being harvested into {}; wait until that run ends, or stop it",
-                self.0.file.display()
-            );
-            return Err(RunError::new(Stage::Sink, message).with_transient(true));
-        };
-
-        let run_row = match run.ticket {
+        let (run_row, lock) = match run.ticket {
+            // The ticket keeps others out, and a worker that hangs must not keep the lock.
             Some(ticket) => {
                 self.claimed(&mut writer, source, ticket).await?;
-                ticket.run.0
+                (ticket.run.0, None)
             }
-            None => self.insert_run(&mut writer, source, run).await?,
+            None => {
+                let lock = self.lock(name, source)?;
+                (self.insert_run(&mut writer, source, run).await?, Some(lock))
+            }
         };
 
         let query = "SELECT body, id FROM dictionaries WHERE source = ? ORDER BY id DESC LIMIT 1";
@@ -209,7 +215,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     }
 
     async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
-        let claim = self.0.open.claim(&batch.source)?;
+        let claim = self.0.open.claim(run)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
         let prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
@@ -228,7 +234,7 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
             // Whoever claimed it ends it.
             return Ok(());
         }
-        let open = self.0.open.claim(&run.source)?;
+        let open = self.0.open.claim(run)?;
         let mut writer = self.0.writer.lock().await;
         sqlx::query(
             "UPDATE runs SET state = ?, ended = ?, error = ?

@@ -46,7 +46,7 @@ pub(super) async fn write<R: Sync>(
     let stored = stored(&mut tx, run, &identifiers).await?;
     let page = insert_page(&mut tx, run, batch).await?;
 
-    let plan = plan(&batch.entries, &prepared, &stored);
+    let plan = plan(&batch.entries, &prepared, &stored, batch.is_by_name());
     let replaced = Replaced::of(&plan, batch, kept);
     replaced.keep(&mut tx, run).await?;
     let dictionary = put_records(&mut tx, run, page, batch, &mut prepared, &plan, kept).await?;
@@ -65,12 +65,9 @@ pub(super) async fn write<R: Sync>(
     Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
 }
 
-/// The identifiers as a JSON list, one for each entry; `null` where the catalogue has no say.
+/// The identifiers as a JSON list, one for each entry; `null` where there is none.
 fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
-    let identifiers = batch.entries.iter().map(|entry| match entry {
-        Entry::Rejected { .. } | Entry::Failed { .. } => None,
-        entry => entry.item().map(|item| &*item.identifier),
-    });
+    let identifiers = batch.entries.iter().map(|entry| entry.seen(batch.is_by_name()));
     json(&identifiers.collect::<Vec<_>>())
 }
 
@@ -227,8 +224,9 @@ async fn note_seen<R: Sync>(
     if plan.seen.is_empty() {
         return Ok(());
     }
-    let items = plan.seen.iter().filter_map(|entry| batch.entries.get(*entry)?.item());
-    let identifiers = json(&items.map(|item| &*item.identifier).collect::<Vec<_>>());
+    let by_name = batch.is_by_name();
+    let seen = plan.seen.iter().filter_map(|entry| batch.entries.get(*entry)?.seen(by_name));
+    let identifiers = json(&seen.collect::<Vec<_>>());
     let query = "UPDATE records SET last_run = ?
                  WHERE source = ? AND identifier IN (SELECT value FROM json_each(?))";
     sqlx::query(query).bind(run.run).bind(run.source).bind(identifiers).execute(conn).await?;

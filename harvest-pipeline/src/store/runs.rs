@@ -54,9 +54,7 @@ impl RunKind {
 }
 
 /// Why there is a run.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Trigger {
@@ -375,6 +373,8 @@ pub enum Ending {
 pub struct RunQuery {
     /// Only those of this source.
     pub source: Option<SourceId>,
+    /// Only those of sources of this owner.
+    pub owner: Option<String>,
     /// Only those in one of these states; empty: in any.
     pub states: Vec<RunState>,
     /// Only those that were asked for together.

@@ -141,7 +141,7 @@ fn value(faults: bool) -> BoxedStrategy<Piece> {
 fn content(faults: bool) -> impl Strategy<Value = Piece> {
     prop_oneof![
         4 => value(faults),
-        1 => text().prop_map(|text| Piece::CData(text.replace("]]>", "]]"))),
+        1 => text().prop_map(|text| Piece::CData(text.replace("]]", "] "))),
         1 => filler(),
     ]
 }

@@ -1,7 +1,7 @@
 //! States at a glance: a word with a colour, and never a colour alone.
 
 use harvest_pipeline::RunState;
-use harvest_pipeline::store::SourceStatus;
+use harvest_pipeline::store::{EventLevel, SourceStatus};
 use maud::{Markup, html};
 
 use crate::words::Words;
@@ -48,6 +48,17 @@ pub(crate) fn run_state(words: Words, state: RunState) -> Markup {
     badge(tone, words.find(&key).unwrap_or(state.as_str()))
 }
 
+/// How much an event matters.
+pub(crate) fn event_level(words: Words, level: EventLevel) -> Markup {
+    let tone = match level {
+        EventLevel::Error => Tone::Bad,
+        EventLevel::Warning => Tone::Warning,
+        EventLevel::Notice => Tone::Busy,
+        _ => Tone::Quiet,
+    };
+    badge(tone, words.find(&format!("event.level.{level}")).unwrap_or(level.as_str()))
+}
+
 /// The status of a source.
 pub(crate) fn source_status(words: Words, status: SourceStatus) -> Markup {
     let tone = match status {
@@ -70,7 +81,8 @@ mod tests {
         let states = RunState::ALL.map(|it| format!("run.state.{}", it.as_str().replace(' ', "-")));
         let statuses = SourceStatus::ALL.map(|it| format!("source.status-name.{}", it.as_str()));
         let kinds = RunKind::ALL.map(|it| format!("run.kind.{it}"));
-        for key in states.iter().chain(&statuses).chain(&kinds) {
+        let levels = EventLevel::ALL.map(|it| format!("event.level.{it}"));
+        for key in states.iter().chain(&statuses).chain(&kinds).chain(&levels) {
             assert!(words.find(key).is_some(), "{key}");
         }
     }

@@ -45,6 +45,37 @@ pub(crate) fn bars(label: &str, bars: &[Bar]) -> Markup {
     }
 }
 
+/// A part of a whole: which kind, how many, and what it is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Share<'a> {
+    pub(crate) class: &'static str,
+    pub(crate) count: u64,
+    pub(crate) name: &'a str,
+}
+
+/// A whole in its parts, side by side. The same numbers must stand on the page as text, too.
+pub(crate) fn shares(label: &str, shares: &[Share<'_>]) -> Markup {
+    let whole = shares.iter().map(|share| share.count).sum::<u64>().max(1) as f64;
+    let mut left = 0.0;
+    let placed = shares.iter().filter(|share| share.count > 0).map(|share| {
+        let (from, wide) = (left, WIDTH * share.count as f64 / whole);
+        left += wide;
+        // Something is seen of every part.
+        (share, rounded(from), rounded(wide.max(1.5)))
+    });
+    html! {
+        svg.chart.flat viewBox={ "0 0 " (WIDTH) " 12" } preserveAspectRatio="none" role="img"
+            aria-label=(label) {
+            rect.share-none x="0" y="0" width=(WIDTH) height="12" {}
+            @for (share, from, wide) in placed {
+                rect class={ "share-" (share.class) } x=(from) y="0" width=(wide) height="12" {
+                    title { (share.name) ": " (share.count) }
+                }
+            }
+        }
+    }
+}
+
 /// Which time was covered, and which never was, until now.
 pub(crate) fn timeline(label: &str, covered: &[Coverage], now: DateTime<Utc>) -> Markup {
     let ends = covered.iter().flat_map(|it| [it.from, Some(it.until)]).flatten();
@@ -97,6 +128,16 @@ mod tests {
         );
         assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("style"));
         assert!(bars("None", &[]).into_string().contains("<svg"));
+    }
+
+    #[test]
+    fn parts_of_a_whole_are_as_wide_as_their_numbers() {
+        let share = |class, count| Share { class, count, name: "<b>" };
+        let drawn = shares("All", &[share("created", 3), share("none", 0), share("failed", 1)]);
+        let drawn = drawn.into_string();
+        assert!(drawn.contains(r#"class="share-created" x="0" y="0" width="450""#), "{drawn}");
+        assert!(drawn.contains(r#"class="share-failed" x="450" y="0" width="150""#), "{drawn}");
+        assert!(!drawn.contains("<b>"));
     }
 
     #[test]

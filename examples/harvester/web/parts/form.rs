@@ -96,6 +96,11 @@ impl Field {
         Self::new(name, label, Input::Line("url"))
     }
 
+    /// A day, chosen in a calendar.
+    pub(crate) fn date(name: impl Into<String>, label: &str) -> Self {
+        Self::new(name, label, Input::Line("date"))
+    }
+
     /// A password, which is never filled in.
     pub(crate) fn password(name: impl Into<String>, label: &str) -> Self {
         Self::new(name, label, Input::Line("password")).required()

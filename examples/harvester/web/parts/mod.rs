@@ -4,17 +4,21 @@
 mod badge;
 mod chart;
 pub(crate) mod form;
+mod live;
 mod pager;
 mod table;
 mod time;
+mod tree;
 
 use maud::{Markup, html};
 
-pub(crate) use self::badge::{run_state, source_status};
-pub(crate) use self::chart::{Bar, bars, timeline};
+pub(crate) use self::badge::{Tone, badge, event_level, run_state, source_status};
+pub(crate) use self::chart::{Bar, Share, bars, shares, timeline};
+pub(crate) use self::live::{Addresses, Live};
 pub(crate) use self::pager::Pager;
 pub(crate) use self::table::Table;
-pub(crate) use self::time::{duration, moment, moment_or};
+pub(crate) use self::time::{duration, exact, moment, moment_or};
+pub(crate) use self::tree::tree;
 
 use super::layout::csrf;
 use super::visitor::Visitor;
@@ -37,6 +41,17 @@ pub(crate) fn card(title: &str, body: &Markup) -> Markup {
 /// What there is instead of a list that is empty, and what to do about it.
 pub(crate) fn nothing(what: &str, next: &Markup) -> Markup {
     html! { div.nothing { p { (what) } (next) } }
+}
+
+/// How much of something is done, as far as that is known, and in words.
+pub(crate) fn progress(label: &str, share: Option<f64>, said: &str) -> Markup {
+    let value = share.map(|share| format!("{share:.4}"));
+    html! {
+        div.progress {
+            progress aria-label=(label) max="1" value=[value] {}
+            span { (said) }
+        }
+    }
 }
 
 /// Names and what they stand for.

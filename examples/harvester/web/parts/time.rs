@@ -11,6 +11,12 @@ pub(crate) fn moment(time: DateTime<Utc>) -> Markup {
     html! { time datetime=(exact) title=(exact) { (time.format("%Y-%m-%d %H:%M UTC")) } }
 }
 
+/// The same to the second, where what is close together must be told apart.
+pub(crate) fn exact(time: DateTime<Utc>) -> Markup {
+    let exact = time.format("%Y-%m-%dT%H:%M:%SZ");
+    html! { time datetime=(exact) { (time.format("%Y-%m-%d %H:%M:%S UTC")) } }
+}
+
 /// A point in time, or what is said if there is none.
 pub(crate) fn moment_or(time: Option<DateTime<Utc>>, otherwise: &str) -> Markup {
     html! { @match time { Some(time) => (moment(time)), None => span.quiet { (otherwise) } } }

@@ -12,6 +12,7 @@ use super::{address, find};
 use crate::accounts::Permission;
 use crate::web::answer::Done;
 use crate::web::app::App;
+use crate::web::confirm::Question;
 use crate::web::layout::{self, csrf};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
@@ -226,15 +227,7 @@ fn confirm(
     label: &str,
 ) -> layout::Page {
     let back = address(&source.definition.id);
-    let body = html! {
-        p.lead { (what) }
-        form method="post" action={ (back) "/" (action) } {
-            (csrf(visitor))
-            div.buttons {
-                button.danger { (label) }
-                a.button href=(back) { (visitor.words.text("form.cancel")) }
-            }
-        }
-    };
-    layout::page(visitor, title, Some(Section::Sources), &body)
+    let action = format!("{back}/{action}");
+    let section = Section::Sources;
+    Question { title, what, action: &action, label, back: &back, section }.page(visitor)
 }

@@ -1,11 +1,13 @@
 //! The page of one source.
 
 use axum::extract::{Path, State};
-use harvest_pipeline::store::{Coverage, Page, RunEntry, RunQuery, SourceEntry, SourceStatus};
+use harvest_pipeline::store::{
+    Coverage, Page, RunEntry, RunQuery, SourceDefinition, SourceEntry, SourceStatus,
+};
 use harvest_pipeline::{Counters, SourceSummary};
 use maud::{Markup, html};
 
-use super::{actions, address, find, kind_title, options, run_kind, schedule};
+use super::{actions, address, find, jobs, kind_title, options, run_kind, schedule};
 use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
@@ -39,8 +41,10 @@ pub(super) async fn page(
         (actions::buttons(&visitor, &source))
         (state(&visitor, &source, summary.as_ref()))
         (card(words.text("source.coverage"), &covered(&app, words, &coverage)))
+        p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
+        (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
-        (card(words.text("source.definition"), &definition(&app, words, &source)))
+        (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
     let buttons = manage(&visitor, &source);
     let section = Some(Section::Sources);
@@ -114,7 +118,7 @@ fn last_runs(words: Words, runs: &[RunEntry]) -> Markup {
     for run in runs {
         let length = run.started.zip(run.ended).map(|(from, until)| duration(words, until - from));
         let mut cells = vec![
-            html! { (run.id) },
+            html! { a href=(crate::web::runs::address(run.id)) { (run.id) } },
             html! { (run_kind(words, run.request.kind)) },
             html! {
                 (run_state(words, run.state))
@@ -141,8 +145,16 @@ fn counters(counters: &Counters) -> [(&'static str, u64); 5] {
     ]
 }
 
-fn definition(app: &App, words: Words, source: &SourceEntry) -> Markup {
-    let definition = &source.definition;
+fn facts_of(app: &App, words: Words, source: &SourceEntry) -> Markup {
+    let times = [
+        (words.text("source.created"), moment(source.created)),
+        (words.text("source.updated"), moment(source.updated)),
+    ];
+    html! { (definition(app, words, &source.definition)) div.below { (facts(&times)) } }
+}
+
+/// What a source is defined to be.
+pub(in crate::web) fn definition(app: &App, words: Words, definition: &SourceDefinition) -> Markup {
     let text = |text: &str| html! { (text) };
     let contacts = definition.contacts.join(", ");
     let filters = definition.filter_sets.join(", ");
@@ -161,8 +173,6 @@ fn definition(app: &App, words: Words, source: &SourceEntry) -> Markup {
         (words.text("source.contacts"), text(&contacts)),
         (words.text("source.filter-sets"), text(&filters)),
         (words.text("source.owner"), text(definition.owner.as_deref().unwrap_or_default())),
-        (words.text("source.created"), moment(source.created)),
-        (words.text("source.updated"), moment(source.updated)),
     ]);
     all.retain(|(_, fact)| !fact.0.is_empty());
     facts(&all)

@@ -6,14 +6,20 @@
 //! edit      setting one up and changing it ── form      what is typed, as a definition
 //!                                          └─ options   the part that its kind declares
 //! actions   runs, pausing, archiving, deleting
+//! picker    choosing one of them, in the searches of other sections
+//! coverage  which time was harvested, and harvesting it once more
+//! jobs      Reharvest, Stop, Clear, and what was wrong most often
 //! ```
 
 mod actions;
+mod coverage;
 mod detail;
 mod edit;
 mod form;
+mod jobs;
 mod list;
 mod options;
+mod picker;
 mod policies;
 mod schedule;
 mod typed;
@@ -22,6 +28,9 @@ use harvest_pipeline::store::{RunKind, SourceEntry};
 use harvest_pipeline::{Kind, SourceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+pub(super) use self::detail::definition;
+pub(super) use self::picker::picker;
+pub(super) use self::typed::Typed;
 use super::app::App;
 use super::problem::Problem;
 use super::route::Route;
@@ -41,6 +50,10 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/sources/{id}/edit", EditSources, edit::change),
         Route::post("/sources/{id}/edit", EditSources, edit::save),
         Route::post("/sources/{id}/run", Run, actions::run),
+        Route::post("/sources/{id}/stop", Run, jobs::stop),
+        Route::post("/sources/{id}/clear", Run, jobs::clear),
+        Route::get("/sources/{id}/coverage", View, coverage::page),
+        Route::post("/sources/{id}/backfill", Run, coverage::backfill),
         Route::post("/sources/{id}/status", EditSources, actions::set_status),
         Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
         Route::post("/sources/{id}/archive", EditSources, actions::archive),
@@ -50,11 +63,16 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is written otherwise in an address.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// The address of a source's page. Ids are often addresses themselves.
+/// A text as a part of a path. Ids are often addresses themselves.
+pub(super) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, IN_PATH)
+}
+
+/// The address of a source's page.
 pub(super) fn address(id: &SourceId) -> String {
-    format!("/sources/{}", utf8_percent_encode(id.as_str(), IN_PATH))
+    format!("/sources/{}", in_path(id.as_str()))
 }
 
 /// The name of a kind of run.
@@ -103,7 +121,7 @@ pub(crate) fn check_options(
 }
 
 /// What a kind of sources is called.
-fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
+pub(super) fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a str {
     let declared = || app.registry.kinds().iter().find(|it| it.name() == kind).map(|it| it.title());
     words.find(&format!("kind.{kind}")).or_else(declared).unwrap_or(kind)
 }

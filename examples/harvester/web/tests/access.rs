@@ -6,10 +6,12 @@ use crate::web::route::Access;
 use crate::web::routes;
 
 /// A path of the table with what its names in braces stand for.
-fn filled(path: &str) -> String {
-    let path = path.replace("{id}", "one").replace("{name}", "style.css");
-    let path = path.replace("{source}", "one").replace("{run}", "1").replace("{user}", "nobody");
-    path.replace("{identifier}", "1").replace("{key}", "1")
+pub(super) fn filled(path: &str) -> String {
+    let filled = path.replace("{id}", "one").replace("{name}", "style.css");
+    let filled = filled.replace("{run}", "1").replace("{group}", "1").replace("{set}", "maps");
+    let filled = filled.replace("{source}", "one").replace("{record}", "1");
+    let filled = filled.replace("{user}", "nobody").replace("{identifier}", "1");
+    filled.replace("{key}", "1")
 }
 
 #[tokio::test]

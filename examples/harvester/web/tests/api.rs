@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use harvest_pipeline::RunState;
 use harvest_pipeline::filters::{Expression, FilterSet, Match};
-use harvest_pipeline::store::{
-    Ending, Event, EventLevel, EventStore, FilterSetStore, Held, RunKind, RunRequest, RunStore,
-};
+use harvest_pipeline::store::{Ending, Event, EventLevel, Held, RunKind, RunRequest};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 

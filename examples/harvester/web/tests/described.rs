@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use harvest_pipeline::store::{RunKind, RunRequest, RunStore, SqlStore};
+use harvest_pipeline::store::{RunKind, RunRequest};
 
 use super::*;
 
@@ -27,36 +27,24 @@ async fn nothing_that_is_sent_gets_an_answer_that_is_not_described() {
         );
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
-    let catalogue = SqliteCatalogue::open(&db).await.unwrap();
-    let store = SqlStore::open(&db).await.unwrap();
+    let world = World::in_one_database().await;
     for id in ["one", "two"] {
-        let options = json!({ "url": format!("https://{id}.example/oai") });
-        store.add_source(&SourceDefinition::new(id, "oai-pmh", options)).await.unwrap();
+        world.source(id).await;
     }
-    store.request_run(&RunRequest::new("one", RunKind::Harvest)).await.unwrap();
-    let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
-    accounts.add_user("root", Role::Administrator, None, Utc::now()).await.unwrap();
-    let mut root = accounts.user("root").await.unwrap().unwrap();
-    root.body.must_change = false;
-    accounts.change_user(&root, Utc::now()).await.unwrap();
-    let token = accounts.add_token(&root.body, "schemathesis", None, Utc::now()).await.unwrap();
-    let app = App::new(Parts {
-        store: Arc::new(store),
-        catalogue: Arc::new(catalogue),
-        registry: Registry::standard(),
-        accounts,
-        secure: false,
-    });
+    world.store.request_run(&RunRequest::new("one", RunKind::Harvest)).await.unwrap();
+    world.user("root", Role::Administrator).await;
+    let accounts = &world.app.accounts;
+    let root = accounts.user("root").await.unwrap().unwrap().body;
+    let token = accounts.add_token(&root, "schemathesis", None, Utc::now()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    let service =
+        world.router.clone().into_make_service_with_connect_info::<std::net::SocketAddr>();
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
 
     let mut command = Command::new(schemathesis);
     command
-        .current_dir(folder.path())
+        .current_dir(world.folder.path())
         .args(["run", &format!("http://{address}/api/openapi.json")])
         .args(["--header", &format!("Authorization: Bearer {}", token.reveal())])
         .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing"])

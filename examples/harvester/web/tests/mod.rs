@@ -2,10 +2,17 @@
 
 mod access;
 mod api;
+mod coverage;
 mod described;
+mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+mod plant;
+mod records;
+mod resync;
+mod runs;
+mod sites;
 mod sources;
 
 use std::sync::Arc;
@@ -14,9 +21,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode, request};
-use chrono::Utc;
-use harvest_pipeline::store::{MemoryStore, SourceDefinition, SourceStore};
+use chrono::{DateTime, Utc};
+use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
 use harvest_pipeline::{Registry, SqliteCatalogue};
+use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
 use url::form_urlencoded;
@@ -27,9 +35,10 @@ use crate::accounts::{Accounts, Limits, Role};
 /// A small installation, and who visits it.
 struct World {
     app: App,
-    store: MemoryStore,
+    store: Arc<dyn Store>,
+    clock: ManualClock,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Somebody with a browser.
@@ -57,19 +66,38 @@ impl Answer {
 
 impl World {
     async fn new() -> Self {
+        Self::with(async |_| MemoryStore::new()).await
+    }
+
+    /// One whose store goes by a clock that stands still.
+    async fn at_a_standstill(since: DateTime<Utc>) -> Self {
+        let clock = ManualClock::at(since);
+        let store = MemoryStore::with_clock(clock.clone());
+        Self { clock, ..Self::with(async |_| store).await }
+    }
+
+    /// One in which sources, runs and records are in the same database, as they are in earnest.
+    async fn in_one_database() -> Self {
+        Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
+    }
+
+    async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
-        let store = MemoryStore::new();
+        let store: Arc<dyn Store> = Arc::new(open(db).await);
         let app = App::new(Parts {
-            store: Arc::new(store.clone()),
+            store: Arc::clone(&store),
             catalogue: Arc::new(catalogue),
             registry: Registry::standard(),
             accounts,
+            // The sites that are tried are on this machine.
+            reach: Reach::anywhere(),
             secure: false,
         });
-        Self { router: router(app.clone()), app, store, _folder: folder }
+        let clock = ManualClock::at(Utc::now());
+        Self { router: router(app.clone()), app, store, clock, folder }
     }
 
     /// Adds a user and logs them in.

@@ -1,6 +1,6 @@
 //! The sources: list, form, and what can be done with one.
 
-use harvest_pipeline::store::{RunQuery, RunStore, SourceStatus};
+use harvest_pipeline::store::{RunQuery, SourceStatus};
 
 use super::*;
 
@@ -155,7 +155,7 @@ async fn a_source_that_only_compares_is_not_imported() {
 }
 
 #[tokio::test]
-async fn a_source_with_history_cannot_be_deleted_but_archived() {
+async fn a_28_a_source_with_history_cannot_be_deleted_but_archived() {
     let world = World::new().await;
     world.source("used").await;
     world.source("unused").await;

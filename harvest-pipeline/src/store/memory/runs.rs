@@ -177,7 +177,10 @@ impl RunStore for MemoryStore {
         let before = query.page.after.unwrap_or(RunId(i64::MAX));
         let found = data.runs.range(..before).rev().map(|(_, run)| &run.entry);
         let found = found.filter(|run| {
+            let source = data.sources.get(&run.request.source);
+            let owner = source.and_then(|source| source.definition.owner.as_deref());
             query.source.as_ref().is_none_or(|wanted| run.request.source == *wanted)
+                && (query.owner.is_none() || query.owner.as_deref() == owner)
                 && (query.states.is_empty() || query.states.contains(&run.state))
                 && (query.group.is_none() || run.request.group == query.group)
         });

@@ -425,13 +425,14 @@ impl RunStore for SqlStore {
             };
             let sql = format!(
                 "SELECT {RUN} WHERE t.id < $1 AND ($2 IS NULL OR s.name = $2)
-                    AND ($3 IS NULL OR t.together = $3) {states}
-                 ORDER BY t.id DESC LIMIT $4"
+                    AND ($3 IS NULL OR t.together = $3) AND ($4 IS NULL OR s.owner = $4) {states}
+                 ORDER BY t.id DESC LIMIT $5"
             );
             let rows = sqlx::query(AssertSqlSafe(sql))
                 .bind(query.page.after.map_or(i64::MAX, |run| run.0))
                 .bind(query.source.as_ref().map(|source| source.as_str()))
                 .bind(query.group)
+                .bind(query.owner.as_deref())
                 .bind(limit(query.page.limit))
                 .fetch_all(&self.0.readers)
                 .await?;

@@ -240,6 +240,11 @@ pub async fn runs_are_listed_newest_first_and_page_by_page(store: Shared, _: Man
     let of_a = [asked[0], asked[2], asked[4]];
     assert_eq!(listed(RunQuery { source: Some("a".into()), ..all() }).await, of_a);
     assert_eq!(listed(RunQuery { group: Some(7), ..all() }).await, of_a);
+    let mut owned = store.source(&"a".into()).await.unwrap().unwrap().definition;
+    owned.owner = Some("gce".to_owned());
+    store.change_source(&owned).await.unwrap();
+    assert_eq!(listed(RunQuery { owner: owned.owner, ..all() }).await, of_a);
+    assert_eq!(listed(RunQuery { owner: Some("and".to_owned()), ..all() }).await, []);
     let states = vec![RunState::Running, RunState::Queued];
     assert_eq!(listed(RunQuery { states, ..all() }).await, [asked[1], asked[3]]);
     let page = Page::first(2);

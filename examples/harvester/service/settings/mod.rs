@@ -1,5 +1,9 @@
 //! How an installation is set up.
 
+mod engine;
+mod mail;
+mod span;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -9,6 +13,8 @@ use resync_core::transport::without_credentials;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub(crate) use self::engine::{Network, Scheduler, Worker};
+pub(crate) use self::mail::Mail;
 use super::env;
 use crate::accounts::Limits;
 use crate::report::Failure;
@@ -23,6 +29,14 @@ pub(crate) struct Settings {
     pub(crate) web: Web,
     /// Logging in.
     pub(crate) login: Login,
+    /// Asking sources.
+    pub(crate) network: Network,
+    /// Doing runs.
+    pub(crate) worker: Worker,
+    /// Asking for runs, and forgetting old ones.
+    pub(crate) scheduler: Scheduler,
+    /// Reports.
+    pub(crate) mail: Mail,
 }
 
 /// How pages are reached.
@@ -59,7 +73,15 @@ pub(crate) struct Login {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { db: "sqlite:harvest.db".to_owned(), web: Web::default(), login: Login::default() }
+        Self {
+            db: "sqlite:harvest.db".to_owned(),
+            web: Web::default(),
+            login: Login::default(),
+            network: Network::default(),
+            worker: Worker::default(),
+            scheduler: Scheduler::default(),
+            mail: Mail::default(),
+        }
     }
 }
 
@@ -121,7 +143,10 @@ impl Settings {
         if !self.web.public_url.is_empty() {
             self.public_url()?;
         }
-        Ok(())
+        self.network.check()?;
+        self.worker.check()?;
+        self.scheduler.check()?;
+        self.mail.check()
     }
 
     fn public_url(&self) -> Result<Url, Failure> {
@@ -153,7 +178,7 @@ impl Settings {
 
     /// The same without secrets, to be shown.
     pub(crate) fn without_secrets(&self) -> Self {
-        let mut shown = self.clone();
+        let mut shown = Self { mail: self.mail.clone().without_secrets(), ..self.clone() };
         if let Ok(url) = Url::parse(&self.db)
             && url.has_host()
         {
@@ -208,6 +233,23 @@ mod tests {
     }
 
     #[test]
+    fn lists_and_times_can_be_set_in_the_environment() {
+        let variables = [
+            ("HARVESTER_MAIL_ADMINISTRATORS", "a@x.org, b@x.org"),
+            ("HARVESTER_NETWORK_RETRY_DELAY", "500ms"),
+        ];
+        let settings = load("", &variables).unwrap();
+        assert_eq!(settings.mail.administrators, ["a@x.org", "b@x.org"]);
+        assert_eq!(settings.network.retry_delay.to_string(), "500ms");
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_again() {
+        let shown = toml::to_string(&Settings::default().without_secrets()).unwrap();
+        assert_eq!(load(&shown, &[]).unwrap(), Settings::default());
+    }
+
+    #[test]
     fn only_this_machine_is_served_unless_it_is_said() {
         assert!(Settings::default().web.listen.ip().is_loopback());
     }
@@ -221,6 +263,11 @@ mod tests {
             ("[web]\npublic-url = \"ftp://x\"", &[], "public-url"),
             ("= ", &[], "line 1"),
             ("", &[("HARVESTER_LOGIN_AUDIT_DAYS", "soon")], "HARVESTER_LOGIN_AUDIT_DAYS"),
+            ("[worker]\nlease = \"soon\"", &[], "lease"),
+            ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
+            ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
+            ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[mail]\nserver = \"mail\"\nfrom = \"nobody\"", &[], "nobody"),
         ] {
             let message = load(file, variables).unwrap_err();
             assert!(message.contains(why), "{file}: {message}");
@@ -229,8 +276,10 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        let settings =
+        let mut settings =
             Settings { db: "postgres://me:secret@db/harvest".to_owned(), ..Settings::default() };
+        settings.mail.password = "secret".to_owned();
+        assert!(!format!("{:?}", settings.mail).contains("secret"));
         let shown = toml::to_string(&settings.without_secrets()).unwrap();
         assert!(!shown.contains("secret") && shown.contains("postgres://db/harvest"), "{shown}");
     }

@@ -1,0 +1,12 @@
+//! What the admin system manages, managed from the command line.
+
+mod filter_sets;
+mod options;
+mod runs;
+pub(super) mod shown;
+mod sources;
+mod waiting;
+
+pub(super) use self::filter_sets::run as filter_sets;
+pub(super) use self::runs::{Manager, run as runs};
+pub(super) use self::sources::run as sources;

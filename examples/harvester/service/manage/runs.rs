@@ -1,0 +1,152 @@
+//! `harvester run`
+
+use std::fmt::Write;
+
+use harvest_pipeline::engine::Worker;
+use harvest_pipeline::store::{
+    EventQuery, Page, Requested, RunEntry, RunQuery, RunRequest, Store, StoreError,
+};
+use harvest_pipeline::{RunId, SourceId};
+use serde_json::json;
+
+use super::shown;
+use super::waiting::{Patience, verdict};
+use crate::args::{ListRunsArgs, RunCommand, ShowRunArgs, StartArgs};
+use crate::output::{one_line, print};
+use crate::progress::Console;
+use crate::report::{Failure, Status};
+
+/// What runs are managed with.
+pub(in crate::service) struct Manager<'a> {
+    pub(in crate::service) store: &'a dyn Store,
+    /// The worker that this process would be.
+    pub(in crate::service) worker: Worker,
+    /// How many workers may lose a run before it is given up.
+    pub(in crate::service) most_attempts: u32,
+    pub(in crate::service) console: &'a Console,
+    pub(in crate::service) as_json: bool,
+}
+
+/// Manages runs.
+///
+/// # Errors
+/// If there is no such run, it cannot be done what is asked for, or the database cannot be used.
+pub(in crate::service) async fn run(
+    command: &RunCommand,
+    manager: &Manager<'_>,
+) -> Result<Status, Failure> {
+    let store = manager.store;
+    match command {
+        RunCommand::Start(args) => return start(args, manager).await,
+        RunCommand::Wait(args) => return wait(&args.runs, None, manager).await,
+        RunCommand::List(args) => return list(args, manager).await,
+        RunCommand::Show(args) => return show(args, manager).await,
+        RunCommand::Cancel(args) => store.cancel_run(args.run).await.map(drop),
+        RunCommand::Pause(args) => store.pause_run(args.run).await.map(drop),
+        RunCommand::Resume(args) => store.resume_run(args.run).await.map(drop),
+        RunCommand::Reject(args) => store.reject_run(args.run).await.map(drop),
+        RunCommand::Approve(args) => manager.worker.approve(args.run).await.map(drop),
+    }?;
+    let (RunCommand::Cancel(args)
+    | RunCommand::Pause(args)
+    | RunCommand::Resume(args)
+    | RunCommand::Reject(args)
+    | RunCommand::Approve(args)) = command
+    else {
+        return Ok(Status::Complete);
+    };
+    told(&known(store, args.run).await?, manager.as_json)?;
+    Ok(Status::Complete)
+}
+
+async fn known(store: &dyn Store, run: RunId) -> Result<RunEntry, StoreError> {
+    store.run(run).await?.ok_or_else(|| StoreError::missing("run", &run))
+}
+
+fn told(run: &RunEntry, as_json: bool) -> Result<(), Failure> {
+    print(match as_json {
+        true => format!("{}\n", shown::run_json(run)),
+        false => format!("{}\n", one_line(&shown::run_line(run))),
+    })
+}
+
+/// Asks for runs; with `--now` does them.
+async fn start(args: &StartArgs, manager: &Manager<'_>) -> Result<Status, Failure> {
+    let mut runs = Vec::new();
+    for source in &args.sources {
+        let mut request = RunRequest::new(source.as_str(), args.kind);
+        request.full = args.full;
+        request.dry_run = args.dry_run;
+        request.parent = args.parent;
+        request.by = std::env::var("USER").ok().filter(|name| !name.is_empty());
+        let requested = manager.store.request_run(&request).await?;
+        if let Requested::AlreadyOpen(run) = requested {
+            manager.console.notice(&format!("{source} has run {run} already, which is not over"));
+        }
+        runs.push(requested.run());
+    }
+    if !args.now && !args.wait {
+        for run in runs {
+            told(&known(manager.store, run).await?, manager.as_json)?;
+        }
+        return Ok(Status::Complete);
+    }
+    let worker = args.now.then_some(&manager.worker);
+    wait(&runs, worker, manager).await
+}
+
+/// Waits until these runs are over, or with a worker and no runs, until none is queued.
+async fn wait(
+    runs: &[RunId],
+    worker: Option<&Worker>,
+    manager: &Manager<'_>,
+) -> Result<Status, Failure> {
+    let patience = Patience {
+        store: manager.store,
+        most_attempts: manager.most_attempts,
+        console: manager.console,
+    };
+    let entries = match worker {
+        Some(worker) => patience.with(worker, runs).await?,
+        None => patience.wait(runs).await?,
+    };
+    let mut status = Status::Complete;
+    for entry in &entries {
+        told(entry, manager.as_json)?;
+        status = status.max(verdict(entry));
+    }
+    Ok(status)
+}
+
+async fn list(args: &ListRunsArgs, manager: &Manager<'_>) -> Result<Status, Failure> {
+    let mut query = RunQuery::default();
+    query.source = args.source.as_deref().map(SourceId::from);
+    query.states.clone_from(&args.states);
+    query.page = Page::first(args.lines);
+    for run in manager.store.runs(&query).await? {
+        told(&run, manager.as_json)?;
+    }
+    Ok(Status::Complete)
+}
+
+async fn show(args: &ShowRunArgs, manager: &Manager<'_>) -> Result<Status, Failure> {
+    let run = known(manager.store, args.run.run).await?;
+    let mut query = EventQuery::default();
+    query.run = Some(run.id);
+    query.page = Page::first(args.events);
+    let mut events = manager.store.events(&query).await?;
+    events.reverse();
+    if manager.as_json {
+        let mut all = shown::run_json(&run);
+        all["events"] = events.iter().map(shown::event_json).collect();
+        print(format!("{}\n", json!(all)))?;
+        return Ok(Status::Complete);
+    }
+    let mut text = format!("{}\n", one_line(&shown::run_line(&run)));
+    for event in &events {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {}", one_line(&shown::event_line(event)));
+    }
+    print(text)?;
+    Ok(Status::Complete)
+}

@@ -1,0 +1,12 @@
+//! The system as people run it: its roles as processes, managed from the command line.
+#![allow(clippy::unwrap_used, clippy::unwrap_in_result, reason = "these are tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod mail;
+mod manage;
+mod process;
+mod reports;
+mod roles;
+#[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
+mod support;

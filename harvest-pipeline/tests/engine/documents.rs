@@ -1,0 +1,162 @@
+//! Harvest lists of documents, and the reports on them.
+
+use std::collections::HashMap;
+
+use harvest_pipeline::harvest_list::{Document, write};
+use harvest_pipeline::reports::{Audience, Harvested, Report, Style};
+use harvest_pipeline::store::{EventLevel, RunKind, RunRequest, SourceDefinition};
+use harvest_pipeline::{RunId, RunState};
+use serde_json::json;
+
+use super::net::{Host, filled};
+use super::world::{DAY, World};
+
+const EML: &str = "eml://ecoinformatics.org/eml-2.0.0";
+
+scenarios! {
+    a_17_documents_are_inserted_updated_or_here_already_and_events_say_so
+    a_18_a_list_that_is_not_valid_changes_nothing_and_other_sites_go_on
+    a_21_a_report_counts_one_error_in_the_singular
+}
+
+/// A list of these documents, by identifier and revision, and the documents.
+fn site(world: &World, documents: &[(i64, i64)]) {
+    let list: Vec<_> = documents
+        .iter()
+        .map(|(identifier, revision)| Document {
+            scope: "demo".to_owned(),
+            identifier: *identifier,
+            revision: *revision,
+            document_type: EML.to_owned(),
+            url: format!("/{identifier}.{revision}"),
+        })
+        .collect();
+    let mut files = HashMap::from([("/list".to_owned(), write(&list))]);
+    for (identifier, revision) in documents {
+        let body =
+            format!("<e:eml xmlns:e='{EML}'><dataset><title>{revision}</title></dataset></e:eml>");
+        files.insert(format!("/{identifier}.{revision}"), body);
+    }
+    world.net.set("site.example", Host::Files(files));
+}
+
+async fn add(world: &World) {
+    let options = json!({ "url": "http://site.example/list" });
+    let mut definition = SourceDefinition::new("site", "document-list", options);
+    definition.contacts = vec!["eva@site.example".to_owned()];
+    world.store.add_source(&definition).await.unwrap();
+}
+
+/// The words for what was done with the documents.
+async fn operations(world: &World, run: RunId) -> Vec<(String, String)> {
+    let events = world.events(run).await.into_iter().map(|event| event.event);
+    let told = events.filter_map(|event| Some((event.code, event.scope.record?)));
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    told
+}
+
+fn told(code: &str, document: &str) -> (String, String) {
+    (code.to_owned(), document.to_owned())
+}
+
+async fn a_17_documents_are_inserted_updated_or_here_already_and_events_say_so(world: &World) {
+    site(world, &[(2, 1), (3, 1)]);
+    add(world).await;
+    let run = world.harvest("site").await;
+    assert_eq!(
+        (run.state, run.counters.created),
+        (RunState::Succeeded, 2),
+        "{:#?}",
+        world.events(run.id).await
+    );
+
+    site(world, &[(1, 1), (2, 2), (3, 1)]);
+    let run = world.harvest("site").await;
+    let counters = run.counters;
+    assert_eq!((counters.created, counters.updated, counters.unchanged), (1, 1, 1));
+    let expected = [
+        told("InsertDocSuccess", "demo.1.1"),
+        told("MetacatHasDoc", "demo.3"),
+        told("UpdateDocSuccess", "demo.2.2"),
+    ];
+    assert_eq!(operations(world, run.id).await, expected);
+
+    let run = world.harvest("site").await;
+    assert_eq!((run.counters.total(), run.counters.unchanged), (3, 3));
+    let expected = ["demo.1", "demo.2", "demo.3"].map(|it| told("MetacatHasDoc", it));
+    assert_eq!(operations(world, run.id).await, expected);
+}
+
+async fn a_18_a_list_that_is_not_valid_changes_nothing_and_other_sites_go_on(world: &World) {
+    site(world, &[(1, 1)]);
+    add(world).await;
+    world.add("kytice", &filled(3)).await;
+    world.harvest("site").await;
+    let stood = world.catalogue.checkpoint(&"site".into()).await.unwrap();
+
+    let files = HashMap::from([("/list".to_owned(), "<harvestList/>".to_owned())]);
+    world.net.set("site.example", Host::Files(files));
+    let broken = world.ask(RunRequest::new("site", RunKind::Harvest)).await;
+    let other = world.ask(RunRequest::new("kytice", RunKind::Harvest)).await;
+    world.work().await;
+    let run = world.entry(broken).await;
+    assert_eq!((run.state, run.counters.total()), (RunState::Failed, 0));
+    assert_eq!(world.entry(other).await.state, RunState::Succeeded);
+    assert_eq!(world.catalogue.checkpoint(&"site".into()).await.unwrap(), stood);
+    let events = world.events(broken).await;
+    let found = events.iter().find(|it| it.event.code == "ValidateHarvestListError").unwrap();
+    assert_eq!(found.event.level, EventLevel::Error);
+    assert_eq!(found.event.url.as_deref(), Some("http://site.example/list"));
+
+    let harvested = Harvested::gather(&world.installation, broken).await.unwrap();
+    assert_eq!(harvested.contacts(), ["eva@site.example"]);
+    let report =
+        Report::new(Style::Metacat, &[harvested], Audience::SiteContact, world.clock.now());
+    assert!(report.text.contains("ValidateHarvestListError"), "{}", report.text);
+}
+
+async fn a_21_a_report_counts_one_error_in_the_singular(world: &World) {
+    site(world, &[(1, 1)]);
+    add(world).await;
+    let well = world.harvest("site").await;
+    world.net.set("site.example", Host::Fault(http::StatusCode::NOT_FOUND, None));
+    world.clock.advance(DAY);
+    let broken = world.harvest("site").await;
+    let report = async |runs: &[RunId], audience| {
+        let mut harvests = Vec::new();
+        for run in runs {
+            harvests.push(Harvested::gather(&world.installation, *run).await.unwrap());
+        }
+        Report::new(Style::Metacat, &harvests, audience, world.clock.now())
+    };
+    let stars = "*".repeat(80);
+    let head = |words: &[&str]| {
+        let words = words.iter().map(|line| format!("* {line}\n")).collect::<String>();
+        format!(
+            "{stars}\n*\n* METACAT HARVESTER REPORT: 2024-07-26T00:00:00Z\n*\n{words}*\n{stars}\n"
+        )
+    };
+    let see = "Please see the log entries below for additonal details.";
+
+    let one = report(&[broken.id], Audience::SiteContact).await;
+    assert_eq!(one.subject, "Report from Metacat Harvester: 2024-07-26T00:00:00Z");
+    assert!(
+        one.text.starts_with(&head(&["A TOTAL OF 1 ERROR WAS DETECTED.", see])),
+        "{}",
+        one.text
+    );
+    assert!(one.text.contains("* Operation:        GetHarvestListError\n"), "{}", one.text);
+    assert!(one.text.contains("* Status:           1\n"));
+    assert!(one.text.contains("* URL:              http://site.example/list\n"));
+
+    let two = report(&[broken.id, broken.id], Audience::Administrator).await;
+    assert!(two.text.starts_with(&head(&["A TOTAL OF 2 ERRORS WERE DETECTED.", see])));
+
+    let none = report(&[well.id], Audience::SiteContact).await;
+    assert!(none.text.starts_with(&head(&["NO ERRORS WERE DETECTED DURING THIS HARVEST."])));
+    assert!(none.text.contains("Documents inserted: 1\n    demo.1\n"), "{}", none.text);
+    assert!(!none.text.contains("InsertDocSuccess"), "contacts hear of what they can mend");
+    let all = report(&[well.id], Audience::Administrator).await;
+    assert!(all.text.contains("* Operation:        InsertDocSuccess\n"), "{}", all.text);
+}
