@@ -3,7 +3,7 @@
 //! ```text
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
-//! openapi    the description, made from the endpoints; page: the same for people
+//! openapi    the description, made from the endpoints, and a page of it for people
 //! sources, runs, records, filter_sets, people, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
@@ -35,7 +35,7 @@ use crate::web::visitor::Visitor;
 /// The lines of the table of routes.
 pub(crate) fn routes() -> Vec<Route> {
     let api = endpoints().into_iter().map(|endpoint| endpoint.route);
-    api.chain([metrics::route()]).collect()
+    api.chain([openapi::route(), metrics::route()]).collect()
 }
 
 /// Everything that the API has.

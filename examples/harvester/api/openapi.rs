@@ -13,6 +13,7 @@ use super::endpoint::{Answer, Endpoint, Sketch, Told};
 use crate::accounts::Permission;
 use crate::web::layout;
 use crate::web::problem::Problem;
+use crate::web::route::Route;
 use crate::web::visitor::Visitor;
 
 /// Where the description is.
@@ -25,11 +26,12 @@ Site contacts see and change sources of their own only. Lists go on behind a key
 `after` of the next one. Problems come as application/problem+json (RFC 9457).";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    use Permission::View;
-    vec![
-        Endpoint::get(ADDRESS, View, "This description", describe),
-        Endpoint::get("/api", View, "This description, for people", page),
-    ]
+    vec![Endpoint::get(ADDRESS, Permission::View, "This description", describe)]
+}
+
+/// The page that shows the description to people.
+pub(super) fn route() -> Route {
+    Route::get("/api", Permission::View, page)
 }
 
 /// Why something was not answered (RFC 9457).
@@ -179,10 +181,9 @@ fn without_null(mut schema: Value) -> Value {
     } else if let Some(one) = schema["anyOf"].as_array().and_then(|all| all.first()) {
         return one.clone();
     }
-    if schema["default"].is_null() {
-        schema.as_object_mut().map(|it| it.remove("default"));
+    if let Some(schema) = schema.as_object_mut() {
+        schema.retain(|_, value| !value.is_null());
     }
-    schema.as_object_mut().map(|it| it.retain(|_, value| !value.is_null()));
     schema
 }
 
@@ -199,24 +200,8 @@ fn tag(path: &str) -> &str {
 }
 
 /// The description, as a page.
-struct Page(layout::Page);
-
-impl IntoResponse for Page {
-    fn into_response(self) -> Response {
-        self.0.into_response()
-    }
-}
-
-impl Answer for Page {
-    fn describe(sketch: &mut Sketch<'_>) {
-        let content = Some(("text/html", json_schema!({ "type": "string" })));
-        sketch.answers.push(Told { status: 200, what: "A page.", content });
-    }
-}
-
-async fn page(visitor: Visitor) -> Result<Page, Problem> {
-    let described = document(&super::endpoints());
-    Ok(Page(layout::page(&visitor, "API", None, &shown(&described))))
+async fn page(visitor: Visitor) -> layout::Page {
+    layout::page(&visitor, "API", None, &shown(&document(&super::endpoints())))
 }
 
 fn shown(described: &Value) -> Markup {

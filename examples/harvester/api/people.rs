@@ -98,7 +98,7 @@ async fn get(State(app): State<App>, Path(name): Path<String>) -> Result<Reply<P
 #[serde(deny_unknown_fields)]
 struct NewPerson {
     /// What they log in with.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[!-~]+$"))]
     name: String,
     /// What they are.
     role: Role,
@@ -206,7 +206,7 @@ struct NewToken {
     /// Whose it is.
     user: String,
     /// What it is for.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), regex(pattern = r"\S"))]
     purpose: String,
     /// Until when it is good; none: until it is revoked.
     #[serde(default)]

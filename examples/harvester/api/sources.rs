@@ -57,7 +57,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[serde(deny_unknown_fields)]
 struct Definition {
     /// What people call it.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1), regex(pattern = r"\S"))]
     title: String,
     /// What else there is to say about it.
     #[serde(default)]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the third-party programs of the tests into .venv at the root of the repository, or into
 # the folder named as the first argument: two OAI-PMH servers, OAI-PMH clients, and the reference
-# implementation of ResourceSync (resync-sync, resync-build, resync-simulator). Does nothing when
-# they are there already.
+# implementation of ResourceSync (resync-sync, resync-build, resync-simulator), and schemathesis, which
+# tries our API. Does nothing when they are there already.
 #
 # One client needs npm and a Node.js before version 22, and one is a package of Debian's,
 # libhttp-oai-perl: they can be missing, which is told.
@@ -15,7 +15,7 @@ venv=${1:-$here/../../../.venv}
 python=${PYTHON:-python3}
 requirements=(
     "$here/requirements.txt" "$here/requirements-clients.txt" "$here/requirements-oai-repo.txt"
-    "$here/requirements-resync.txt"
+    "$here/requirements-resync.txt" "$here/requirements-api.txt"
 )
 
 install_python() {

@@ -17,7 +17,7 @@ async fn a_form_without_the_sessions_token_changes_nothing() {
         let path = access::filled(route.path);
         for token in [None, Some(""), Some("made-up"), Some(other.csrf.as_str())] {
             let fields: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
-            let answer = world.post_as_it_is(&admin, &path, &fields).await;
+            let answer = world.send_as_it_is(&admin, &route.method, &path, &fields).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {token:?}");
             assert!(answer.body.contains("was not sent from here"), "{path} {token:?}");
         }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod coverage;
+mod described;
 mod filter_sets;
 mod forms;
 mod injection;
@@ -37,7 +38,7 @@ struct World {
     store: Arc<dyn Store>,
     clock: ManualClock,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Somebody with a browser.
@@ -96,7 +97,7 @@ impl World {
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());
-        Self { router: router(app.clone()), app, store, clock, _folder: folder }
+        Self { router: router(app.clone()), app, store, clock, folder }
     }
 
     /// Adds a user and logs them in.
