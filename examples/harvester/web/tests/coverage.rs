@@ -1,7 +1,7 @@
 //! Covered time, backfill, and the jobs of a source.
 
 use chrono::{DateTime, TimeDelta};
-use harvest_pipeline::store::{Coverage, Ending, Event, EventLevel, RunQuery};
+use harvest_pipeline::store::{Coverage, Ending, Event, EventLevel, RunKind, RunQuery, RunRequest};
 use harvest_pipeline::{Checkpoint, RunId};
 
 use super::*;
