@@ -20,7 +20,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, Method, Request, StatusCode, request};
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
 use harvest_pipeline::{Registry, SqliteCatalogue};
@@ -134,11 +134,20 @@ impl World {
 
     async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let content_type = parts.headers.get(CONTENT_TYPE).map(|it| it.as_bytes());
+        let content_type = response.headers().get(CONTENT_TYPE).map(|it| it.as_bytes());
         // A stream does not end.
         let is_stream = content_type == Some(b"text/event-stream");
-        let body = if is_stream { Body::empty() } else { body };
+        Self::read(if is_stream { response.map(|_| Body::empty()) } else { response }).await
+    }
+
+    /// Reads a stream that ends.
+    async fn stream(&self, browser: &Browser, path: &str) -> Answer {
+        let request = browser.request("GET", path).body(Body::empty()).unwrap();
+        Self::read(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    async fn read(response: Response<Body>) -> Answer {
+        let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 24).await.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, body }

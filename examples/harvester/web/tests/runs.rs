@@ -166,7 +166,7 @@ async fn a_page_follows_a_run_by_events_and_else_by_asking() {
     let over = world.get(&admin, "/runs/1").await.body;
     assert!(!over.contains("sse-connect") && !over.contains("every 3s"));
     // What is over is sent once, and that it is over.
-    let stream = world.get(&admin, "/runs/1/stream").await;
+    let stream = world.stream(&admin, "/runs/1/stream").await;
     assert_eq!(stream.headers["content-type"], "text/event-stream");
     assert!(stream.body.contains("event: now") && stream.body.contains("Cancelled"));
     assert!(stream.body.contains("event: over"), "{}", stream.body);
