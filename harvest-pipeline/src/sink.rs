@@ -134,6 +134,7 @@ pub struct ParsedBatch<R> {
 
 impl<R> ParsedBatch<R> {
     /// Whether its records were asked for by name, and are no part of the source's list.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn is_by_name(&self) -> bool {
         self.checkpoint.is_none()
     }
