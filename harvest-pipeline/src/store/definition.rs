@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Page, StoreError, Trigger};
+use super::{Page, RunKind, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
@@ -81,6 +81,16 @@ impl SourceDefinition {
             status: SourceStatus::default(),
             owner: None,
             extra: Value::Null,
+        }
+    }
+
+    /// What its schedule asks for: a harvest, or an audit where the `mode` among its options says that
+    /// it is only compared.
+    #[must_use]
+    pub fn scheduled(&self) -> RunKind {
+        match self.options.get("mode").and_then(Value::as_str) {
+            Some("audit") => RunKind::Audit,
+            _ => RunKind::Harvest,
         }
     }
 

@@ -109,6 +109,7 @@ macro_rules! store_contract {
                 no_more_runs_are_asked_for_than_wanted_and_the_longest_due_come_first
                 a_schedule_is_over_after_its_last_run
                 only_active_sources_come_due
+                what_is_only_compared_comes_due_as_an_audit
                 a_source_with_an_open_run_is_passed_over_until_that_is_over
                 a_changed_schedule_begins_anew
             }

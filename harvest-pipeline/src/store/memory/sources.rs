@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::super::clock::until;
 use super::super::{
-    RunKind, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore,
-    StoreError, Trigger,
+    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
+    Trigger,
 };
 use super::{Data, MemoryStore};
 use crate::batch::SourceId;
@@ -146,8 +146,9 @@ impl SourceStore for MemoryStore {
         due.truncate(limit);
         let mut asked = Vec::with_capacity(due.len());
         for (_, id) in due {
-            data.source(&id)?.came_due(now);
-            let mut request = RunRequest::new(id.clone(), RunKind::Harvest);
+            let source = data.source(&id)?;
+            source.came_due(now);
+            let mut request = RunRequest::new(id.clone(), source.definition.scheduled());
             request.trigger = Trigger::Schedule;
             asked.push((id, data.queue(&request, now)?));
         }

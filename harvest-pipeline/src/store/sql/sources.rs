@@ -14,8 +14,8 @@ use crate::checkpoint::Checkpoint;
 use crate::run::RunId;
 use crate::store::clock::until;
 use crate::store::{
-    RunKind, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore,
-    StoreError, Trigger,
+    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
+    Trigger,
 };
 
 /// What [`SourceQuery`] asks for, from `$2` on.
@@ -159,7 +159,8 @@ impl SqlStore {
         for row in query.fetch_all(&mut *tx).await? {
             let (number, now) = (Columns(&row).integer("id")?, Columns(&row).time("now")?);
             let mut entry = row::source(&row)?;
-            let mut request = RunRequest::new(entry.definition.id.clone(), RunKind::Harvest);
+            let definition = &entry.definition;
+            let mut request = RunRequest::new(definition.id.clone(), definition.scheduled());
             request.trigger = Trigger::Schedule;
             // Somebody else may have been faster.
             if let Some(run) = self.queue(&mut tx, number, &entry, &request, now).await? {

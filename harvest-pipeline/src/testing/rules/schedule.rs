@@ -136,6 +136,17 @@ pub async fn only_active_sources_come_due(store: Shared, clock: ManualClock) {
     assert_eq!(harvest_due(&*store).await.len(), 0);
 }
 
+pub async fn what_is_only_compared_comes_due_as_an_audit(store: Shared, _: ManualClock) {
+    for (id, kind) in [("audit", RunKind::Audit), ("baseline", RunKind::Harvest)] {
+        let mut definition = source(id);
+        definition.schedule = every_two_days();
+        definition.options = serde_json::json!({ "url": format!("https://{id}.org/"), "mode": id });
+        store.add_source(&definition).await.unwrap();
+        let [(_, run)] = store.request_due(10).await.unwrap()[..] else { panic!("{id}") };
+        assert_eq!(entry(&*store, run).await.request.kind, kind);
+    }
+}
+
 pub async fn a_source_with_an_open_run_is_passed_over_until_that_is_over(
     store: Shared,
     clock: ManualClock,
