@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Ran, Repository, Server, harvester};
 
 const RECORDS: usize = 20_000;
-const PAGE: usize = 100;
+const PAGE: usize = 50;
 const KILLS: usize = 60;
 /// So many at the least, should the harvest be through before.
 const FEWEST: usize = 50;
