@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
+use super::version::{Expected, Version, Versioned};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
@@ -169,6 +170,17 @@ impl From<SourceEntry> for Source {
     }
 }
 
+impl Source {
+    /// Runs change a source, but not what people say of it.
+    fn version(&self) -> Version {
+        Version::of(&self.definition)
+    }
+
+    fn versioned(self) -> Versioned<Reply<Self>> {
+        Versioned { version: self.version(), answer: Reply(self) }
+    }
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -206,16 +218,17 @@ async fn get(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
-    Ok(Reply(find(&app, &visitor, &id).await?.into()))
+) -> Result<Versioned<Reply<Source>>, Problem> {
+    Ok(Source::from(find(&app, &visitor, &id).await?).versioned())
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
     Body(sent): Body<Definition>,
-) -> Result<Put<Source>, Problem> {
+) -> Result<Versioned<Put<Source>>, Problem> {
     let id = SourceId::from(id);
     // One of another's is as good as taken: whose it is is not told.
     let before = app.store.source(&id).await?;
@@ -227,6 +240,7 @@ async fn put(
             visitor.words.text("source.id-invalid")
         )));
     }
+    expected.check(before.clone().map(|entry| Source::from(entry).version()).as_ref())?;
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
@@ -242,21 +256,28 @@ async fn put(
         definition.owner = Some(owner.to_owned());
     }
     let is_new = before.is_none();
-    let (entry, what) = match is_new {
-        true => (app.store.add_source(&definition).await?, "source.create"),
-        false => (app.store.change_source(&definition).await?, "source.change"),
+    let (entry, what) = match before {
+        None => (app.store.add_source(&definition).await?, "source.create"),
+        Some(before) if expected.is_some() => {
+            let replaced = app.store.replace_source(&before.definition, &definition).await?;
+            (replaced, "source.change")
+        }
+        Some(_) => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
-    Ok(Put { is_new, value: entry.into() })
+    let value = Source::from(entry);
+    Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }
 
 async fn delete(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
 ) -> Result<Gone, Problem> {
-    let source = find(&app, &visitor, &id).await?;
-    app.store.remove_source(&source.definition.id).await?;
+    let source = Source::from(find(&app, &visitor, &id).await?);
+    expected.check(Some(&source.version()))?;
+    app.store.remove_source(&SourceId::from(source.id)).await?;
     visitor.did(&app, "source.delete", &id).await;
     Ok(Gone)
 }
@@ -265,7 +286,7 @@ async fn pause(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Paused).await
 }
 
@@ -273,7 +294,7 @@ async fn resume(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Active).await
 }
 
@@ -281,7 +302,7 @@ async fn archive(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Archived).await
 }
 
@@ -290,10 +311,10 @@ async fn set_status(
     visitor: &Visitor,
     id: &str,
     status: SourceStatus,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     let mut definition = find(app, visitor, id).await?.definition;
     definition.status = status;
     let changed = app.store.change_source(&definition).await?;
     visitor.did(app, &format!("source.{}", status.as_str()), id).await;
-    Ok(Reply(changed.into()))
+    Ok(Source::from(changed).versioned())
 }

@@ -2,20 +2,23 @@
 //!
 //! ```text
 //! settings      file ◀ environment ◀ flags
+//! setup         the same for the page that shows them: what is set, and where
 //! stores        the database that they name
 //! installation  the engine over it, and how it reaches sources
-//! roles         what this process does with them, until it is asked to stop
+//! roles         what this process does with them, until it is asked to stop; heartbeat: they live
 //! reports       what people are told of runs that are over
 //! manage        what the admin system manages, from the command line
 //! ```
 
 mod config;
 mod env;
+mod heartbeat;
 mod installation;
 mod manage;
 mod reports;
 mod roles;
 mod settings;
+mod setup;
 mod status;
 mod stores;
 mod users;
@@ -33,6 +36,7 @@ use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
 pub(crate) use self::settings::Settings;
+pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
@@ -58,7 +62,8 @@ pub(crate) async fn roles(
     }
     let stores = Stores::open(&settings).await?;
     let stop = stop_on_signals(console);
-    roles::run(roles, &settings, &stores, console, stop).await?;
+    let setup = set_up(args.config.config.as_deref(), &settings)?;
+    roles::run(roles, &settings, setup, &stores, console, stop).await?;
     stores.close().await?;
     Ok(Status::Complete)
 }

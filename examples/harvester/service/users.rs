@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::settings;
 use super::stores::accounts;
-use crate::accounts::{AccountError, Accounts};
+use crate::accounts::{AccountError, Accounts, AuditQuery, NewToken, Standing};
 use crate::args::{GlobalArgs, UserCommand, UserSettings};
 use crate::output;
 use crate::report::{Failure, Status};
@@ -34,8 +34,12 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
     let done = match command {
         UserCommand::List(_) => list(&accounts, global.json).await,
         UserCommand::Add(args) => {
-            let mail = args.mail.clone();
-            let added = accounts.add_user(&args.user.name, args.role, mail, Utc::now()).await;
+            let standing = Standing {
+                site: args.site.clone(),
+                mail: args.mail.clone(),
+                ..Standing::from(args.role)
+            };
+            let added = accounts.add_user(&args.user.name, standing, Utc::now()).await;
             added.map(|secret| format!("{}\n", secret.reveal()))
         }
         UserCommand::Reset(args) => {
@@ -45,13 +49,17 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
         UserCommand::Lock(args) => lock(&accounts, &args.name, true).await,
         UserCommand::Unlock(args) => lock(&accounts, &args.name, false).await,
         UserCommand::Token(args) => {
-            let days = args.days.map(|days| Utc::now() + TimeDelta::days(days.into()));
             let user = known(&accounts, &args.user.name).await?;
-            let token = accounts.add_token(&user.body, &args.purpose, days, Utc::now()).await;
+            let new = NewToken {
+                purpose: args.purpose.clone(),
+                role: args.role,
+                expires: args.days.map(|days| Utc::now() + TimeDelta::days(days.into())),
+            };
+            let token = accounts.add_token(&user.body, new, Utc::now()).await;
             token.map(|secret| format!("{}\n", secret.reveal()))
         }
         UserCommand::Tokens(_) => tokens(&accounts, global.json).await,
-        UserCommand::Revoke(args) => match accounts.revoke_token(&args.key, None).await {
+        UserCommand::Revoke(args) => match accounts.revoke_token(&args.key).await {
             Ok(false) => return Err(Failure::new(format!("there is no token {}", args.key))),
             revoked => revoked.map(|_| String::new()),
         },
@@ -109,7 +117,7 @@ async fn list(accounts: &Accounts, as_json: bool) -> Result<String, AccountError
 
 async fn tokens(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {
     let mut text = String::new();
-    for (key, token) in accounts.tokens(None).await? {
+    for (key, token) in accounts.tokens(None, None, i64::MAX).await? {
         let line = match as_json {
             true => json!({ "key": key, "token": token }).to_string(),
             false => {
@@ -125,7 +133,7 @@ async fn tokens(accounts: &Accounts, as_json: bool) -> Result<String, AccountErr
 
 async fn log(accounts: &Accounts, lines: u32, as_json: bool) -> Result<String, AccountError> {
     let mut text = String::new();
-    for entry in accounts.audited(None, lines.into()).await? {
+    for entry in accounts.audited(&AuditQuery::default(), lines.into()).await? {
         let (time, deed) = (entry.time.to_rfc3339(), entry.deed);
         let line = match as_json {
             true => json!({ "key": entry.key, "time": time, "deed": deed }).to_string(),

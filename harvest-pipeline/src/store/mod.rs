@@ -45,7 +45,7 @@ pub use self::definition::{
 pub use self::error::StoreError;
 pub use self::events::{Event, EventLevel, EventQuery, EventScope, EventStore, StoredEvent};
 pub use self::filter_sets::FilterSetStore;
-pub use self::hosts::HostStore;
+pub use self::hosts::{HostStore, WaitingHost};
 pub use self::memory::MemoryStore;
 pub use self::runs::{
     Ending, Failure, Held, Requested, RunEntry, RunKind, RunQuery, RunRequest, RunStore, Trigger,

@@ -95,6 +95,7 @@ macro_rules! store_contract {
         $crate::store_contract! { $make:
             sources {
                 a_source_is_read_as_it_was_set_up
+                a_change_does_not_undo_one_that_was_made_meanwhile
                 an_id_is_taken_once
                 sources_that_harvest_the_same_are_refused_unless_one_is_archived
                 another_kind_or_other_options_take_the_checkpoint_away

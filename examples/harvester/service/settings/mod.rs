@@ -188,7 +188,11 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> Result<toml::Table, Failure> {
+/// What a file says.
+///
+/// # Errors
+/// If it cannot be read, or is no TOML.
+pub(super) fn read(path: &Path) -> Result<toml::Table, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{shown} cannot be read: {error}")))?;

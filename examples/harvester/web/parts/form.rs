@@ -258,6 +258,13 @@ struct About<'a> {
     invalid: bool,
 }
 
+/// Whether something can be a mail address.
+pub(crate) fn is_mail(address: &str) -> bool {
+    let parts = address.split_once('@');
+    parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
+        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
 /// The button that sends a form.
 pub(crate) fn submit(label: &str) -> Markup {
     html! { div.buttons { button.primary { (label) } } }

@@ -10,7 +10,7 @@ use super::typed::Typed;
 use super::{kind_title, kinds, options, policies, schedule};
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -243,12 +243,7 @@ pub(super) fn is_sound_id(id: &str) -> bool {
 fn contacts(words: Words, text: &str, errors: &mut Errors) -> Vec<String> {
     let addresses = text.split([',', ';']).map(str::trim).filter(|address| !address.is_empty());
     let all: Vec<_> = addresses.map(str::to_owned).collect();
-    let is_address = |address: &String| {
-        let parts = address.split_once('@');
-        parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-            && !address.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    if !all.iter().all(is_address) {
+    if !all.iter().all(|address| is_mail(address)) {
         let field = [("field", &words.text("source.contacts") as &dyn Display)];
         errors.add("contacts", words.fill("form.mail", &field));
     }

@@ -57,6 +57,24 @@ impl Data {
     }
 }
 
+impl MemoryStore {
+    fn put_source(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let now = self.time();
+        let mut data = self.data();
+        data.source(&definition.id)?.check_unchanged(before)?;
+        data.check_likeness(definition)?;
+        let entry = data.source(&definition.id)?;
+        entry.change(definition.clone(), now);
+        let entry = entry.clone();
+        self.notify();
+        Ok(data.entry(&entry))
+    }
+}
+
 #[async_trait]
 impl SourceStore for MemoryStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
@@ -76,17 +94,16 @@ impl SourceStore for MemoryStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let now = self.time();
-        let mut data = self.data();
-        data.source(&definition.id)?;
-        data.check_likeness(definition)?;
-        let entry = data.source(&definition.id)?;
-        entry.change(definition.clone(), now);
-        let entry = entry.clone();
-        self.notify();
-        Ok(data.entry(&entry))
+        self.put_source(None, definition)
     }
 
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.put_source(Some(before), definition)
+    }
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
         let mut data = self.data();
         data.source(id)?;

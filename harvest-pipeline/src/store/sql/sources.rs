@@ -130,9 +130,28 @@ impl SqlStore {
         Ok(entry)
     }
 
-    async fn change(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
+    async fn changed(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let changed = match self.change(before, definition).await {
+            Err(error) if error.is_unique_violation() => self.change(before, definition).await,
+            changed => changed,
+        };
+        attempt("change the source", async { changed }).await
+    }
+
+    async fn change(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
         let (number, mut entry, now) = self.locked_source(&mut tx, &definition.id).await?;
+        if let Err(error) = entry.check_unchanged(before) {
+            return self.refuse(tx, error).await;
+        }
         if let Err(error) = self.check_likeness(&mut tx, definition).await {
             return self.refuse(tx, error).await;
         }
@@ -236,11 +255,15 @@ impl SourceStore for SqlStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let changed = match self.change(definition).await {
-            Err(error) if error.is_unique_violation() => self.change(definition).await,
-            changed => changed,
-        };
-        attempt("change the source", async { changed }).await
+        self.changed(None, definition).await
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.changed(Some(before), definition).await
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
 use crate::batch::SourceId;
 use crate::schedule::{Rhythm, Schedule, Unit};
-use crate::store::{Ending, ManualClock, Page, Policies, SourceQuery, SourceStatus};
+use crate::store::{Ending, ManualClock, Page, Policies, SourceQuery, SourceStatus, StoreError};
 
 pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock) {
     let mut definition = source("zürich");
@@ -37,6 +37,20 @@ pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock
     assert_eq!((changed.created, changed.updated), (added.created, clock.now()));
     assert_eq!(store.source(&definition.id).await.unwrap(), Some(changed));
     assert!(is_missing(store.change_source(&source("other")).await));
+}
+
+pub async fn a_change_does_not_undo_one_that_was_made_meanwhile(store: Shared, _: ManualClock) {
+    let read = source("a");
+    store.add_source(&read).await.unwrap();
+    let (mut first, mut second) = (read.clone(), read.clone());
+    first.title = "first".to_owned();
+    second.title = "second".to_owned();
+    assert_eq!(store.replace_source(&read, &first).await.unwrap().definition, first);
+    let lost = store.replace_source(&read, &second).await;
+    assert!(matches!(lost, Err(StoreError::Changed { .. })), "{lost:?}");
+    assert_eq!(store.source(&read.id).await.unwrap().unwrap().definition, first);
+    store.replace_source(&first, &second).await.unwrap();
+    assert!(is_missing(store.replace_source(&read, &source("other")).await));
 }
 
 pub async fn an_id_is_taken_once(store: Shared, _: ManualClock) {
