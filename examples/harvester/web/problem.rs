@@ -153,9 +153,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Missing { .. } => Self::not_found(),
             StoreError::Changed { .. } => Self::stale(),
-            StoreError::Conflict(_) | StoreError::Refused { .. } | StoreError::Stale(_) => {
-                Self::conflict(error.to_string())
-            }
+            error if error.is_conflict() => Self::conflict(error.to_string()),
+            error @ StoreError::Stale(_) => Self::conflict(error.to_string()),
             error => Self::unavailable(error),
         }
     }
