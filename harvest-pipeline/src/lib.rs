@@ -48,8 +48,8 @@ pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload,
 #[cfg(feature = "object-store")]
 pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
-    Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
-    StoredVersion,
+    Catalogue, ChangePoint, Changed, Query, RecordQuery, RunRecord, SourceSummary, StoredError,
+    StoredRecord, StoredVersion,
 };
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
@@ -62,7 +62,7 @@ pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview}
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;
-pub use self::registry::{Kind, KindError, Registry};
+pub use self::registry::{Kind, KindError, Receiver, Registry};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{

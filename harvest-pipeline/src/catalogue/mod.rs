@@ -1,5 +1,6 @@
 //! What was harvested, as it can be read and mended.
 
+pub(crate) mod changes;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod codec;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -23,6 +24,7 @@ use chrono::{SecondsFormat, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
+pub use self::changes::{ChangePoint, Changed};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -262,6 +264,25 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
 
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
+
+    /// The records of a source that changed behind this point, in the order in which that was stored:
+    /// whatever is stored from now on stands behind all of them. Of a record that changed more than
+    /// once, only the last change is among them.
+    fn changes(
+        &self,
+        source: &SourceId,
+        after: Option<ChangePoint>,
+    ) -> BoxStream<'_, Result<Changed, RunError>>;
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn count_changes(
+        &self,
+        source: &SourceId,
+        after: Option<&ChangePoint>,
+    ) -> Result<u64, RunError>;
 
     /// All versions of a record that are kept, oldest first; the last is the present one.
     ///

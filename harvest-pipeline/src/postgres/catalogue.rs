@@ -6,7 +6,8 @@ use futures_util::stream::BoxStream;
 use super::PostgresCatalogue;
 use crate::batch::SourceId;
 use crate::catalogue::{
-    Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord, StoredVersion,
+    Catalogue, ChangePoint, Changed, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
+    StoredVersion,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -28,6 +29,22 @@ impl Catalogue for PostgresCatalogue {
 
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>> {
         self.walked(query)
+    }
+
+    fn changes(
+        &self,
+        source: &SourceId,
+        after: Option<ChangePoint>,
+    ) -> BoxStream<'_, Result<Changed, RunError>> {
+        self.changed(source, after)
+    }
+
+    async fn count_changes(
+        &self,
+        source: &SourceId,
+        after: Option<&ChangePoint>,
+    ) -> Result<u64, RunError> {
+        self.changes_counted(source, after).await
     }
 
     async fn versions(

@@ -2,6 +2,7 @@
 
 mod absent;
 mod catalogue;
+mod changes;
 mod index;
 mod list;
 mod lock;
