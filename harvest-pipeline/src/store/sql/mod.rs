@@ -13,6 +13,7 @@ mod row;
 mod runs;
 mod sources;
 mod staging;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;
