@@ -31,6 +31,8 @@ pub mod reports;
 mod resync;
 mod run;
 pub mod schedule;
+pub mod secrets;
+mod sign_in;
 mod sink;
 pub mod sinks;
 mod source;
@@ -69,6 +71,7 @@ pub use self::run::{
     Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
     UnknownWord,
 };
+pub use self::sign_in::SignIn;
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "provider")]

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::sign_in::SignIn;
 use crate::source::Source;
 
 /// A kind of source: its name, what its options are, and how one is made from them.
@@ -51,6 +52,7 @@ pub struct Kind {
     name: Arc<str>,
     title: Arc<str>,
     schema: Schema,
+    signs_in: bool,
     make: Make,
 }
 
@@ -72,8 +74,28 @@ impl Kind {
             name: name.into(),
             title: title.into(),
             schema: schema_for!(O),
+            signs_in: false,
             make: Arc::new(make),
         }
+    }
+
+    /// The same with the options of [`SignIn`]. They are not the source's, but for whoever makes the
+    /// way to the network.
+    #[must_use]
+    pub fn with_sign_in(mut self) -> Self {
+        let declared = schema_for!(SignIn);
+        if let Some(declared) = declared.get("properties").and_then(Value::as_object)
+            && let Some(object) = self.schema.as_object_mut()
+            && let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
+        {
+            properties.extend(declared.clone());
+        }
+        let make = self.make;
+        self.make = Arc::new(move |mut options, transport| {
+            SignIn::take(&mut options)?;
+            make(options, transport)
+        });
+        Self { signs_in: true, ..self }
     }
 
     /// The name it is kept under.
@@ -89,10 +111,57 @@ impl Kind {
     }
 
     /// Its options, as a JSON Schema.
+    ///
+    /// Two keywords say who they are for: `writeOnly` (or the format `password`) that nobody may read
+    /// what was set, and `x-privileged` that only those may set it who run the machine.
     #[must_use]
     pub fn schema(&self) -> &Value {
         self.schema.as_value()
     }
+
+    /// The names of the options that nobody may read: passwords, tokens, keys.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.properties().filter(|(_, property)| is_secret(property)).map(|(name, _)| name)
+    }
+
+    /// Whether nobody may read this option.
+    #[must_use]
+    pub fn is_secret(&self, option: &str) -> bool {
+        is_secret(&self.schema()["properties"][option])
+    }
+
+    /// The names of the options by which a source reads files of this machine, or reaches its network:
+    /// not for everybody who may set up a source.
+    pub fn privileged(&self) -> impl Iterator<Item = &str> {
+        self.properties().filter(|(_, property)| is_privileged(property)).map(|(name, _)| name)
+    }
+
+    /// Whether no source of this kind can be set up without a [privileged](Self::privileged) option.
+    #[must_use]
+    pub fn is_privileged(&self) -> bool {
+        let required = self.schema()["required"].as_array().into_iter().flatten();
+        let mut required = required.filter_map(Value::as_str);
+        required.any(|option| is_privileged(&self.schema()["properties"][option]))
+    }
+
+    /// Whether it has the options of [`SignIn`].
+    #[must_use]
+    pub fn signs_in(&self) -> bool {
+        self.signs_in
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let properties = self.schema()["properties"].as_object().into_iter().flatten();
+        properties.map(|(name, property)| (name.as_str(), property))
+    }
+}
+
+fn is_secret(property: &Value) -> bool {
+    property["writeOnly"] == true || property["format"] == "password"
+}
+
+fn is_privileged(property: &Value) -> bool {
+    property["x-privileged"] == true
 }
 
 impl fmt::Debug for Kind {
@@ -143,6 +212,12 @@ impl Registry {
         &self.kinds
     }
 
+    /// The kind of this name.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|kind| kind.name() == name)
+    }
+
     /// Makes a source of the named kind.
     ///
     /// # Errors
@@ -154,7 +229,7 @@ impl Registry {
         transport: Arc<dyn Transport>,
     ) -> Result<Box<dyn Source>, KindError> {
         let error = |what| KindError { kind: kind.to_owned(), what };
-        let Some(found) = self.kinds.iter().find(|it| it.name() == kind) else {
+        let Some(found) = self.kind(kind) else {
             let names: Vec<_> = self.kinds.iter().map(Kind::name).collect();
             return Err(error(format!(
                 "there is no such kind of source, only {}",

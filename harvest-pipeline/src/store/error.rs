@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 use crate::run::{RunId, RunState};
+use crate::secrets::VaultError;
 
 /// A store cannot do what it was asked; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum StoreError {
     /// Another worker has the run by now: whoever asked must stop.
     #[error("run {0} was given to another worker, because this one was not heard of for too long")]
     Stale(RunId),
+    /// A secret cannot be sealed or opened.
+    #[error(transparent)]
+    Secret(#[from] VaultError),
     /// The store cannot be reached, or holds what this version cannot read.
     #[error("{message}")]
     Unavailable {

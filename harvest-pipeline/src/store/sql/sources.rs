@@ -136,6 +136,11 @@ impl SqlStore {
         if let Err(error) = self.check_likeness(&mut tx, definition).await {
             return self.refuse(tx, error).await;
         }
+        if let Some(secrets) = &self.0.secrets
+            && let Err(error) = secrets.check_change(&entry.definition, definition)
+        {
+            return self.refuse(tx, StoreError::from(error)).await;
+        }
         let had_checkpoint = entry.checkpoint.is_some();
         entry.change(definition.clone(), now);
         update(&mut tx, number, &entry, had_checkpoint && entry.checkpoint.is_none()).await?;
@@ -224,6 +229,7 @@ async fn update(
 #[async_trait]
 impl SourceStore for SqlStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let added = match self.insert(definition).await {
             // Another process added the like at the same time; now there it is.
             Err(error) if error.is_unique_violation() => self.insert(definition).await,
@@ -236,6 +242,7 @@ impl SourceStore for SqlStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let changed = match self.change(definition).await {
             Err(error) if error.is_unique_violation() => self.change(definition).await,
             changed => changed,
