@@ -1,5 +1,7 @@
 //! Which database `--db` names.
 
+use std::path::Path;
+
 use crate::report::Failure;
 
 /// A database, by its URL.
@@ -38,6 +40,19 @@ pub(crate) fn sqlite(db: &str) -> Result<&str, Failure> {
             Err(Failure::usage("--db: this command cannot work with PostgreSQL; use sqlite:FILE"))
         }
     }
+}
+
+/// Whether there is a file of this name (`sqlite:path` or `sqlite://path`).
+pub(crate) fn exists(db: &str) -> bool {
+    let path = db.trim_start_matches("sqlite:");
+    Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
+}
+
+/// There is no such database, and nothing that this command could do with an empty one.
+pub(crate) fn missing(db: &str) -> Failure {
+    Failure::new(format!("there is no database {db}")).with_advice(
+        "Is the name right? `harvester all` and `harvester source add` begin a new one.",
+    )
 }
 
 #[cfg(test)]

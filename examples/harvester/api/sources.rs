@@ -6,7 +6,7 @@ use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
     Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
-use harvest_pipeline::{RunId, SourceId};
+use harvest_pipeline::{RunId, SourceId, secrets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
-use crate::web::sources::{check_options, find, is_sound_id};
+use crate::web::sources::{find, is_sound_id, settled_options};
 use crate::web::visitor::Visitor;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -67,7 +67,8 @@ struct Definition {
     licence: String,
     /// The name of its kind: see `/api/kinds`.
     kind: String,
-    /// The options that the kind declares, such as the URL.
+    /// The options that the kind declares, such as the URL. Passwords and tokens are never in an
+    /// answer: those that are not sent stay as they are, `null` takes one away.
     options: Value,
     /// Where its records belong here: a collection, an index.
     #[serde(default)]
@@ -140,6 +141,8 @@ struct Source {
     id: String,
     /// How it is set up.
     definition: Definition,
+    /// The names of the options that are set and not shown: passwords and tokens.
+    secrets: Vec<String>,
     /// When it was set up.
     created: DateTime<Utc>,
     /// When that was changed last.
@@ -154,10 +157,14 @@ struct Source {
     last_run: Option<RunId>,
 }
 
-impl From<SourceEntry> for Source {
-    fn from(entry: SourceEntry) -> Self {
+impl Source {
+    fn of(app: &App, mut entry: SourceEntry) -> Self {
+        let kind = app.registry.kind(&entry.definition.kind);
+        let secrets = secrets::set(kind, &entry.definition.options);
+        entry.definition.options = secrets::shown(kind, &entry.definition.options);
         Self {
             id: entry.definition.id.to_string(),
+            secrets,
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -198,7 +205,8 @@ async fn list(
     query.owner = visitor.confined_to().map(str::to_owned);
     query.page = Page::first(limit);
     query.page.after = wanted.after.map(SourceId::from);
-    let found = app.store.sources(&query).await?.into_iter().map(Source::from).collect();
+    let found = app.store.sources(&query).await?.into_iter();
+    let found = found.map(|entry| Source::of(&app, entry)).collect();
     Ok(Listing::new(&visitor, limit, found, |source: &Source| source.id.clone()))
 }
 
@@ -207,14 +215,14 @@ async fn get(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Reply<Source>, Problem> {
-    Ok(Reply(find(&app, &visitor, &id).await?.into()))
+    Ok(Reply(Source::of(&app, find(&app, &visitor, &id).await?)))
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-    Body(sent): Body<Definition>,
+    Body(mut sent): Body<Definition>,
 ) -> Result<Put<Source>, Problem> {
     let id = SourceId::from(id);
     // One of another's is as good as taken: whose it is is not told.
@@ -230,7 +238,9 @@ async fn put(
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
-    check_options(&app, &visitor, &sent.kind, &sent.options).map_err(Problem::bad_request)?;
+    let was = before.as_ref().map(|entry| &entry.definition);
+    sent.options = settled_options(&app, &visitor, &sent.kind, was, sent.options)
+        .map_err(Problem::bad_request)?;
     for name in &sent.filter_sets {
         if app.store.filter_set(name).await?.is_none() {
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
@@ -247,7 +257,7 @@ async fn put(
         false => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
-    Ok(Put { is_new, value: entry.into() })
+    Ok(Put { is_new, value: Source::of(&app, entry) })
 }
 
 async fn delete(
@@ -295,5 +305,5 @@ async fn set_status(
     definition.status = status;
     let changed = app.store.change_source(&definition).await?;
     visitor.did(app, &format!("source.{}", status.as_str()), id).await;
-    Ok(Reply(changed.into()))
+    Ok(Reply(Source::of(app, changed)))
 }

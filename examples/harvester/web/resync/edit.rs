@@ -54,9 +54,9 @@ pub(super) async fn save(
     record.write(&mut definition);
     match app.store.change_source(&definition).await {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error @ (StoreError::Conflict(_) | StoreError::Secret(_))) => {
             let mut errors = Errors::none();
-            errors.add("", message);
+            errors.add("", error.to_string());
             return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
         }
         Err(error) => return Err(error.into()),

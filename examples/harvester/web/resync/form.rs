@@ -10,7 +10,7 @@ use url::Url;
 use super::indexes::Tree;
 use super::record::{Format, Mode, Record, Status};
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -102,6 +102,8 @@ impl Typed {
         if !base_url.is_empty() && !is_web(&base_url) {
             let values: [(&str, &dyn Display); 1] = [("field", &field("resync.base-url"))];
             errors.add("base_url", words.fill("form.url", &values));
+        } else if Url::parse(&base_url).is_ok_and(|url| holds_credentials(&url)) {
+            errors.add("base_url", words.text("form.url-credentials"));
         }
         let status =
             choice(Status::of(&self.status), "status", "resync.status", words, &mut errors);
