@@ -27,6 +27,8 @@ mod pipeline;
 mod postgres;
 mod registry;
 pub mod reports;
+#[cfg(feature = "provider")]
+mod republish;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
@@ -50,8 +52,8 @@ pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload,
 #[cfg(feature = "object-store")]
 pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
-    Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
-    StoredVersion,
+    Catalogue, ChangeQuery, Changes, Query, RecordQuery, RunRecord, Shape, SourceSummary, Span,
+    StoredError, StoredRecord, StoredVersion, Touched,
 };
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
@@ -65,6 +67,8 @@ pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;
 pub use self::registry::{Kind, KindError, Registry};
+#[cfg(feature = "provider")]
+pub use self::republish::{CatalogueRepository, Naming, Shelf, Shelves, Withheld};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{
@@ -74,8 +78,6 @@ pub use self::run::{
 pub use self::sign_in::SignIn;
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
-#[cfg(feature = "provider")]
-pub use self::sqlite::CatalogueRepository;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteCatalogue;
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::Utc;
 use harvest_pipeline::secrets::{Secrets, Vault};
 use harvest_pipeline::store::{SqlStore, SqlStoreOptions, Store};
-use harvest_pipeline::{Catalogue, PostgresCatalogue, Registry, SqliteCatalogue};
+use harvest_pipeline::{Catalogue, Registry};
 
 use super::settings::Settings;
 use super::vault::KeyVault;
 use crate::accounts::Accounts;
-use crate::database::{self, Database};
+use crate::database::Records;
 use crate::report::Failure;
 
 /// Where an installation keeps things.
@@ -37,13 +37,6 @@ pub(crate) enum Need {
     Existing,
 }
 
-/// The catalogue, by the database that it is in.
-#[derive(Debug)]
-enum Records {
-    Sqlite(SqliteCatalogue),
-    Postgres(PostgresCatalogue),
-}
-
 impl Stores {
     /// Opens the database.
     ///
@@ -56,10 +49,7 @@ impl Stores {
         let options =
             SqlStoreOptions::new().with_secrets(Secrets::new(Registry::standard(), sealing));
         let sql = SqlStore::open_with(&settings.db, options).await?;
-        let catalogue: Arc<dyn Catalogue> = match &records {
-            Records::Sqlite(catalogue) => Arc::new(catalogue.clone()),
-            Records::Postgres(catalogue) => Arc::new(catalogue.clone()),
-        };
+        let catalogue = records.catalogue();
         Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, vault, sql, records })
     }
 
@@ -111,33 +101,7 @@ impl Stores {
     /// If what is left to write cannot be.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.sql.close().await;
-        self.records.close().await
-    }
-}
-
-impl Records {
-    async fn open(db: &str, need: Need) -> Result<Self, Failure> {
-        Ok(match (database::named(db)?, need) {
-            (Database::Sqlite(file), Need::Existing) if !database::exists(file) => {
-                return Err(database::missing(file));
-            }
-            (Database::Sqlite(file), _) => Self::Sqlite(SqliteCatalogue::open(file).await?),
-            (Database::Postgres(url), Need::Any) => {
-                Self::Postgres(PostgresCatalogue::open(url).await?)
-            }
-            (Database::Postgres(url), Need::Existing) => {
-                let there = PostgresCatalogue::open_if_there(url).await?;
-                Self::Postgres(there.ok_or_else(|| database::missing("there"))?)
-            }
-        })
-    }
-
-    async fn close(self) -> Result<(), Failure> {
-        match self {
-            Self::Sqlite(catalogue) => catalogue.close().await?,
-            Self::Postgres(catalogue) => catalogue.close().await,
-        }
-        Ok(())
+        Ok(self.records.close().await?)
     }
 }
 
@@ -153,6 +117,9 @@ pub(super) async fn accounts(settings: &Settings, need: Need) -> Result<Accounts
 
 /// The catalogue first: a file that has tables, but none of a catalogue, is not taken for one.
 async fn open(settings: &Settings, need: Need) -> Result<(Records, Accounts), Failure> {
-    let records = Records::open(&settings.db, need).await?;
+    let records = match need {
+        Need::Any => Records::open(&settings.db).await?,
+        Need::Existing => Records::open_existing(&settings.db).await?,
+    };
     Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
 }

@@ -2,6 +2,7 @@
 
 mod absent;
 mod catalogue;
+mod changes;
 mod errors;
 mod list;
 mod lock;

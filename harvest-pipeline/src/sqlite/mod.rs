@@ -2,6 +2,7 @@
 
 mod absent;
 mod catalogue;
+mod changes;
 mod index;
 mod list;
 mod lock;
@@ -9,8 +10,6 @@ mod lookup;
 mod mend;
 mod payloads;
 mod read;
-#[cfg(feature = "provider")]
-mod repository;
 mod schema;
 mod search;
 mod sink;
@@ -32,8 +31,6 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-#[cfg(feature = "provider")]
-pub use self::repository::CatalogueRepository;
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use chrono::NaiveDate;
+use harvest_pipeline::schedule::Rhythm;
 use maud::{Markup, html};
 use serde::Deserialize;
 use url::Url;
@@ -18,7 +19,7 @@ use crate::words::Words;
 const LONGEST_NAME: usize = 50;
 const LONGEST_URL: usize = 255;
 /// In days.
-const LONGEST_INTERVAL: u32 = 99;
+const LONGEST_INTERVAL: u32 = Rhythm::MOST;
 
 /// What was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,5 +1,7 @@
 //! Registering one's site, and taking that back.
 
+use std::ops::RangeInclusive;
+
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -25,6 +27,8 @@ use crate::web::visitor::Visitor;
 use crate::words::Words;
 
 const KIND: &str = "document-list";
+/// What Metacat allows.
+const FREQUENCIES: RangeInclusive<u32> = 1..=99;
 const UNITS: [(Unit, &str); 3] =
     [(Unit::Days, "days"), (Unit::Weeks, "weeks"), (Unit::Months, "months")];
 
@@ -90,7 +94,7 @@ impl Typed {
         if unit.is_none() {
             errors.add("unit", words.fill("form.choice", &[("field", &words.text("site.unit"))]));
         }
-        let count = self.frequency.trim().parse().ok();
+        let count = self.frequency.trim().parse().ok().filter(|it| FREQUENCIES.contains(it));
         let rhythm = count.zip(unit).and_then(|(count, unit)| Rhythm::every(count, unit).ok());
         if unit.is_some() && rhythm.is_none() {
             errors.add("frequency", words.text("site.frequency-range"));
@@ -154,9 +158,9 @@ pub(super) async fn register(
     };
     match kept {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("list", message);
+            errors.add("list", error.to_string());
             return show(&visitor, site.as_ref(), &typed, &errors, None);
         }
         Err(error) => return Err(error.into()),

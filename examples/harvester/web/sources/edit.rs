@@ -104,7 +104,7 @@ pub(super) async fn save(
 fn accepted<T>(outcome: Result<T, StoreError>) -> Result<Result<(), Errors>, Problem> {
     match outcome {
         Ok(_) => Ok(Ok(())),
-        Err(error @ (StoreError::Conflict(_) | StoreError::Secret(_))) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
             errors.add("", error.to_string());
             Ok(Err(errors))
