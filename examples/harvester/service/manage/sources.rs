@@ -8,7 +8,7 @@ use harvest_pipeline::schedule::Rhythm;
 use harvest_pipeline::store::{
     SourceDefinition, SourceEntry, SourceQuery, SourceStatus, Store, StoreError,
 };
-use harvest_pipeline::{Kind, SourceId};
+use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
 use super::{options, shown};
@@ -28,7 +28,7 @@ pub(in crate::service) async fn run(
     let store = &**installation.store();
     let entry = match command {
         SourceCommand::List(args) => return list(store, args, as_json).await,
-        SourceCommand::Kinds(_) => return Ok(options::kinds(installation.registry(), as_json)),
+        SourceCommand::Kinds(_) => return Ok(kinds(installation.registry(), as_json)),
         SourceCommand::Show(args) => {
             let entry = known(store, &args.id).await?;
             return Ok(match as_json {
@@ -64,6 +64,11 @@ pub(in crate::service) async fn run(
         true => format!("{}\n", shown::source_json(&entry)),
         false => format!("{}\n", one_line(&shown::source_line(&entry))),
     })
+}
+
+/// The kinds of sources, and their options.
+pub(in crate::service) fn kinds(registry: &Registry, as_json: bool) -> String {
+    options::kinds(registry, as_json)
 }
 
 async fn known(store: &dyn Store, id: &str) -> Result<SourceEntry, Failure> {

@@ -166,7 +166,7 @@ pub(in crate::web) fn definition(app: &App, words: Words, definition: &SourceDef
         (words.text("source.id"), text(definition.id.as_str())),
         (words.text("source.kind"), text(kind_title(app, words, &definition.kind))),
     ];
-    let options = options::shown(words, definition);
+    let options = options::shown(app, words, definition);
     all.extend(options.iter().map(|(label, value)| (label.as_str(), text(value))));
     all.extend([
         (words.text("source.schedule"), text(&rhythm)),

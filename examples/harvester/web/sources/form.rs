@@ -2,8 +2,8 @@
 
 use std::fmt::Display;
 
-use harvest_pipeline::SourceId;
 use harvest_pipeline::store::{SourceDefinition, SourceStatus};
+use harvest_pipeline::{Kind, SourceId};
 use maud::{Markup, html};
 
 use super::typed::Typed;
@@ -31,11 +31,11 @@ pub(super) struct SourceForm<'a> {
 
 /// What a form begins with that nothing was typed into yet.
 pub(super) fn fresh() -> Typed {
-    fill(&SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
+    fill(None, &SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
 }
 
-/// A definition, as if it had been typed.
-pub(super) fn fill(definition: &SourceDefinition) -> Typed {
+/// A definition of this kind, as if it had been typed.
+pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition) -> Typed {
     let mut typed = Typed::default();
     typed.put("title", &definition.title);
     typed.put("id", definition.id.as_str());
@@ -49,7 +49,7 @@ pub(super) fn fill(definition: &SourceDefinition) -> Typed {
     for set in &definition.filter_sets {
         typed.put("filter_sets", set);
     }
-    options::fill(definition, &mut typed);
+    options::fill(kind, definition, &mut typed);
     schedule::fill(&definition.schedule, &mut typed);
     policies::fill(&definition.policies, &mut typed);
     typed
@@ -183,7 +183,7 @@ impl SourceForm<'_> {
             Some(source) => source.id.clone(),
             None => new_id(words, typed.get("id"), &mut errors),
         };
-        let options = options::read(self.app, self.visitor, typed, &mut errors);
+        let options = options::read(self.app, self.visitor, self.source, typed, &mut errors);
         let mut definition = match self.source {
             Some(source) => source.clone(),
             None => SourceDefinition::new(id, "", serde_json::Value::Null),

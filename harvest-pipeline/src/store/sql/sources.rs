@@ -146,6 +146,7 @@ impl SqlStore {
         before: Option<&SourceDefinition>,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let changed = match self.change(before, definition).await {
             Err(error) if error.is_unique_violation() => self.change(before, definition).await,
             changed => changed,
@@ -165,6 +166,11 @@ impl SqlStore {
         }
         if let Err(error) = self.check_unique(&mut tx, definition).await {
             return self.refuse(tx, error).await;
+        }
+        if let Some(secrets) = &self.0.secrets
+            && let Err(error) = secrets.check_change(&entry.definition, definition)
+        {
+            return self.refuse(tx, StoreError::from(error)).await;
         }
         let had_checkpoint = entry.checkpoint.is_some();
         entry.change(definition.clone(), now);
@@ -255,6 +261,7 @@ async fn update(
 #[async_trait]
 impl SourceStore for SqlStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let added = match self.insert(definition).await {
             // Another process added the like at the same time; now there it is.
             Err(error) if error.is_unique_violation() => self.insert(definition).await,
