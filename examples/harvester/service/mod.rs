@@ -7,9 +7,11 @@
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop; heartbeat: they live
 //! reports       what people are told of runs that are over
-//! manage        what the admin system manages, from the command line
+//! manage        what the admin system manages, from the command line; users: who may use it
+//! clerk         enters in the audit log what is done there
 //! ```
 
+mod clerk;
 mod config;
 mod env;
 mod heartbeat;
@@ -31,6 +33,7 @@ use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
+use self::clerk::Clerk;
 pub(crate) use self::config::run as config;
 use self::installation::installation;
 use self::manage::Manager;
@@ -99,7 +102,7 @@ pub(crate) async fn sources(
     let settings = settings(config.config.as_deref(), global)?;
     let stores = Stores::open(&settings).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
     drop(installation);
     stores.close().await?;
     print(done?)?;
@@ -130,6 +133,7 @@ pub(crate) async fn runs(
     let stores = Stores::open(&settings).await?;
     let manager = Manager {
         store: &*stores.store,
+        clerk: Clerk(&stores.accounts),
         worker: roles::worker(&settings.worker, installation(&settings, &stores, console)),
         most_attempts: settings.scheduler.most_attempts,
         console,
@@ -156,7 +160,8 @@ pub(crate) async fn filter_sets(
     };
     let settings = settings(config.config.as_deref(), global)?;
     let stores = Stores::open(&settings).await?;
-    let done = manage::filter_sets(command, &*stores.store, global.json).await;
+    let done =
+        manage::filter_sets(command, &*stores.store, Clerk(&stores.accounts), global.json).await;
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)
