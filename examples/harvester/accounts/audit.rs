@@ -1,6 +1,7 @@
 //! Who did what.
 
 use chrono::{DateTime, Utc};
+use harvest_pipeline::store::{RunKind, RunRequest};
 use serde::{Deserialize, Serialize};
 
 use super::documents::{Holds, Search};
@@ -28,6 +29,15 @@ pub(crate) struct AuditEntry {
     pub(crate) key: String,
     pub(crate) time: DateTime<Utc>,
     pub(crate) deed: Deed,
+}
+
+/// What it is called in the log that a run was asked for.
+pub(crate) fn asked_for(request: &RunRequest) -> String {
+    match request.kind {
+        _ if request.dry_run => "run.dry-run".to_owned(),
+        RunKind::Harvest if request.full => "run.full".to_owned(),
+        kind => format!("run.{kind}"),
+    }
 }
 
 /// Which entries are looked for.

@@ -22,6 +22,8 @@ pub(crate) enum UserCommand {
     Lock(UserArgs),
     /// Let a user in again
     Unlock(UserArgs),
+    /// Remove a user, with all sessions and tokens
+    Remove(UserArgs),
     /// Make a token for a program that uses the API in a user's name; it is printed once
     Token(TokenArgs),
     /// The tokens there are, each with the key that revokes it

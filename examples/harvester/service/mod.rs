@@ -7,9 +7,11 @@
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop; heartbeat: they live
 //! reports       what people are told of runs that are over
-//! manage        what the admin system manages, from the command line
+//! manage        what the admin system manages, from the command line; users: who may use it
+//! clerk         enters in the audit log what is done there
 //! ```
 
+mod clerk;
 mod config;
 mod env;
 mod heartbeat;
@@ -34,6 +36,7 @@ use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
+use self::clerk::Clerk;
 pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
@@ -110,7 +113,7 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
     drop(installation);
     stores.close().await?;
     print(done?)?;
@@ -141,6 +144,7 @@ pub(crate) async fn runs(
     let stores = Stores::open(&settings, Need::Existing).await?;
     let manager = Manager {
         store: &*stores.store,
+        clerk: Clerk(&stores.accounts),
         worker: roles::worker(&settings.worker, installation(&settings, &stores, console)),
         most_attempts: settings.scheduler.most_attempts,
         console,
@@ -171,7 +175,8 @@ pub(crate) async fn filter_sets(
         _ => Need::Existing,
     };
     let stores = Stores::open(&settings, need).await?;
-    let done = manage::filter_sets(command, &*stores.store, global.json).await;
+    let done =
+        manage::filter_sets(command, &*stores.store, Clerk(&stores.accounts), global.json).await;
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)

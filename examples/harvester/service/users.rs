@@ -5,6 +5,7 @@ use std::fmt::Write;
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
+use super::clerk::Clerk;
 use super::settings;
 use super::stores::{Need, accounts};
 use crate::accounts::{AccountError, Accounts, AuditQuery, NewToken, Standing};
@@ -23,9 +24,10 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
     let of = match command {
         UserCommand::List(settings) | UserCommand::Tokens(settings) => settings,
         UserCommand::Add(args) => &args.user.settings,
-        UserCommand::Reset(args) | UserCommand::Lock(args) | UserCommand::Unlock(args) => {
-            &args.settings
-        }
+        UserCommand::Reset(args)
+        | UserCommand::Lock(args)
+        | UserCommand::Unlock(args)
+        | UserCommand::Remove(args) => &args.settings,
         UserCommand::Token(args) => &args.user.settings,
         UserCommand::Revoke(args) => &args.settings,
         UserCommand::Log(args) => &args.settings,
@@ -35,7 +37,8 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
         _ => Need::Existing,
     };
     let accounts = accounts(&settings(of.config.as_deref(), global)?, need).await?;
-    let done = match command {
+    let clerk = Clerk(&accounts);
+    let done: Result<String, AccountError> = match command {
         UserCommand::List(_) => list(&accounts, global.json).await,
         UserCommand::Add(args) => {
             let standing = Standing {
@@ -43,15 +46,30 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
                 mail: args.mail.clone(),
                 ..Standing::from(args.role)
             };
-            let added = accounts.add_user(&args.user.name, standing, Utc::now()).await;
-            added.map(|secret| format!("{}\n", secret.reveal()))
+            let secret = accounts.add_user(&args.user.name, standing, Utc::now()).await?;
+            clerk.did("user.create", &args.user.name).await;
+            Ok(format!("{}\n", secret.reveal()))
+        }
+        UserCommand::Remove(args) => {
+            accounts.remove_user(&args.name, Utc::now()).await?;
+            clerk.did("user.delete", &args.name).await;
+            Ok(String::new())
         }
         UserCommand::Reset(args) => {
-            let reset = accounts.reset_password(&args.name, Utc::now()).await;
-            reset.map(|secret| format!("{}\n", secret.reveal()))
+            let secret = accounts.reset_password(&args.name, Utc::now()).await?;
+            clerk.did("user.reset", &args.name).await;
+            Ok(format!("{}\n", secret.reveal()))
         }
-        UserCommand::Lock(args) => lock(&accounts, &args.name, true).await,
-        UserCommand::Unlock(args) => lock(&accounts, &args.name, false).await,
+        UserCommand::Lock(args) => {
+            lock(&accounts, &args.name, true).await?;
+            clerk.did("user.lock", &args.name).await;
+            Ok(String::new())
+        }
+        UserCommand::Unlock(args) => {
+            lock(&accounts, &args.name, false).await?;
+            clerk.did("user.unlock", &args.name).await;
+            Ok(String::new())
+        }
         UserCommand::Token(args) => {
             let user = known(&accounts, &args.user.name).await?;
             let new = NewToken {
@@ -59,14 +77,19 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
                 role: args.role,
                 expires: args.days.map(|days| Utc::now() + TimeDelta::days(days.into())),
             };
-            let token = accounts.add_token(&user.body, new, Utc::now()).await;
-            token.map(|secret| format!("{}\n", secret.reveal()))
+            let secret = accounts.add_token(&user.body, new, Utc::now()).await?;
+            let about = format!("{}: {}", user.body.name, args.purpose);
+            clerk.did("token.create", about).await;
+            Ok(format!("{}\n", secret.reveal()))
         }
         UserCommand::Tokens(_) => tokens(&accounts, global.json).await,
-        UserCommand::Revoke(args) => match accounts.revoke_token(&args.key).await {
-            Ok(false) => return Err(Failure::new(format!("there is no token {}", args.key))),
-            revoked => revoked.map(|_| String::new()),
-        },
+        UserCommand::Revoke(args) => {
+            let missing = || Failure::new(format!("there is no token {}", args.key));
+            let token = accounts.token(&args.key).await?.ok_or_else(missing)?;
+            accounts.revoke_token(&args.key).await?;
+            clerk.did("token.revoke", format!("{}: {}", token.user, token.purpose)).await;
+            Ok(String::new())
+        }
         UserCommand::Log(args) => log(&accounts, args.lines, global.json).await,
     };
     output::print(done?)?;
@@ -80,12 +103,10 @@ async fn known(accounts: &Accounts, name: &str) -> Result<User, Failure> {
     Ok(user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?)
 }
 
-async fn lock(accounts: &Accounts, name: &str, locked: bool) -> Result<String, AccountError> {
-    let user = accounts.user(name).await?;
-    let mut user = user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?;
+async fn lock(accounts: &Accounts, name: &str, locked: bool) -> Result<(), Failure> {
+    let mut user = known(accounts, name).await?;
     user.body.locked = locked;
-    accounts.change_user(&user, Utc::now()).await?;
-    Ok(String::new())
+    Ok(accounts.change_user(&user, Utc::now()).await?)
 }
 
 async fn list(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {

@@ -93,7 +93,7 @@ async fn log_in(
                 let address = if user.must_change { "/password" } else { ours(&sent.next) };
                 let mut response = Done::go(&app, address).into_response();
                 Cookie::Session.set(token.reveal(), app.secure, response.headers_mut());
-                visitor.did(&app, "login", &user.name).await;
+                visitor.did_as(Some(user.name.clone()), &app, "login", &user.name).await;
                 return Ok(response);
             }
             Err(LoginError::Refused) => {

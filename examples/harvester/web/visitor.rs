@@ -154,8 +154,19 @@ impl Visitor {
     /// Enters in the audit log what they did. What was done stays done if that fails; then the log
     /// of the process has it.
     pub(crate) async fn did(&self, app: &App, what: &str, about: impl ToString + Send) {
+        self.did_as(self.name(), app, what, about).await;
+    }
+
+    /// The same as somebody whom they are only just known to be.
+    pub(super) async fn did_as(
+        &self,
+        who: Option<String>,
+        app: &App,
+        what: &str,
+        about: impl ToString + Send,
+    ) {
         let deed = Deed {
-            who: self.name(),
+            who,
             what: what.to_owned(),
             about: about.to_string(),
             address: self.address.to_string(),

@@ -59,13 +59,13 @@ fn versions(app: &App, words: Words, engine: &Engine) -> Markup {
 
 /// How many bytes are free, and how many there are, where this folder is.
 #[cfg(unix)]
-fn disk(folder: &std::path::Path) -> Option<(u64, u64)> {
+pub(crate) fn disk(folder: &std::path::Path) -> Option<(u64, u64)> {
     let found = rustix::fs::statvfs(folder).ok()?;
     Some((found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize))
 }
 
 #[cfg(not(unix))]
-fn disk(_: &std::path::Path) -> Option<(u64, u64)> {
+pub(crate) fn disk(_: &std::path::Path) -> Option<(u64, u64)> {
     None
 }
 
@@ -186,11 +186,20 @@ pub(super) async fn try_mail(
     visitor: Visitor,
     Form(tried): Form<Tried>,
 ) -> Result<Done, Problem> {
+    send_test(&app, &visitor, tried.to.trim()).await?;
+    Ok(Done::go(&app, "/settings/installation").saying("mail-sent"))
+}
+
+/// Sends a mail that says that mail is sent.
+///
+/// # Errors
+/// If no mail server is set, or it does not take the mail.
+pub(crate) async fn send_test(app: &App, visitor: &Visitor, to: &str) -> Result<(), Problem> {
     let words = visitor.words;
     let Some(mailer) = &app.setup.mailer else {
         return Err(Problem::refused(words.text("installation.no-mail")));
     };
-    let to = tried.to.trim().to_owned();
+    let to = to.to_owned();
     if !is_mail(&to) {
         let field = words.text("installation.mail-to");
         return Err(Problem::refused(words.fill("form.mail", &[("field", &field)])));
@@ -201,8 +210,8 @@ pub(super) async fn try_mail(
     if let Err(error) = mailer.send(&report, std::slice::from_ref(&to)).await {
         return Err(Problem::refused(error.to_string()));
     }
-    visitor.did(&app, "mail.test", &to).await;
-    Ok(Done::go(&app, "/settings/installation").saying("mail-sent"))
+    visitor.did(app, "mail.test", &to).await;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@
 mod account;
 mod audit;
 mod csv;
-mod installation;
+pub(crate) mod installation;
 pub(crate) mod people;
 mod setup;
 mod tokens;

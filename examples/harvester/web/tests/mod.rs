@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod coverage;
 mod described;
 mod filter_sets;
