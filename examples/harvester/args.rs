@@ -15,8 +15,8 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::manage::{
-    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, RunCommand, ShowRunArgs,
-    SourceCommand, SourceSettings, StartArgs,
+    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, OnOff, RunCommand,
+    ShowRunArgs, SourceCommand, SourceSettings, StartArgs,
 };
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;

@@ -18,6 +18,7 @@ mod network;
 mod oai;
 mod output;
 mod progress;
+mod provide;
 mod records;
 mod report;
 mod resync;

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
-    Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    Output, Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
 use harvest_pipeline::{RunId, SourceId};
 use schemars::JsonSchema;
@@ -87,6 +87,10 @@ struct Definition {
     /// Whether it is harvested at all.
     #[serde(default)]
     status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here: on, unless it was turned off.
+    /// Left out, it stays as it is.
+    #[serde(default)]
+    output: Option<Switch>,
     /// Whose it is; site contacts see theirs only.
     #[serde(default)]
     owner: Option<String>,
@@ -95,8 +99,23 @@ struct Definition {
     extra: Value,
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
+impl From<Output> for Switch {
+    fn from(output: Output) -> Self {
+        if output.is_on() { Self::On } else { Self::Off }
+    }
+}
+
 impl Definition {
-    fn for_source(self, id: SourceId) -> SourceDefinition {
+    /// The definition of a source, whose output was as `output` until now.
+    fn for_source(self, id: SourceId, output: Output, now: DateTime<Utc>) -> SourceDefinition {
         let mut definition = SourceDefinition::new(id, self.kind, self.options);
         definition.title = self.title;
         definition.description = self.description;
@@ -107,6 +126,10 @@ impl Definition {
         definition.filter_sets = self.filter_sets;
         definition.policies = self.policies;
         definition.status = self.status;
+        definition.output = match self.output {
+            Some(to) => output.turned(to == Switch::On, now),
+            None => output,
+        };
         definition.owner = self.owner;
         definition.extra = self.extra;
         definition
@@ -127,6 +150,7 @@ impl From<SourceDefinition> for Definition {
             filter_sets: of.filter_sets,
             policies: of.policies,
             status: of.status,
+            output: Some(of.output.into()),
             owner: of.owner,
             extra: of.extra,
         }
@@ -144,6 +168,8 @@ struct Source {
     created: DateTime<Utc>,
     /// When that was changed last.
     updated: DateTime<Utc>,
+    /// Since when its records are not given out; none: they are.
+    output_off_since: Option<DateTime<Utc>>,
     /// When the next run is due by its schedule; none: never.
     next_due: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
@@ -158,6 +184,7 @@ impl From<SourceEntry> for Source {
     fn from(entry: SourceEntry) -> Self {
         Self {
             id: entry.definition.id.to_string(),
+            output_off_since: entry.definition.output.off_since(),
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -236,7 +263,8 @@ async fn put(
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
         }
     }
-    let mut definition = sent.for_source(id);
+    let output = before.as_ref().map(|before| before.definition.output).unwrap_or_default();
+    let mut definition = sent.for_source(id, output, app.now());
     if let Some(owner) = visitor.confined_to() {
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());
@@ -247,6 +275,7 @@ async fn put(
         false => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
+    app.provide.make_up().await?;
     Ok(Put { is_new, value: entry.into() })
 }
 

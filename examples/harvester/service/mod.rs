@@ -25,6 +25,7 @@ use std::path::Path;
 use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
 use crate::output::print;
 use crate::progress::Console;
+use crate::provide::output;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
@@ -32,7 +33,7 @@ pub(crate) use self::config::run as config;
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Provide as ProvideSettings, Settings};
 pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
@@ -95,6 +96,10 @@ pub(crate) async fn sources(
     let stores = Stores::open(&settings).await?;
     let installation = installation(&settings, &stores, console);
     let done = manage::sources(command, &installation, global.json).await;
+    if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
+        let (store, catalogue) = (&*stores.store, &*stores.catalogue);
+        output::make_up(store, catalogue, stores.accounts.documents()).await?;
+    }
     drop(installation);
     stores.close().await?;
     print(done?)?;

@@ -10,20 +10,26 @@ use harvest_pipeline::engine::{Installation, Scheduler, Worker};
 use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::installation::installation;
 use super::reports::Reporter;
 use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
+use crate::api::metrics::Tally;
 use crate::output;
 use crate::progress::Console;
+use crate::provide::{Holdings, Provide};
 use crate::report::Failure;
 use crate::serve::listen;
 use crate::web::{self, App, Parts};
 
 /// How often sessions and attempts that are over are forgotten, and what the retention says.
 const TIDIED: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether something withheld is still to be made up for.
+const MADE_UP: Duration = Duration::from_secs(60);
 
 /// Something that a process does until it is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +72,10 @@ pub(crate) async fn run(
                     );
                 }
                 output::print(format!("http://{address}/\n"))?;
-                let app = app(settings, stores);
+                let app = app(settings, stores, address).await?;
                 let grace = Duration::from_secs(settings.web.grace.into());
                 running.spawn(tidy(stores.accounts.clone(), stop.clone()));
+                running.spawn(make_up(app.provide.clone(), stop.clone()));
                 running.spawn(serve(listener, app, grace, stop.clone()));
             }
             Role::Worker => {
@@ -136,15 +143,30 @@ fn reporter(
     }))
 }
 
-fn app(settings: &Settings, stores: &Stores) -> App {
-    App::new(Parts {
+async fn app(settings: &Settings, stores: &Stores, address: SocketAddr) -> Result<App, Failure> {
+    let base = match settings.public_base() {
+        Some(url) => url,
+        None => Url::parse(&format!("http://{address}/"))
+            .map_err(|error| Failure::new(format!("{address} is no address: {error}")))?,
+    };
+    let tally = Tally::default();
+    let holdings = Holdings {
+        store: Arc::clone(&stores.store),
+        catalogue: Arc::clone(&stores.catalogue),
+        documents: stores.accounts.documents().clone(),
+        tally: tally.clone(),
+    };
+    let provide = Provide::new(settings.provide.clone(), base, holdings).await?;
+    Ok(App::new(Parts {
+        provide,
+        tally,
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
         reach: Reach::internet(),
         secure: settings.is_secure(),
-    })
+    }))
 }
 
 async fn serve(
@@ -177,6 +199,18 @@ async fn tidy(accounts: Accounts, stop: CancellationToken) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Makes up for what was withheld, should the process that had to do it have ended too early.
+async fn make_up(provide: Provide, stop: CancellationToken) -> Result<(), Failure> {
+    loop {
+        if let Err(error) = provide.make_up().await {
+            tracing::warn!(%error, "what was withheld cannot be made up for");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(MADE_UP)).await.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Forgets what is old, at the beginning and now and then.

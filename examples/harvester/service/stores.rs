@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use harvest_pipeline::store::{SqlStore, Store};
 use harvest_pipeline::Catalogue;
+use harvest_pipeline::store::{SqlStore, Store};
 
 use super::settings::Settings;
 use crate::accounts::Accounts;

@@ -2,6 +2,7 @@
 
 mod engine;
 mod mail;
+mod provide;
 mod span;
 
 use std::fs;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::provide::Provide;
 use super::env;
 use crate::accounts::Limits;
 use crate::report::Failure;
@@ -37,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) scheduler: Scheduler,
     /// Reports.
     pub(crate) mail: Mail,
+    /// What is given out.
+    pub(crate) provide: Provide,
 }
 
 /// How pages are reached.
@@ -81,6 +85,7 @@ impl Default for Settings {
             worker: Worker::default(),
             scheduler: Scheduler::default(),
             mail: Mail::default(),
+            provide: Provide::default(),
         }
     }
 }
@@ -146,7 +151,13 @@ impl Settings {
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
-        self.mail.check()
+        self.mail.check()?;
+        self.provide.check()
+    }
+
+    /// The address that others use, if a proxy stands in between.
+    pub(crate) fn public_base(&self) -> Option<Url> {
+        self.public_url().ok()
     }
 
     fn public_url(&self) -> Result<Url, Failure> {
@@ -267,6 +278,9 @@ mod tests {
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
             ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
             ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[provide]\nat-once = 0", &[], "provide.at-once"),
+            ("[provide]\nadmin = \"me\"", &[], "provide.admin"),
+            ("[provide]\nnamespace = \"a b\"", &[], "provide.namespace"),
             ("[mail]\nserver = \"mail\"\nfrom = \"nobody\"", &[], "nobody"),
         ] {
             let message = load(file, variables).unwrap_err();

@@ -12,8 +12,8 @@ use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
 use crate::web::parts::{
-    Table, action, card, duration, facts, moment, moment_or, nothing, run_state, source_status,
-    timeline,
+    Table, Tone, action, badge, card, duration, facts, moment, moment_or, nothing, run_state,
+    source_status, timeline,
 };
 use crate::web::problem::Problem;
 use crate::web::section::Section;
@@ -45,6 +45,7 @@ pub(super) async fn page(
             p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
         }))
         (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
+        (card(words.text("provide.title"), &given_out(&app, words, &source)))
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
@@ -61,6 +62,9 @@ fn manage(visitor: &Visitor, source: &SourceEntry) -> Markup {
     let to = |status: &str, label: &str| {
         action(visitor, &format!("{address}/status"), ("to", status), words.text(label))
     };
+    let turn = |to: &str, label: &str| {
+        action(visitor, &format!("{address}/output"), ("to", to), words.text(label))
+    };
     html! {
         @if visitor.may(Permission::EditSources) {
             a.button href={ (address) "/edit" } { (words.text("source.action.edit")) }
@@ -68,6 +72,10 @@ fn manage(visitor: &Visitor, source: &SourceEntry) -> Markup {
                 SourceStatus::Active => (to("paused", "source.action.pause")),
                 SourceStatus::Paused => (to("active", "source.action.resume")),
                 _ => (to("active", "source.action.activate")),
+            }
+            @match source.definition.output.is_on() {
+                true => (turn("off", "source.action.output-off")),
+                false => (turn("on", "source.action.output-on")),
             }
             @if status != SourceStatus::Archived {
                 a.button href={ (address) "/archive" } { (words.text("source.action.archive")) }
@@ -92,6 +100,27 @@ fn state(visitor: &Visitor, source: &SourceEntry, summary: Option<&SourceSummary
         (words.text("source.deleted"), count(|it| it.deleted)),
         (words.text("source.errors"), count(|it| it.errors)),
     ])
+}
+
+/// Where others harvest it from.
+fn given_out(app: &App, words: Words, source: &SourceEntry) -> Markup {
+    let output = match source.definition.output.off_since() {
+        None => badge(Tone::Good, words.text("source.output-name.on")),
+        Some(since) => html! {
+            (badge(Tone::Warning, words.text("source.output-name.off"))) " " (moment(since))
+        },
+    };
+    let mut rows = vec![(words.text("source.output"), output)];
+    let addresses = [("OAI-PMH", app.provide.oai_of(&source.definition.id))];
+    for (protocol, address) in addresses {
+        if let Some(address) = address {
+            rows.push((protocol, html! { code { (address) } }));
+        }
+    }
+    html! {
+        (facts(&rows))
+        @if app.provide.oai().is_none() { p.quiet { (words.text("provide.disabled")) } }
+    }
 }
 
 fn covered(app: &App, words: Words, coverage: &[Coverage]) -> Markup {

@@ -13,7 +13,7 @@ use super::*;
 
 impl World {
     /// A program that has a token of a user.
-    async fn program(&self, name: &str, role: Role) -> Browser {
+    pub(super) async fn program(&self, name: &str, role: Role) -> Browser {
         self.user(name, role).await;
         let user = self.app.accounts.user(name).await.unwrap().unwrap().body;
         let token = self.app.accounts.add_token(&user, "tests", None, Utc::now()).await.unwrap();

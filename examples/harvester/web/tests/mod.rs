@@ -9,6 +9,7 @@ mod forms;
 mod injection;
 mod login;
 mod plant;
+mod provide;
 mod records;
 mod resync;
 mod runs;
@@ -23,7 +24,7 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
-use harvest_pipeline::{Registry, SqliteCatalogue};
+use harvest_pipeline::{Catalogue, Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
@@ -31,6 +32,9 @@ use url::form_urlencoded;
 
 use super::{App, Parts, router};
 use crate::accounts::{Accounts, Limits, Role};
+use crate::api::metrics::Tally;
+use crate::provide::{Holdings, Provide};
+use crate::service::ProvideSettings;
 
 /// A small installation, and who visits it.
 struct World {
@@ -87,9 +91,21 @@ impl World {
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(open(db).await);
-        let app = App::new(Parts {
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
+        let tally = Tally::default();
+        let holdings = Holdings {
             store: Arc::clone(&store),
-            catalogue: Arc::new(catalogue),
+            catalogue: Arc::clone(&catalogue),
+            documents: accounts.documents().clone(),
+            tally: tally.clone(),
+        };
+        let base = "http://harvest.test/".parse().unwrap();
+        let provide = Provide::new(ProvideSettings::default(), base, holdings).await.unwrap();
+        let app = App::new(Parts {
+            provide,
+            tally,
+            store: Arc::clone(&store),
+            catalogue,
             registry: Registry::standard(),
             accounts,
             // The sites that are tried are on this machine.
