@@ -15,6 +15,7 @@ mod findings;
 mod harvest;
 mod json;
 mod network;
+mod notices;
 mod oai;
 mod output;
 mod progress;

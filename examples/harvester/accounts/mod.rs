@@ -23,7 +23,7 @@ pub(crate) use self::documents::{Document, DocumentError, Documents};
 pub(crate) use self::index::Index;
 pub(crate) use self::list_defaults::ListDefaults;
 pub(crate) use self::role::{Permission, Role};
-pub(crate) use self::secret::{SHORTEST_PASSWORD, Secret, fingerprint};
+pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
 pub(crate) use self::session::{LoginError, Session};
 pub(crate) use self::token::Token;
 pub(crate) use self::user::User;

@@ -31,6 +31,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             "Removes a source that was never harvested",
             delete,
         ),
+        Endpoint::get(
+            "/api/sources/{source}/subscription",
+            View,
+            "What became of the subscription to a source's changes",
+            subscription,
+        ),
         Endpoint::post(
             "/api/sources/{source}/pause",
             EditSources,
@@ -91,6 +97,9 @@ struct Definition {
     /// Left out, it stays as it is.
     #[serde(default)]
     output: Option<Switch>,
+    /// Whether its hub, if it names one, is asked to tell of changes. Left out, it stays as it is.
+    #[serde(default)]
+    push: Option<Switch>,
     /// Whose it is; site contacts see theirs only.
     #[serde(default)]
     owner: Option<String>,
@@ -114,8 +123,14 @@ impl From<Output> for Switch {
 }
 
 impl Definition {
-    /// The definition of a source, whose output was as `output` until now.
-    fn for_source(self, id: SourceId, output: Output, now: DateTime<Utc>) -> SourceDefinition {
+    /// The definition of a source, whose output and push were like this until now.
+    fn for_source(
+        self,
+        id: SourceId,
+        output: Output,
+        push: bool,
+        now: DateTime<Utc>,
+    ) -> SourceDefinition {
         let mut definition = SourceDefinition::new(id, self.kind, self.options);
         definition.title = self.title;
         definition.description = self.description;
@@ -130,6 +145,7 @@ impl Definition {
             Some(to) => output.turned(to == Switch::On, now),
             None => output,
         };
+        definition.push = self.push.map_or(push, |to| to == Switch::On);
         definition.owner = self.owner;
         definition.extra = self.extra;
         definition
@@ -151,6 +167,7 @@ impl From<SourceDefinition> for Definition {
             policies: of.policies,
             status: of.status,
             output: Some(of.output.into()),
+            push: Some(if of.push { Switch::On } else { Switch::Off }),
             owner: of.owner,
             extra: of.extra,
         }
@@ -237,6 +254,48 @@ async fn get(
     Ok(Reply(find(&app, &visitor, &id).await?.into()))
 }
 
+/// What became of the subscription at the hub of a source.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Subscription {
+    /// How far it has come: `off`, `looking` for the hub, `no-hub`, `pending`, `active`, `denied`,
+    /// `failed` or `ending`.
+    state: &'static str,
+    /// Why, where there is something to say.
+    why: Option<String>,
+    /// When the lease ends that the hub granted last.
+    until: Option<DateTime<Utc>>,
+    /// How many notices came.
+    notices: u64,
+    /// When the last one came.
+    last_notice: Option<DateTime<Utc>>,
+}
+
+async fn subscription(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Subscription>, Problem> {
+    let source = find(&app, &visitor, &id).await?;
+    let kept = app.callbacks.subscriptions.of(&source.definition.id).await;
+    let kept = kept.map_err(Problem::unavailable)?.map(|document| document.body);
+    Ok(Reply(match kept {
+        None => Subscription {
+            state: if source.definition.push { "looking" } else { "off" },
+            why: None,
+            until: None,
+            notices: 0,
+            last_notice: None,
+        },
+        Some(kept) => Subscription {
+            state: kept.state.as_str(),
+            why: kept.state.why().map(str::to_owned),
+            until: kept.until,
+            notices: kept.notices,
+            last_notice: kept.last_notice,
+        },
+    }))
+}
+
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
@@ -264,7 +323,8 @@ async fn put(
         }
     }
     let output = before.as_ref().map(|before| before.definition.output).unwrap_or_default();
-    let mut definition = sent.for_source(id, output, app.now());
+    let push = before.as_ref().is_some_and(|before| before.definition.push);
+    let mut definition = sent.for_source(id, output, push, app.now());
     if let Some(owner) = visitor.confined_to() {
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());

@@ -151,6 +151,9 @@ pub(crate) struct SourceSettings {
     /// changed
     #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
     pub(crate) output: Option<OnOff>,
+    /// Have its hub, if it names one, tell of changes, each of which starts a run
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub(crate) push: Option<OnOff>,
     /// The user of the admin system whose source it is
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,

@@ -11,6 +11,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::service::ProvideSettings;
+
 const MINUTE: Duration = Duration::from_secs(60);
 /// Of so many addresses it is known how often they asked.
 const MOST_ADDRESSES: usize = 10_000;
@@ -20,8 +22,24 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How much anybody may ask.
 #[derive(Debug)]
 pub(super) struct Limits {
-    per_minute: u32,
+    lists: Rate,
+    resources: Rate,
     turns: Arc<Semaphore>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Something that may have a thousand records.
+    List,
+    /// A record, or a document that is ready.
+    Resource,
+}
+
+/// So many requests a minute from one address.
+#[derive(Debug)]
+struct Rate {
+    per_minute: u32,
     asked: Mutex<Asked>,
 }
 
@@ -33,22 +51,40 @@ struct Asked {
 }
 
 impl Limits {
-    pub(super) fn new(per_minute: u32, at_once: u32) -> Self {
-        let asked = Mutex::new(Asked { since: Instant::now(), by: HashMap::new() });
-        Self { per_minute, turns: Arc::new(Semaphore::new(at_once as usize)), asked }
+    pub(super) fn new(settings: &ProvideSettings) -> Self {
+        Self {
+            lists: Rate::new(settings.requests_per_minute),
+            resources: Rate::new(settings.resources_per_minute),
+            turns: Arc::new(Semaphore::new(settings.at_once as usize)),
+        }
     }
 
     /// A turn for a request from this address, held while it is answered.
     ///
     /// # Errors
     /// When to come back, if there is none.
-    pub(super) async fn turn(&self, address: IpAddr) -> Result<OwnedSemaphorePermit, Response> {
-        if let Some(wait) = self.count(address, Instant::now()) {
+    pub(super) async fn turn(
+        &self,
+        what: What,
+        address: IpAddr,
+    ) -> Result<OwnedSemaphorePermit, Response> {
+        let rate = match what {
+            What::List => &self.lists,
+            What::Resource => &self.resources,
+        };
+        if let Some(wait) = rate.count(address, Instant::now()) {
             return Err(later(wait));
         }
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         // Nobody closes the semaphore.
         turn.ok().and_then(Result::ok).ok_or_else(|| later(MINUTE))
+    }
+}
+
+impl Rate {
+    fn new(per_minute: u32) -> Self {
+        let asked = Mutex::new(Asked { since: Instant::now(), by: HashMap::new() });
+        Self { per_minute, asked }
     }
 
     /// Counts a request; how long to wait, if it was one too many.
@@ -93,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_address_that_asks_too_much_waits_and_others_do_not() {
-        let limits = Limits::new(2, 1);
+        let limits = Rate::new(2);
         let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
         let now = Instant::now();
         assert_eq!([0; 3].map(|_| limits.count(one, now).is_some()), [false, false, true]);

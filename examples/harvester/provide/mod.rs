@@ -10,27 +10,30 @@
 mod limits;
 mod oai;
 pub(crate) mod output;
+mod resync;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use chrono::Utc;
 use harvest_pipeline::store::{Page, SourceDefinition, SourceQuery, SourceStatus, Store};
 use harvest_pipeline::{Catalogue, RunError, Shelf, Shelves, SourceId};
 use oai_pmh::Identify;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::limits::Limits;
-use crate::accounts::{AccountError, DocumentError, Documents, Secret};
+use self::resync::Sources;
+use crate::accounts::Documents;
 use crate::api::metrics::Tally;
 use crate::report::Failure;
+use crate::serve::hub::Callers;
 use crate::service::ProvideSettings;
 use crate::web::sources::in_path;
 
-/// The collection of what must stay secret between processes, and the key of the tokens in it.
-const SECRETS: &str = "provide-secrets";
-const TOKEN_KEY: &str = "token-key";
+/// The secret that signs resumption tokens: lists go on over restarts, and in other processes.
+const TOKEN_KEY: &str = "resumption-tokens";
 /// How many definitions are read at a time.
 const AT_ONCE: usize = 500;
 
@@ -47,6 +50,7 @@ struct Inner {
     token_key: String,
     limits: Limits,
     tally: Tally,
+    resync: Option<Sources>,
 }
 
 /// What an installation gives out from.
@@ -56,6 +60,10 @@ pub(crate) struct Holdings {
     pub(crate) catalogue: Arc<dyn Catalogue>,
     pub(crate) documents: Documents,
     pub(crate) tally: Tally,
+    /// The folder for the documents of ResourceSync; without one, nothing is given out by it.
+    pub(crate) folder: Option<PathBuf>,
+    /// Who may subscribe to changes.
+    pub(crate) callers: Option<Callers>,
 }
 
 impl Provide {
@@ -71,11 +79,13 @@ impl Provide {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let Holdings { store, catalogue, documents, tally } = holdings;
-        let token_key = token_key(&documents).await?;
-        let limits = Limits::new(settings.requests_per_minute, settings.at_once);
+        let Holdings { store, catalogue, documents, tally, folder, callers } = holdings;
+        let resync = folder.map(|folder| Sources::new(&catalogue, folder, &base, callers));
+        let token_key = documents.secret(TOKEN_KEY).await?;
+        let limits = Limits::new(&settings);
         let shelves = Shelves::new(catalogue);
-        let inner = Inner { settings, base, store, shelves, documents, token_key, limits, tally };
+        let inner =
+            Inner { settings, base, store, shelves, documents, token_key, limits, tally, resync };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -84,7 +94,7 @@ impl Provide {
         if !self.0.settings.enabled {
             return Router::new();
         }
-        oai::router().with_state(self.clone())
+        oai::router().merge(resync::router()).with_state(self.clone())
     }
 
     /// The address of all that is given out by OAI-PMH.
@@ -105,6 +115,20 @@ impl Provide {
     pub(crate) async fn make_up(&self) -> Result<u64, RunError> {
         let Inner { store, shelves, documents, .. } = &*self.0;
         output::make_up(&**store, &**shelves.catalogue(), documents).await
+    }
+
+    /// The address of what is given out of one source by ResourceSync.
+    pub(crate) fn resync_of(&self, source: &SourceId) -> Option<String> {
+        let is_given = self.0.settings.enabled && self.0.resync.is_some();
+        is_given.then(|| format!("{}resync/{}/", self.0.base, in_path(source.as_str())))
+    }
+
+    /// Publishes the documents of ResourceSync again whenever a run has changed something, until
+    /// `stop`.
+    pub(crate) async fn keep_published(&self, stop: CancellationToken) {
+        if self.0.settings.enabled && self.0.resync.is_some() {
+            stop.run_until_cancelled(resync::keep(self)).await;
+        }
     }
 
     fn identify(&self, title: &str, base: &str) -> Identify {
@@ -161,23 +185,6 @@ impl Provide {
 fn label(shelf: &mut Shelf, definition: &SourceDefinition) {
     shelf.title.clone_from(&definition.title);
     shelf.is_shown = definition.output.is_on();
-}
-
-/// The key that signs resumption tokens: the same in all processes, so that lists go on over restarts.
-async fn token_key(documents: &Documents) -> Result<String, Failure> {
-    loop {
-        let key = documents.get::<String>(SECRETS, TOKEN_KEY).await;
-        if let Some(key) = key.map_err(AccountError::from)? {
-            return Ok(key.body);
-        }
-        let key = Secret::random()
-            .map_err(|error| Failure::new(format!("no key can be made: {error}")))?;
-        match documents.insert(SECRETS, TOKEN_KEY, &key.reveal(), Utc::now()).await {
-            // Another process was faster; its key is read then.
-            Ok(()) | Err(DocumentError::Taken { .. }) => {}
-            Err(error) => return Err(AccountError::from(error).into()),
-        }
-    }
 }
 
 impl fmt::Debug for Provide {

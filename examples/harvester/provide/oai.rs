@@ -12,7 +12,7 @@ use axum::routing::any;
 use harvest_pipeline::{CatalogueRepository, Naming, RunError, SourceId};
 use oai_pmh::provider::Provider;
 
-use super::limits::address;
+use super::limits::{What, address};
 use super::{Provide, output};
 
 /// The longest form that is read, in bytes.
@@ -66,7 +66,7 @@ async fn answer(
     request: Request,
 ) -> Response {
     let tally = &provide.0.tally;
-    let _turn = match provide.0.limits.turn(address(&request)).await {
+    let _turn = match provide.0.limits.turn(What::List, address(&request)).await {
         Ok(turn) => turn,
         Err(later) => {
             tally.provided(endpoint, "delayed");

@@ -11,6 +11,7 @@ use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::args::NetworkArgs;
 use crate::network;
+use crate::notices;
 use crate::progress::Console;
 
 /// What workers, schedulers and reports work with.
@@ -19,22 +20,28 @@ pub(super) fn installation(
     stores: &Stores,
     console: &Console,
 ) -> Installation {
+    let way = way(settings, console);
+    Installation::new(
+        Arc::clone(&stores.store),
+        Arc::clone(&stores.catalogue),
+        move |source: &SourceDefinition| way(source),
+    )
+    .with_turns(settings.network.interval.0)
+}
+
+/// How sources are reached, as the settings have it.
+pub(super) fn way(settings: &Settings, console: &Console) -> notices::Way {
     let way = Way {
         reach: reach(&settings.network),
         args: settings.network.args(),
         console: console.clone(),
     };
-    Installation::new(
-        Arc::clone(&stores.store),
-        Arc::clone(&stores.catalogue),
-        move |source: &_| way.to(source),
-    )
-    .with_turns(settings.network.interval.0)
+    Arc::new(move |source| way.to(source))
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
 /// in the network that this machine is in.
-fn reach(settings: &settings::Network) -> Reach {
+pub(super) fn reach(settings: &settings::Network) -> Reach {
     if settings.allow_local {
         return Reach::anywhere();
     }

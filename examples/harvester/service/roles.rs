@@ -12,16 +12,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::installation::installation;
+use super::installation::{installation, reach, way};
 use super::reports::Reporter;
 use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
 use crate::api::metrics::Tally;
+use crate::notices::callback::Callbacks;
+use crate::notices::{Keeper, Subscriptions};
 use crate::output;
 use crate::progress::Console;
 use crate::provide::{Holdings, Provide};
 use crate::report::Failure;
+use crate::serve::hub::Callers;
 use crate::serve::listen;
 use crate::web::{self, App, Parts};
 
@@ -73,9 +76,25 @@ pub(crate) async fn run(
                 }
                 output::print(format!("http://{address}/\n"))?;
                 let app = app(settings, stores, address).await?;
+                let keeper = Keeper {
+                    store: Arc::clone(&stores.store),
+                    subscriptions: app.callbacks.subscriptions.clone(),
+                    way: way(settings, console),
+                    heard: Arc::clone(&app.callbacks.heard),
+                };
+                let keeping = stop.clone();
+                running.spawn(async move {
+                    keeping.run_until_cancelled(keeper.run()).await;
+                    Ok(())
+                });
                 let grace = Duration::from_secs(settings.web.grace.into());
                 running.spawn(tidy(stores.accounts.clone(), stop.clone()));
                 running.spawn(make_up(app.provide.clone(), stop.clone()));
+                let (provide, publishing) = (app.provide.clone(), stop.clone());
+                running.spawn(async move {
+                    provide.keep_published(publishing).await;
+                    Ok(())
+                });
                 running.spawn(serve(listener, app, grace, stop.clone()));
             }
             Role::Worker => {
@@ -154,11 +173,22 @@ async fn app(settings: &Settings, stores: &Stores, address: SocketAddr) -> Resul
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         documents: stores.accounts.documents().clone(),
+        folder: settings.provide.folder(&settings.db),
+        callers: match settings.provide.hub {
+            true => Some(Callers::within(reach(&settings.network), tally.clone())?),
+            false => None,
+        },
         tally: tally.clone(),
+    };
+    let callbacks = Callbacks {
+        subscriptions: Subscriptions::new(stores.accounts.documents().clone(), &base).await?,
+        tally: tally.clone(),
+        heard: Arc::default(),
     };
     let provide = Provide::new(settings.provide.clone(), base, holdings).await?;
     Ok(App::new(Parts {
         provide,
+        callbacks,
         tally,
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),

@@ -10,6 +10,7 @@ use oai_pmh::transport::Reach;
 use crate::accounts::Accounts;
 use crate::api::live::Live;
 use crate::api::metrics::{Metrics, Tally};
+use crate::notices::callback::Callbacks;
 use crate::provide::Provide;
 
 /// What every page works with; clones share it.
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) accounts: Accounts,
     /// What is given out to those who harvest from here.
     pub(crate) provide: Provide,
+    /// The subscriptions at the hubs of sources, and who hears them.
+    pub(crate) callbacks: Callbacks,
     /// What is counted.
     pub(crate) tally: Tally,
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless

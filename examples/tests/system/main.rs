@@ -6,6 +6,7 @@ mod common;
 mod mail;
 mod manage;
 mod process;
+mod provide;
 mod reports;
 mod roles;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]

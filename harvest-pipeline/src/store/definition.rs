@@ -56,6 +56,9 @@ pub struct SourceDefinition {
     /// Whether its records are given out to those who harvest from here.
     #[serde(default)]
     pub output: Output,
+    /// Whether its hub, if it names one, is asked to tell of changes, each of which starts a run.
+    #[serde(default)]
+    pub push: bool,
     /// Who set it up.
     #[serde(default)]
     pub owner: Option<String>,
@@ -83,6 +86,7 @@ impl SourceDefinition {
             policies: Policies::default(),
             status: SourceStatus::default(),
             output: Output::default(),
+            push: false,
             owner: None,
             extra: Value::Null,
         }

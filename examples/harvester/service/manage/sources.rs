@@ -132,6 +132,9 @@ async fn apply(
     if let Some(output) = said.output {
         definition.output = definition.output.turned(output == OnOff::On, Utc::now());
     }
+    if let Some(push) = said.push {
+        definition.push = push == OnOff::On;
+    }
     optional(&said.target, &mut definition.target);
     optional(&said.owner, &mut definition.owner);
     if !said.contacts.is_empty() {

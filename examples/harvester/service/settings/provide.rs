@@ -1,5 +1,7 @@
 //! What is given out to those who harvest from here.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::report::Failure;
@@ -21,8 +23,17 @@ pub(crate) struct Provide {
     pub(crate) page_records: u32,
     /// How often one address may ask in a minute
     pub(crate) requests_per_minute: u32,
-    /// and how many are answered at the same time.
+    /// and get resources by ResourceSync, each of which is a record or a document,
+    pub(crate) resources_per_minute: u32,
+    /// and how many requests are answered at the same time.
     pub(crate) at_once: u32,
+    /// Whether records are given out by ResourceSync, too.
+    pub(crate) resync: bool,
+    /// The folder for its documents. Empty: beside the file of SQLite; with PostgreSQL there is no
+    /// ResourceSync then.
+    pub(crate) documents: String,
+    /// Whether others can subscribe to its changes (WebSub).
+    pub(crate) hub: bool,
 }
 
 impl Default for Provide {
@@ -34,16 +45,33 @@ impl Default for Provide {
             namespace: String::new(),
             page_records: 1000,
             requests_per_minute: 600,
+            resources_per_minute: 6000,
             at_once: 8,
+            resync: true,
+            documents: String::new(),
+            hub: true,
         }
     }
 }
 
 impl Provide {
+    /// The folder for the documents of ResourceSync, if it is to be given out by that.
+    pub(crate) fn folder(&self, db: &str) -> Option<PathBuf> {
+        if !self.enabled || !self.resync {
+            return None;
+        }
+        if !self.documents.is_empty() {
+            return Some(PathBuf::from(&self.documents));
+        }
+        let file = db.strip_prefix("sqlite:")?;
+        Some(PathBuf::from(format!("{}.provided", file.strip_prefix("//").unwrap_or(file))))
+    }
+
     pub(super) fn check(&self) -> Result<(), Failure> {
         let least = [
             ("page-records", self.page_records),
             ("requests-per-minute", self.requests_per_minute),
+            ("resources-per-minute", self.resources_per_minute),
             ("at-once", self.at_once),
         ];
         if let Some((name, _)) = least.iter().find(|(_, value)| *value == 0) {

@@ -1,6 +1,6 @@
 //! The page of one source.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, State as Shared};
 use harvest_pipeline::store::{
     Coverage, Page, RunEntry, RunQuery, SourceDefinition, SourceEntry, SourceStatus,
 };
@@ -9,6 +9,7 @@ use maud::{Markup, html};
 
 use super::{actions, address, find, jobs, kind_title, options, run_kind, schedule};
 use crate::accounts::Permission;
+use crate::notices::{Kept, State};
 use crate::web::app::App;
 use crate::web::layout;
 use crate::web::parts::{
@@ -24,7 +25,7 @@ use crate::words::Words;
 const RUNS: usize = 10;
 
 pub(super) async fn page(
-    State(app): State<App>,
+    Shared(app): Shared<App>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<layout::Page, Problem> {
@@ -37,6 +38,8 @@ pub(super) async fn page(
     let runs = app.store.runs(&query).await?;
     let coverage = app.store.coverage(id, None).await?;
     let summary = app.catalogue.summary(id).await?;
+    let subscription = app.callbacks.subscriptions.of(id).await.map_err(Problem::unavailable)?;
+    let subscription = subscription.map(|document| document.body);
     let body = html! {
         (actions::buttons(&visitor, &source))
         (state(&visitor, &source, summary.as_ref()))
@@ -46,6 +49,9 @@ pub(super) async fn page(
         }))
         (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
         (card(words.text("provide.title"), &given_out(&app, words, &source)))
+        @if source.definition.push {
+            (card(words.text("push.title"), &told(words, subscription.as_ref())))
+        }
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
@@ -111,7 +117,9 @@ fn given_out(app: &App, words: Words, source: &SourceEntry) -> Markup {
         },
     };
     let mut rows = vec![(words.text("source.output"), output)];
-    let addresses = [("OAI-PMH", app.provide.oai_of(&source.definition.id))];
+    let id = &source.definition.id;
+    let addresses =
+        [("OAI-PMH", app.provide.oai_of(id)), ("ResourceSync", app.provide.resync_of(id))];
     for (protocol, address) in addresses {
         if let Some(address) = address {
             rows.push((protocol, html! { code { (address) } }));
@@ -121,6 +129,28 @@ fn given_out(app: &App, words: Words, source: &SourceEntry) -> Markup {
         (facts(&rows))
         @if app.provide.oai().is_none() { p.quiet { (words.text("provide.disabled")) } }
     }
+}
+
+/// What became of the subscription to its changes.
+fn told(words: Words, subscription: Option<&Kept>) -> Markup {
+    let Some(kept) = subscription else {
+        return html! { p.quiet { (words.text("push.state.none")) } };
+    };
+    let tone = match kept.state {
+        State::Active => Tone::Good,
+        State::Denied(_) | State::Failed(_) => Tone::Bad,
+        State::NoHub(_) => Tone::Warning,
+        State::Looking | State::Pending | State::Ending => Tone::Busy,
+    };
+    let state = html! {
+        (badge(tone, words.text(&format!("push.state.{}", kept.state.as_str()))))
+        @if let Some(why) = kept.state.why() { div.detail { (why) } }
+    };
+    let mut rows = vec![(words.text("source.status"), state)];
+    rows.extend(kept.until.map(|until| (words.text("push.until"), moment(until))));
+    rows.push((words.text("push.notices"), html! { (words.number(kept.notices)) }));
+    rows.extend(kept.last_notice.map(|last| (words.text("push.last-notice"), moment(last))));
+    facts(&rows)
 }
 
 fn covered(app: &App, words: Words, coverage: &[Coverage]) -> Markup {

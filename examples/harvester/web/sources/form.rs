@@ -45,6 +45,7 @@ pub(super) fn fill(definition: &SourceDefinition) -> Typed {
     typed.put("target", definition.target.as_deref().unwrap_or_default());
     typed.put("status", definition.status.as_str());
     typed.put("output", if definition.output.is_on() { "on" } else { "off" });
+    typed.tick("push", definition.push);
     typed.put("contacts", definition.contacts.join(", "));
     typed.put("owner", definition.owner.as_deref().unwrap_or_default());
     for set in &definition.filter_sets {
@@ -121,6 +122,8 @@ impl SourceForm<'_> {
                     .show(words, errors))
             }
             (self.kind(typed, errors))
+            (Field::tick("push", &label("push")).hint(label("push-hint")).value(typed.get("push"))
+                .show(words, errors))
         }
     }
 
@@ -201,6 +204,7 @@ impl SourceForm<'_> {
         definition.kind = typed.get("kind").to_owned();
         definition.options = options;
         definition.target = typed.some("target").map(str::to_owned);
+        definition.push = typed.is_ticked("push");
         if let Some(output) = typed.some("output") {
             definition.output = definition.output.turned(output != "off", self.app.now());
         }

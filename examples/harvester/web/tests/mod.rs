@@ -33,6 +33,8 @@ use url::form_urlencoded;
 use super::{App, Parts, router};
 use crate::accounts::{Accounts, Limits, Role};
 use crate::api::metrics::Tally;
+use crate::notices::Subscriptions;
+use crate::notices::callback::Callbacks;
 use crate::provide::{Holdings, Provide};
 use crate::service::ProvideSettings;
 
@@ -98,11 +100,17 @@ impl World {
             catalogue: Arc::clone(&catalogue),
             documents: accounts.documents().clone(),
             tally: tally.clone(),
+            folder: Some(folder.path().join("provided")),
+            callers: None,
         };
         let base = "http://harvest.test/".parse().unwrap();
+        let subscriptions = Subscriptions::new(accounts.documents().clone(), &base).await.unwrap();
+        let heard = Arc::default();
+        let callbacks = Callbacks { subscriptions, tally: tally.clone(), heard };
         let provide = Provide::new(ProvideSettings::default(), base, holdings).await.unwrap();
         let app = App::new(Parts {
             provide,
+            callbacks,
             tally,
             store: Arc::clone(&store),
             catalogue,

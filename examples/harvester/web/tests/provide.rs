@@ -94,6 +94,8 @@ async fn lists_go_on_page_by_page_through_all_sources() {
         catalogue: Arc::clone(&app.catalogue),
         documents: app.accounts.documents().clone(),
         tally: Tally::default(),
+        folder: None,
+        callers: None,
     };
     let base = "http://harvest.test/".parse().unwrap();
     let router = Provide::new(settings, base, holdings).await.unwrap().router();
@@ -280,6 +282,8 @@ async fn what_is_disabled_is_not_there() {
         catalogue: Arc::clone(&world.app.catalogue),
         documents: world.app.accounts.documents().clone(),
         tally: Tally::default(),
+        folder: None,
+        callers: None,
     };
     let settings = ProvideSettings { enabled: false, ..ProvideSettings::default() };
     let base = "http://harvest.test/".parse().unwrap();
