@@ -62,7 +62,7 @@ impl Keeper {
     }
 
     /// Does what is due now.
-    async fn look(&self) -> Result<(), RunError> {
+    pub(crate) async fn look(&self) -> Result<(), RunError> {
         let mut query = SourceQuery::default();
         query.status = Some(SourceStatus::Active);
         query.page.limit = AT_ONCE;

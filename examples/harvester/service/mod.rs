@@ -33,7 +33,7 @@ pub(crate) use self::config::run as config;
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::{Provide as ProvideSettings, Settings};
+pub(crate) use self::settings::{Log, LogFormat, Provide as ProvideSettings, Settings};
 pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
@@ -57,6 +57,13 @@ pub(crate) async fn roles(
     if let Some(runs) = args.worker.runs {
         settings.worker.concurrency = runs;
     }
+    if let Some(format) = args.log.format {
+        settings.log.format = format;
+    }
+    if let Some(filter) = &args.log.filter {
+        settings.log.filter.clone_from(filter);
+    }
+    console.log(&settings.log)?;
     let stores = Stores::open(&settings).await?;
     let stop = stop_on_signals(console);
     roles::run(roles, &settings, &stores, console, stop).await?;

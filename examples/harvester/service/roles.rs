@@ -14,7 +14,7 @@ use url::Url;
 
 use super::installation::{installation, reach, way};
 use super::reports::Reporter;
-use super::settings::{self, Settings};
+use super::settings::{self, LogFormat, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
 use crate::api::metrics::Tally;
@@ -65,7 +65,7 @@ pub(crate) async fn run(
     for role in roles {
         match role {
             Role::Serve => {
-                stores.welcome().await?;
+                stores.welcome(settings.log.format == LogFormat::Json).await?;
                 let listener = listen(settings.web.listen).await?;
                 let address = listener.local_addr()?;
                 if !address.ip().is_loopback() && !settings.is_secure() {

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod logs;
 mod mail;
 mod manage;
 mod process;

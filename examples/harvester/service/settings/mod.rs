@@ -1,6 +1,7 @@
 //! How an installation is set up.
 
 mod engine;
+mod log;
 mod mail;
 mod provide;
 mod span;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
+pub(crate) use self::log::{Format as LogFormat, Log};
 pub(crate) use self::mail::Mail;
 pub(crate) use self::provide::Provide;
 use super::env;
@@ -41,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) mail: Mail,
     /// What is given out.
     pub(crate) provide: Provide,
+    /// What is said of what happens.
+    pub(crate) log: Log,
 }
 
 /// How pages are reached.
@@ -86,6 +90,7 @@ impl Default for Settings {
             scheduler: Scheduler::default(),
             mail: Mail::default(),
             provide: Provide::default(),
+            log: Log::default(),
         }
     }
 }
@@ -152,7 +157,8 @@ impl Settings {
         self.worker.check()?;
         self.scheduler.check()?;
         self.mail.check()?;
-        self.provide.check()
+        self.provide.check()?;
+        self.log.check()
     }
 
     /// The address that others use, if a proxy stands in between.
@@ -278,6 +284,8 @@ mod tests {
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
             ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
             ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[log]\nfilter = \"ours=loud\"", &[], "log.filter"),
+            ("[log]\nformat = \"xml\"", &[], "format"),
             ("[provide]\nat-once = 0", &[], "provide.at-once"),
             ("[provide]\nadmin = \"me\"", &[], "provide.admin"),
             ("[provide]\nnamespace = \"a b\"", &[], "provide.namespace"),

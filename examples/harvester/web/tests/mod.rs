@@ -8,6 +8,7 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+mod notices;
 mod plant;
 mod provide;
 mod records;
