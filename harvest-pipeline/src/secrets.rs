@@ -239,7 +239,7 @@ pub fn leads_to(options: &Value) -> Option<Origin> {
 ///
 /// # Errors
 /// As [`Vault::open`]; or if something is sealed and there is no vault.
-pub(crate) fn opened(
+pub fn opened(
     vault: Option<&dyn Vault>,
     definition: &SourceDefinition,
 ) -> Result<SourceDefinition, VaultError> {

@@ -33,6 +33,7 @@ use harvest_pipeline::Registry;
 use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
 use crate::output::print;
 use crate::progress::Console;
+use crate::provide::output;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
@@ -41,7 +42,7 @@ pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Log, LogFormat, Provide as ProvideSettings, Settings};
 pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::{Need, Stores};
 pub(crate) use self::users::run as users;
@@ -66,6 +67,13 @@ pub(crate) async fn roles(
     if let Some(runs) = args.worker.runs {
         settings.worker.concurrency = runs;
     }
+    if let Some(format) = args.log.format {
+        settings.log.format = format;
+    }
+    if let Some(filter) = &args.log.filter {
+        settings.log.filter.clone_from(filter);
+    }
+    console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
@@ -114,6 +122,10 @@ pub(crate) async fn sources(
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
     let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
+    if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
+        let (store, catalogue) = (&*stores.store, &*stores.catalogue);
+        output::make_up(store, catalogue, stores.accounts.documents()).await?;
+    }
     drop(installation);
     stores.close().await?;
     print(done?)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::execute::Execution;
 use super::installation::Installation;
@@ -143,7 +144,29 @@ impl Worker {
         stop: CancellationToken,
     ) -> Result<Option<RunState>, StoreError> {
         let entry: RunEntry = execution.entry.clone();
+        let span = tracing::info_span!(
+            "run",
+            run = entry.id.0,
+            source = entry.request.source.as_str(),
+            kind = %entry.request.kind,
+            attempt = entry.attempt,
+        );
+        self.followed(execution, &entry, stop).instrument(span).await
+    }
+
+    /// Does a run, and what follows from it.
+    async fn followed(
+        &self,
+        execution: Execution,
+        entry: &RunEntry,
+        stop: CancellationToken,
+    ) -> Result<Option<RunState>, StoreError> {
+        tracing::info!("a run begins");
         let state = execution.execute(stop).await?;
+        match state {
+            Some(state) => tracing::info!(%state, "a run has ended"),
+            None => tracing::info!("a run was left to others"),
+        }
         if state.is_some() {
             // Outside the run: searches may lag behind, the next run must not.
             if let Err(error) = self.installation.catalogue().index().await {
@@ -151,7 +174,7 @@ impl Worker {
             }
         }
         if state.is_some_and(RunState::is_success) {
-            settle::follow(&self.installation, &entry).await?;
+            settle::follow(&self.installation, entry).await?;
         }
         Ok(state)
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Page, RunKind, StoreError, Trigger};
+use super::{Output, Page, RunKind, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
@@ -58,6 +58,12 @@ pub struct SourceDefinition {
     /// Whether it is harvested at all.
     #[serde(default)]
     pub status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here.
+    #[serde(default)]
+    pub output: Output,
+    /// Whether its hub, if it names one, is asked to tell of changes, each of which starts a run.
+    #[serde(default)]
+    pub push: bool,
     /// Who set it up.
     #[serde(default)]
     pub owner: Option<String>,
@@ -85,6 +91,8 @@ impl SourceDefinition {
             filter_sets: Vec::new(),
             policies: Policies::default(),
             status: SourceStatus::default(),
+            output: Output::default(),
+            push: false,
             owner: None,
             extra: Value::Null,
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
+use chrono::Utc;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::schedule::Rhythm;
 use harvest_pipeline::store::{
@@ -12,7 +13,7 @@ use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
 use super::{options, shown};
-use crate::args::{ListSourcesArgs, SourceCommand, SourceSettings};
+use crate::args::{ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
 use crate::output::one_line;
 use crate::report::Failure;
 use crate::service::clerk::Clerk;
@@ -143,6 +144,12 @@ async fn apply(
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }
     };
+    if let Some(output) = said.output {
+        definition.output = definition.output.turned(output == OnOff::On, Utc::now());
+    }
+    if let Some(push) = said.push {
+        definition.push = push == OnOff::On;
+    }
     optional(&said.target, &mut definition.target);
     optional(&said.owner, &mut definition.owner);
     if !said.contacts.is_empty() {
