@@ -8,7 +8,6 @@ use futures_util::{Stream, stream};
 use super::item::{broken, doubts, item, notice};
 use super::{OaiPmhSource, State, failed};
 use crate::batch::{Batch, Origin};
-use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 
 /// A run that lists records.
@@ -83,8 +82,7 @@ impl Records {
         } else {
             self.state.running = Some((self.asked.clone(), position));
         }
-        let mut batch =
-            Batch::new(self.number, Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?);
+        let mut batch = Batch::new(self.number, self.state.checkpoint()?);
         self.number += 1;
         batch.total_hint = self.harvest.summary().announced;
         if let Some(page) = page {

@@ -356,6 +356,8 @@ pub enum Ending {
     Done,
     /// It cannot go on.
     Failed(Failure),
+    /// What it writes to went away: the run is left to whoever finds it next, as if its worker was lost.
+    Interrupted(Failure),
     /// It was stopped.
     Cancelled,
     /// It was put down where it is.

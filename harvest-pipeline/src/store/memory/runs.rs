@@ -118,11 +118,7 @@ impl RunStore for MemoryStore {
         counters: &Counters,
         bytes: u64,
     ) -> Result<(), StoreError> {
-        let mut data = self.data();
-        let entry = &mut data.ticketed(ticket)?.entry;
-        entry.counters += *counters;
-        entry.batches += 1;
-        entry.bytes += bytes;
+        self.data().ticketed(ticket)?.count(counters, bytes);
         Ok(())
     }
 

@@ -281,6 +281,37 @@ async fn save(conn: &mut AnyConnection, read: &RunRow, run: &RunRow) -> SqlResul
     Ok(saved.rows_affected() == 1)
 }
 
+/// Counts a batch.
+pub(super) async fn count(
+    conn: &mut AnyConnection,
+    ticket: Ticket,
+    counters: &Counters,
+    bytes: u64,
+) -> SqlResult<()> {
+    let counted = sqlx::query(
+        "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
+            updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
+            skipped_deleted = skipped_deleted + $6, filtered = filtered + $7, failed = failed + $8
+         WHERE id = $9 AND fence = $10 AND state = 'running'",
+    )
+    .bind(signed(bytes))
+    .bind(signed(counters.created))
+    .bind(signed(counters.updated))
+    .bind(signed(counters.unchanged))
+    .bind(signed(counters.deleted))
+    .bind(signed(counters.skipped_deleted))
+    .bind(signed(counters.filtered))
+    .bind(signed(counters.failed))
+    .bind(ticket.run.0)
+    .bind(ticket.fence)
+    .execute(conn)
+    .await?;
+    match counted.rows_affected() {
+        1 => Ok(()),
+        _ => Err(StoreError::Stale(ticket.run).into()),
+    }
+}
+
 #[async_trait]
 impl RunStore for SqlStore {
     async fn request_run(&self, request: &RunRequest) -> Result<Requested, StoreError> {
@@ -340,29 +371,8 @@ impl RunStore for SqlStore {
         bytes: u64,
     ) -> Result<(), StoreError> {
         attempt("count records", async {
-            let counted = sqlx::query(
-                "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
-                    updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
-                    skipped_deleted = skipped_deleted + $6, filtered = filtered + $7,
-                    failed = failed + $8
-                 WHERE id = $9 AND fence = $10 AND state = 'running'",
-            )
-            .bind(signed(bytes))
-            .bind(signed(counters.created))
-            .bind(signed(counters.updated))
-            .bind(signed(counters.unchanged))
-            .bind(signed(counters.deleted))
-            .bind(signed(counters.skipped_deleted))
-            .bind(signed(counters.filtered))
-            .bind(signed(counters.failed))
-            .bind(ticket.run.0)
-            .bind(ticket.fence)
-            .execute(&self.0.writers)
-            .await?;
-            match counted.rows_affected() {
-                1 => Ok(()),
-                _ => Err(StoreError::Stale(ticket.run).into()),
-            }
+            let mut conn = self.0.writers.acquire().await?;
+            count(&mut conn, ticket, counters, bytes).await
         })
         .await
     }
