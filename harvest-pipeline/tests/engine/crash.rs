@@ -15,6 +15,8 @@ use super::world::{LEASE, World, time};
 scenarios! {
     wherever_a_full_run_is_killed_it_comes_to_the_same
     wherever_an_incremental_run_is_killed_it_comes_to_the_same
+    wherever_a_run_by_headers_is_killed_it_comes_to_the_same
+    wherever_a_run_that_reconciles_is_killed_it_comes_to_the_same
     wherever_collecting_is_killed_it_comes_to_the_same
     wherever_an_import_is_killed_it_comes_to_the_same
     wherever_a_dry_run_is_killed_it_comes_to_the_same
@@ -90,6 +92,10 @@ enum Deed {
     Harvest {
         full: bool,
     },
+    /// The same, where headers are listed and records asked for one by one.
+    Headers,
+    /// The same, where all headers are compared with what is here.
+    Reconcile,
     Collect,
     Import,
     DryRun,
@@ -134,6 +140,11 @@ impl Deed {
         put_broken(&origin, 3, "2024-01-31T12:00:00Z");
         serve(world, id, "2024-07-25T00:00:00Z", &origin);
         let mut source = World::oai(id);
+        match self {
+            Self::Headers => source.options["strategy"] = json!("list-identifiers"),
+            Self::Reconcile => source.options["strategy"] = json!("reconcile"),
+            _ => {}
+        }
         source.policies.guard.records = if self == Self::Approve { 5 } else { 10 };
         world.store.add_source(&source).await.unwrap();
         world.harvest(id).await;
@@ -304,6 +315,14 @@ async fn wherever_a_full_run_is_killed_it_comes_to_the_same(world: &World) {
 
 async fn wherever_an_incremental_run_is_killed_it_comes_to_the_same(world: &World) {
     each(world, Deed::Harvest { full: false }, [2, 1, 0, 1]).await;
+}
+
+async fn wherever_a_run_by_headers_is_killed_it_comes_to_the_same(world: &World) {
+    each(world, Deed::Headers, [2, 1, 0, 1]).await;
+}
+
+async fn wherever_a_run_that_reconciles_is_killed_it_comes_to_the_same(world: &World) {
+    each(world, Deed::Reconcile, [2, 1, 1, 1]).await;
 }
 
 async fn wherever_collecting_is_killed_it_comes_to_the_same(world: &World) {
