@@ -18,6 +18,7 @@ use super::staging::{Aside, Kept};
 use super::watch::{Brake, Chronicle, Hint, Stop, beat, named, watched};
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
+use crate::operations::Operation;
 use crate::parsers::{Bibliographic, ByFormat, Raw};
 use crate::pipeline::{ParseStage, Pipeline, Resume};
 use crate::run::{RunId, RunState, Summary, Ticket};
@@ -82,7 +83,11 @@ impl Execution {
                 chronicle.close().await;
                 return Ok(None);
             }
-            Err(error) => Ending::Failed(Failure::from(&error)),
+            Err(error) if is_stale(&error) => {
+                chronicle.close().await;
+                return Ok(None);
+            }
+            Err(error) => broken(&error),
         };
         self.tell(&chronicle, &ending);
         chronicle.close().await;
@@ -409,9 +414,6 @@ impl Execution {
             }
             (Ok(Came::Stopped), None) => Ok(Some(Ending::Cancelled)),
             (Err(error), None) => {
-                if is_stale(&error) {
-                    return Ok(None);
-                }
                 if let Some(wait) = error.retry_after().filter(|wait| *wait >= PATIENCE) {
                     let definition = Installation::settings(&self.entry)?;
                     if let Some(host) = host(&definition) {
@@ -420,11 +422,7 @@ impl Execution {
                     let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1));
                     return Ok(Some(Ending::Later(store.now().await? + wait)));
                 }
-                // What was stored stands; what became of the rest, whoever goes on finds out.
-                match error.stage() == Stage::Sink && error.is_transient() {
-                    true => Ok(Some(Ending::Interrupted(Failure::from(&error)))),
-                    false => Err(error),
-                }
+                Err(error)
             }
         }
     }
@@ -457,7 +455,11 @@ impl Execution {
             ),
             Ending::Later(time) => (EventLevel::Notice, format!("put off until {time}")),
         };
-        let mut event = named("RunEnded", level, &message);
+        let code = match ending {
+            Ending::Interrupted(_) => "RunInterrupted",
+            _ => "RunEnded",
+        };
+        let mut event = named(code, level, &message);
         if let Ending::Failed(Failure { url: Some(url), .. }) = ending {
             event = event.at(url);
         }
@@ -480,6 +482,18 @@ fn came(summary: &Summary, settled: Option<Settled>) -> Came {
         RunState::Cancelled => Came::Stopped,
         _ => Came::ToItsEnd(settled),
     }
+}
+
+/// How a run ends that cannot go on.
+fn broken(error: &RunError) -> Ending {
+    let mut failure = Failure::from(error);
+    // What was stored stands; what became of the rest, whoever goes on finds out.
+    if error.stage() == Stage::Sink && error.is_transient() {
+        return Ending::Interrupted(failure);
+    }
+    let operation = Operation::of_message(&failure.message);
+    failure.leaves_date = operation.is_some_and(|(operation, _)| operation.is_about_the_list());
+    Ending::Failed(failure)
 }
 
 fn host(definition: &SourceDefinition) -> Option<String> {

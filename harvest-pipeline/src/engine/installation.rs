@@ -119,12 +119,13 @@ impl Installation {
         };
         let transport = self.0.network.transport(definition).map_err(cannot)?;
         let transport = Courteous::new(transport, Arc::clone(&self.0.store), self.0.apart);
+        let unsent = transport.unsent();
         let source = self
             .0
             .registry
             .create(&definition.kind, definition.options.clone(), Arc::new(transport))
             .map_err(|error| cannot(error.to_string()))?;
-        Ok(Arc::new(Configured::new(source, definition)))
+        Ok(Arc::new(Configured::new(source, definition, unsent)))
     }
 
     /// What applying a dry run would change, from `after` on, which is 0 at first: a batch at a time, and

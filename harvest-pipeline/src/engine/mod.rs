@@ -17,6 +17,7 @@ mod documents;
 mod execute;
 mod installation;
 mod origin;
+mod retention;
 mod scheduler;
 mod settle;
 mod staging;
@@ -25,5 +26,6 @@ mod worker;
 
 pub use self::audit::{Difference, differences};
 pub use self::installation::{Installation, Network};
-pub use self::scheduler::{Retention, Scheduler, Tick};
+pub use self::retention::Retention;
+pub use self::scheduler::{Scheduler, Tick};
 pub use self::worker::Worker;

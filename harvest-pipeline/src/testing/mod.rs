@@ -116,6 +116,8 @@ macro_rules! store_contract {
                 what_is_only_compared_comes_due_as_an_audit
                 a_source_with_an_open_run_is_passed_over_until_that_is_over
                 a_changed_schedule_begins_anew
+                a_run_that_could_not_take_place_leaves_its_date
+                a_date_that_stood_gives_way_to_another_schedule
             }
             queue {
                 a_run_is_read_as_it_was_asked_for

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use harvest_pipeline::harvest_list::{self, Document};
-use harvest_pipeline::store::{RunEntry, RunKind, RunRequest, SourceDefinition};
+use harvest_pipeline::schedule::{Rhythm, Schedule, Unit};
+use harvest_pipeline::store::{
+    Harvested, RunEntry, RunKind, RunQuery, RunRequest, SourceDefinition,
+};
 use harvest_pipeline::{Query, RunId, RunState, Source as _, SourceId};
 use oai_pmh::provider::Provider;
 use serde_json::json;
@@ -26,6 +29,7 @@ scenarios! {
     wherever_deletions_that_were_held_are_killed_they_come_to_the_same
     wherever_undoing_is_killed_it_comes_to_the_same
     wherever_a_list_of_documents_is_killed_it_comes_to_the_same
+    a_18_wherever_a_list_that_is_not_valid_is_killed_its_date_stands
 }
 
 /// More writes than there are.
@@ -359,4 +363,41 @@ async fn wherever_undoing_is_killed_it_comes_to_the_same(world: &World) {
 
 async fn wherever_a_list_of_documents_is_killed_it_comes_to_the_same(world: &World) {
     each(world, Deed::Documents, [2, 2, 0, 1]).await;
+}
+
+/// Neither is the date lost, nor are there two runs for it.
+async fn a_18_wherever_a_list_that_is_not_valid_is_killed_its_date_stands(world: &World) {
+    prepare(world).await;
+    let (mut write, mut writes) = (0, NEVER);
+    while write <= writes {
+        let id = format!("s{write}");
+        world.net.set(&format!("{id}.example"), Host::Files(HashMap::new()));
+        let options = json!({ "url": format!("http://{id}.example/list") });
+        let mut source = SourceDefinition::new(&*id, "document-list", options);
+        source.schedule = Schedule::new(Rhythm::every(2, Unit::Weeks).unwrap());
+        let date = world.store.add_source(&source).await.unwrap().next_due;
+        // At first undisturbed.
+        dies_at(world, if write == 0 { NEVER } else { write }).await;
+        let _ = world.scheduler().tick().await;
+        let _ = world.worker("killed").run_waiting().await;
+        if write == 0 {
+            writes = self::writes(world).await;
+        }
+        dies_at(world, 0).await;
+        world.clock.advance(2 * LEASE);
+        world.scheduler().tick().await.unwrap();
+        world.work().await;
+        let entry = world.store.source(&source.id).await.unwrap().unwrap();
+        assert_eq!((entry.next_due, entry.open_run), (date, None), "killed at write {write}");
+        assert!(entry.due_again.is_some());
+        let mut runs = RunQuery::default();
+        runs.source = Some(source.id.clone());
+        let runs = world.store.runs(&runs).await.unwrap();
+        assert_eq!(runs.len(), 1, "killed at write {write}");
+        assert_eq!((runs[0].state, runs[0].request.due), (RunState::Failed, date));
+        // It is none of those that come.
+        world.store.erase_source(&source.id, Harvested::Erase).await.unwrap();
+        write += 1;
+    }
+    assert!(writes > 3);
 }
