@@ -116,7 +116,8 @@ pub(crate) async fn run(
                 running.spawn(serve(listener, app, grace, stop.clone()));
             }
             Role::Worker => {
-                let worker = worker(&settings.worker, installation(settings, stores, console));
+                let worker = worker(&settings.worker, installation(settings, stores, console))
+                    .retention(settings.scheduler.retention());
                 console.aside(&format!("worker {} waits for runs", settings.worker.name()));
                 let stop = stop.clone();
                 running.spawn(async move {

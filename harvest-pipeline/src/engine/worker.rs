@@ -11,6 +11,7 @@ use tracing::Instrument;
 
 use super::execute::Execution;
 use super::installation::Installation;
+use super::retention::Retention;
 use super::settle;
 use crate::run::{RunId, RunState};
 use crate::store::{RunEntry, StoreError};
@@ -28,6 +29,7 @@ pub struct Worker {
     name: String,
     lease: Duration,
     concurrency: NonZeroUsize,
+    retention: Retention,
 }
 
 impl Worker {
@@ -38,6 +40,7 @@ impl Worker {
             name: name.into(),
             lease: Duration::from_secs(60),
             concurrency: NonZeroUsize::MIN.saturating_add(3),
+            retention: Retention::default(),
         }
     }
 
@@ -50,6 +53,12 @@ impl Worker {
     /// Sets how many runs it does at once. Left out: 4.
     pub fn concurrency(mut self, runs: NonZeroUsize) -> Self {
         self.concurrency = runs;
+        self
+    }
+
+    /// Sets how long events are remembered: those that are too old or too many go whenever a run is over.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -171,6 +180,12 @@ impl Worker {
             // Outside the run: searches may lag behind, the next run must not.
             if let Err(error) = self.installation.catalogue().index().await {
                 tracing::warn!(run = %entry.id, %error, "searches do not find all yet");
+            }
+        }
+        if state.is_some_and(|state| !state.is_open()) {
+            let forgotten = self.retention.forget_events(&**self.installation.store()).await;
+            if let Err(error) = forgotten {
+                tracing::warn!(run = %entry.id, %error, "old events are not forgotten yet");
             }
         }
         if state.is_some_and(RunState::is_success) {
