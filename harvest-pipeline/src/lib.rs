@@ -69,7 +69,7 @@ pub use self::run::{
     Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
     UnknownWord,
 };
-pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
+pub use self::sink::{Entry, Hold, ParsedBatch, PreparedEntries, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "provider")]
 pub use self::sqlite::CatalogueRepository;
