@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod api_people;
 mod audit;
 mod coverage;
 mod described;
@@ -13,6 +14,7 @@ mod plant;
 mod records;
 mod resync;
 mod runs;
+mod security;
 mod sites;
 mod sources;
 
