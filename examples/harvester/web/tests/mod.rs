@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod api_people;
 mod audit;
 mod coverage;
 mod described;
@@ -15,6 +16,7 @@ mod provide;
 mod records;
 mod resync;
 mod runs;
+mod security;
 mod sites;
 mod sources;
 
