@@ -1,4 +1,4 @@
-//! Kinds of sources by name: what a form, a command line or an API needs to make one.
+//! Kinds of sources and targets by name: what a form, a command line or an API needs to make one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,13 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::parsers::Bibliographic;
 use crate::sign_in::SignIn;
+use crate::sink::Sink;
 use crate::source::Source;
 
-/// A kind of source: its name, what its options are, and how one is made from them.
+/// A kind of source, or of something else ([`Receiver`]): its name, what its options are, and how one is
+/// made from them.
 ///
 /// The options are a struct that is declared once: its fields are what can be set, their comments
 /// what people are told about it.
@@ -47,40 +50,44 @@ use crate::source::Source;
 /// # }
 /// # Ok::<(), harvest_pipeline::KindError>(())
 /// ```
-#[derive(Clone)]
-pub struct Kind {
+pub struct Kind<T: ?Sized = dyn Source> {
     name: Arc<str>,
     title: Arc<str>,
     schema: Schema,
     signs_in: bool,
-    make: Make,
+    make: Make<T>,
 }
 
-type Make = Arc<dyn Fn(Value, Arc<dyn Transport>) -> Result<Box<dyn Source>, String> + Send + Sync>;
+type Make<T> = Arc<dyn Fn(Value, Arc<dyn Transport>) -> Result<Box<T>, String> + Send + Sync>;
+
+/// What takes the records for a target.
+pub type Receiver = dyn Sink<Bibliographic>;
 
 impl Kind {
-    /// A kind of this name, with a title for people; `make` makes a source from its options, and from
-    /// the way to the network. What it says when it cannot is shown to whoever set the options.
+    /// A kind of source of this name, with a title for people; `make` makes a source from its options,
+    /// and from the way to the network. What it says when it cannot is shown to whoever set the options.
     pub fn new<O, F>(name: &str, title: &str, make: F) -> Self
     where
         O: DeserializeOwned + JsonSchema,
         F: Fn(O, Arc<dyn Transport>) -> Result<Box<dyn Source>, String> + Send + Sync + 'static,
     {
-        let make = move |options, transport| {
-            let options: O = serde_json::from_value(options).map_err(|error| error.to_string())?;
-            make(options, transport)
-        };
-        Self {
-            name: name.into(),
-            title: title.into(),
-            schema: schema_for!(O),
-            signs_in: false,
-            make: Arc::new(make),
-        }
+        Self::declared(name, title, make)
     }
+}
 
-    /// The same with the options of [`SignIn`]. They are not the source's, but for whoever makes the
-    /// way to the network.
+impl Kind<Receiver> {
+    /// A kind of target of this name, with a title for people; `make` makes what takes the records.
+    pub fn of_target<O, F>(name: &str, title: &str, make: F) -> Self
+    where
+        O: DeserializeOwned + JsonSchema,
+        F: Fn(O, Arc<dyn Transport>) -> Result<Box<Receiver>, String> + Send + Sync + 'static,
+    {
+        Self::declared(name, title, make)
+    }
+}
+
+impl<T: ?Sized + 'static> Kind<T> {
+    /// The same with the options of [`SignIn`], which are for whoever makes the way to the network.
     #[must_use]
     pub fn with_sign_in(mut self) -> Self {
         let declared = schema_for!(SignIn);
@@ -96,6 +103,26 @@ impl Kind {
             make(options, transport)
         });
         Self { signs_in: true, ..self }
+    }
+}
+
+impl<T: ?Sized> Kind<T> {
+    fn declared<O, F>(name: &str, title: &str, make: F) -> Self
+    where
+        O: DeserializeOwned + JsonSchema,
+        F: Fn(O, Arc<dyn Transport>) -> Result<Box<T>, String> + Send + Sync + 'static,
+    {
+        let make = move |options, transport| {
+            let options: O = serde_json::from_value(options).map_err(|error| error.to_string())?;
+            make(options, transport)
+        };
+        Self {
+            name: name.into(),
+            title: title.into(),
+            schema: schema_for!(O),
+            signs_in: false,
+            make: Arc::new(make),
+        }
     }
 
     /// The name it is kept under.
@@ -164,25 +191,30 @@ fn is_privileged(property: &Value) -> bool {
     property["x-privileged"] == true
 }
 
-impl fmt::Debug for Kind {
+impl<T: ?Sized> Clone for Kind<T> {
+    fn clone(&self) -> Self {
+        Self {
+            name: Arc::clone(&self.name),
+            title: Arc::clone(&self.title),
+            schema: self.schema.clone(),
+            signs_in: self.signs_in,
+            make: Arc::clone(&self.make),
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Kind<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kind").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-/// The kinds of sources that there are.
-#[derive(Clone, Debug, Default)]
-pub struct Registry {
-    kinds: Vec<Kind>,
+/// The kinds of sources that there are, or of something else.
+pub struct Registry<T: ?Sized = dyn Source> {
+    kinds: Vec<Kind<T>>,
 }
 
 impl Registry {
-    /// No kinds.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self::default()
-    }
-
     /// The kinds that come with this crate.
     #[must_use]
     pub fn standard() -> Self {
@@ -197,10 +229,18 @@ impl Registry {
         let registry = registry.with(crate::sources::Folder::kind());
         registry.with(crate::sources::JsonLines::kind())
     }
+}
+
+impl<T: ?Sized> Registry<T> {
+    /// No kinds.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { kinds: Vec::new() }
+    }
 
     /// Adds a kind, in place of the one that had its name.
     #[must_use]
-    pub fn with(mut self, kind: Kind) -> Self {
+    pub fn with(mut self, kind: Kind<T>) -> Self {
         self.kinds.retain(|other| other.name != kind.name);
         self.kinds.push(kind);
         self
@@ -208,17 +248,17 @@ impl Registry {
 
     /// All kinds, in the order they were added.
     #[must_use]
-    pub fn kinds(&self) -> &[Kind] {
+    pub fn kinds(&self) -> &[Kind<T>] {
         &self.kinds
     }
 
     /// The kind of this name.
     #[must_use]
-    pub fn kind(&self, name: &str) -> Option<&Kind> {
+    pub fn kind(&self, name: &str) -> Option<&Kind<T>> {
         self.kinds.iter().find(|kind| kind.name() == name)
     }
 
-    /// Makes a source of the named kind.
+    /// Makes one of the named kind.
     ///
     /// # Errors
     /// If there is no such kind, or the options are not its.
@@ -227,20 +267,35 @@ impl Registry {
         kind: &str,
         options: Value,
         transport: Arc<dyn Transport>,
-    ) -> Result<Box<dyn Source>, KindError> {
+    ) -> Result<Box<T>, KindError> {
         let error = |what| KindError { kind: kind.to_owned(), what };
         let Some(found) = self.kind(kind) else {
             let names: Vec<_> = self.kinds.iter().map(Kind::name).collect();
-            return Err(error(format!(
-                "there is no such kind of source, only {}",
-                names.join(", ")
-            )));
+            return Err(error(format!("there is no such kind, only {}", names.join(", "))));
         };
         (found.make)(options, transport).map_err(error)
     }
 }
 
-/// A source cannot be made from its options.
+impl<T: ?Sized> Clone for Registry<T> {
+    fn clone(&self) -> Self {
+        Self { kinds: self.kinds.clone() }
+    }
+}
+
+impl<T: ?Sized> Default for Registry<T> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Registry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("kinds", &self.kinds).finish()
+    }
+}
+
+/// A source, or what else it is a kind of, cannot be made from its options.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}: {what}")]
 pub struct KindError {

@@ -47,13 +47,7 @@ impl CatalogueRepository {
     /// A repository that has nothing yet; [`publish`](Self::publish) what there is.
     #[must_use]
     pub fn new(catalogue: Arc<dyn Catalogue>, identify: Identify) -> Self {
-        Self {
-            catalogue,
-            identify,
-            shelves: Vec::new(),
-            naming: None,
-            withheld: Mutex::default(),
-        }
+        Self { catalogue, identify, shelves: Vec::new(), naming: None, withheld: Mutex::default() }
     }
 
     /// Tells the items of several sources apart by their names.

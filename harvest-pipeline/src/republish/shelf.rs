@@ -166,9 +166,10 @@ impl Shelves {
     ) -> Result<Option<MetadataFormat>, RunError> {
         for identifier in tombstones.iter().take(ASKED) {
             let versions = self.catalogue.versions(source, identifier).await?;
-            let formats = versions.into_iter().rev().filter_map(|version| {
-                format_shown(&version.format?, &version.metadata?)
-            });
+            let formats = versions
+                .into_iter()
+                .rev()
+                .filter_map(|version| format_shown(&version.format?, &version.metadata?));
             if let Some(format) = formats.into_iter().next() {
                 return Ok(Some(format));
             }

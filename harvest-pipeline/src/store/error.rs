@@ -1,6 +1,7 @@
 //! Why a store cannot do what it was asked.
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 
 use super::Unique;
 use crate::batch::SourceId;
@@ -89,11 +90,9 @@ impl StoreError {
         Self::Conflict(format!("{source} has the open run {run}; wait until it ends, or cancel it"))
     }
 
-    /// A filter set that a source refers to cannot be removed.
-    pub(super) fn is_used(filter_set: &str, source: &SourceId) -> Self {
-        Self::Conflict(format!(
-            "{source} uses the filter set {filter_set}; take it out there first"
-        ))
+    /// A filter set that a source or target refers to cannot be removed.
+    pub(super) fn is_used(filter_set: &str, by: &(impl Display + ?Sized)) -> Self {
+        Self::Conflict(format!("{by} uses the filter set {filter_set}; take it out there first"))
     }
 
     /// Whether it would contradict what is there, or a secret cannot be kept: whoever asked should ask

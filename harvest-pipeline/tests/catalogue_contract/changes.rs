@@ -38,7 +38,8 @@ async fn changes(
         catalogue.count_changes(&source.into(), &query).await.unwrap()
     };
     assert_eq!(count, found.len() as u64);
-    let name = |it: &StoredRecord| format!("{}{}", it.identifier, ["", "-"][usize::from(it.deleted)]);
+    let name =
+        |it: &StoredRecord| format!("{}{}", it.identifier, ["", "-"][usize::from(it.deleted)]);
     found.iter().map(name).collect::<Vec<_>>().join(" ")
 }
 

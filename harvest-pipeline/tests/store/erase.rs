@@ -90,7 +90,8 @@ impl Place {
 /// So many records that a dictionary is made of them, every other the same in all sources.
 fn records(source: &str, step: &str) -> Vec<Result<Item, RecordError>> {
     let record = |n: usize| {
-        let title = if n % 2 == 0 { "common".to_owned() } else { format!("{source} own {step}") };
+        let title =
+            if n.is_multiple_of(2) { "common".to_owned() } else { format!("{source} own {step}") };
         let body = format!(
             "<oai_dc:dc xmlns:oai_dc=\"http://www.openarchives.org/OAI/2.0/oai_dc/\" \
              xmlns:dc=\"http://purl.org/dc/elements/1.1/\"><dc:title>{title} {n}</dc:title>\

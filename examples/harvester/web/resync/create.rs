@@ -86,11 +86,7 @@ async fn add(
 ///
 /// # Errors
 /// If it is nothing that another record would mend.
-pub(super) async fn refused(
-    app: &App,
-    words: Words,
-    error: StoreError,
-) -> Result<Errors, Problem> {
+pub(super) async fn refused(app: &App, words: Words, error: StoreError) -> Result<Errors, Problem> {
     let mut errors = Errors::none();
     match &error {
         StoreError::Taken { what: Unique::Place(_), by, .. } => {

@@ -66,7 +66,8 @@ pub(super) fn show(words: Words, typed: &Typed, errors: &Errors) -> Markup {
     let fields = [
         Field::radio("rhythm", &label("rhythm"), RHYTHMS.map(named).into())
             .value(or("rhythm", "manual")),
-        Field::number("count", &label("count"), Some(1), Some(Rhythm::MOST.into())).value(or("count", "1")),
+        Field::number("count", &label("count"), Some(1), Some(Rhythm::MOST.into()))
+            .value(or("count", "1")),
         Field::choice("unit", &label("unit"), UNITS.map(|(_, name)| named(name)).into())
             .value(or("unit", "days")),
         Field::text("cron", &label("cron")).hint(label("cron-hint")).value(typed.get("cron")),

@@ -3,6 +3,7 @@
 mod runs;
 mod sources;
 mod staging;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -17,7 +18,7 @@ use super::clock::{later, until};
 use super::lifecycle::RunRow;
 use super::{
     Coverage, CoverageStore, Event, EventQuery, EventStore, FilterSetStore, HostStore, ManualClock,
-    SourceEntry, Staged, Store, StoreError, StoredEvent,
+    SourceEntry, Staged, Store, StoreError, StoredEvent, TargetDefinition,
 };
 use crate::batch::SourceId;
 use crate::filters::FilterSet;
@@ -47,6 +48,8 @@ struct Data {
     hosts: HashMap<String, Host>,
     staged: BTreeMap<i64, StagedRow>,
     last_staged: i64,
+    targets: BTreeMap<String, TargetDefinition>,
+    ledgers: BTreeMap<(String, SourceId), targets::Ledger>,
 }
 
 #[derive(Default)]
@@ -205,6 +208,9 @@ impl FilterSetStore for MemoryStore {
         let used = data.sources.values().find(|source| source.definition.uses_filter_set(name));
         if let Some(source) = used {
             return Err(StoreError::is_used(name, &source.definition.id));
+        }
+        if let Some(target) = data.targets.values().find(|target| target.uses_filter_set(name)) {
+            return Err(StoreError::is_used(name, &target.name));
         }
         let removed = data.filter_sets.remove(name);
         removed.map(drop).ok_or_else(|| StoreError::missing("filter set", name))

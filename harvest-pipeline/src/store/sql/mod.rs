@@ -14,6 +14,7 @@ mod runs;
 mod secrets;
 mod sources;
 mod staging;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;

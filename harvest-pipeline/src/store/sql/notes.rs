@@ -17,7 +17,7 @@ use crate::run::RunId;
 use crate::store::clock::{later, until};
 use crate::store::{
     Coverage, CoverageStore, Event, EventLevel, EventQuery, EventStore, FilterSetStore, HostStore,
-    SourceDefinition, StoreError, StoredEvent,
+    SourceDefinition, StoreError, StoredEvent, TargetDefinition,
 };
 
 #[async_trait]
@@ -197,6 +197,14 @@ impl FilterSetStore for SqlStore {
                 let source: Option<SourceDefinition> = Columns(&row).json("definition")?;
                 if let Some(source) = source.filter(|source| source.uses_filter_set(name)) {
                     return Err(StoreError::is_used(name, &source.id).into());
+                }
+            }
+            for row in
+                sqlx::query("SELECT body FROM targets ORDER BY name").fetch_all(&mut *tx).await?
+            {
+                let target: Option<TargetDefinition> = Columns(&row).json("body")?;
+                if let Some(target) = target.filter(|target| target.uses_filter_set(name)) {
+                    return Err(StoreError::is_used(name, &target.name).into());
                 }
             }
             let removed = sqlx::query("DELETE FROM filter_sets WHERE name = $1")
