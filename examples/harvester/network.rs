@@ -20,7 +20,7 @@ use crate::progress::Console;
 use crate::report::Failure;
 
 /// The environment variable with the password, which should not be seen in a list of processes.
-const PASSWORD: &str = "HARVESTER_PASSWORD";
+pub(crate) const PASSWORD: &str = "HARVESTER_PASSWORD";
 /// How long a connection may take, and an answer to a first look.
 const SOON: Duration = Duration::from_secs(10);
 

@@ -4,11 +4,12 @@
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
 //! openapi    the description, made from the endpoints; page: the same for people
-//! sources, runs, records, filter_sets, people, installation: what there is
+//! sources, connect, runs, records, filter_sets, people, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
 
+mod connect;
 mod endpoint;
 mod events;
 mod exchange;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Everything that the API has.
 fn endpoints() -> Vec<Endpoint> {
     let mut all = sources::endpoints();
+    all.extend(connect::endpoints());
     all.extend(runs::endpoints());
     all.extend(events::endpoints());
     all.extend(records::endpoints());

@@ -36,7 +36,7 @@ pub(super) fn installation(
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
 /// in the network that this machine is in.
-fn reach(settings: &settings::Network) -> Reach {
+pub(super) fn reach(settings: &settings::Network) -> Reach {
     if settings.allow_local {
         return Reach::anywhere();
     }

@@ -89,6 +89,10 @@ pub(crate) async fn sources(
             print(manage::kinds(&Registry::standard(), global.json))?;
             return Ok(Status::Complete);
         }
+        SourceCommand::Connect(args) => {
+            print(manage::connect(&args.url, global).await?)?;
+            return Ok(Status::Complete);
+        }
         SourceCommand::Add(args) => &args.config,
         SourceCommand::List(args) => &args.config,
         SourceCommand::Change(args) => &args.config,
@@ -105,7 +109,7 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, global.json).await;
+    let done = manage::sources(command, &installation, global).await;
     drop(installation);
     stores.close().await?;
     print(done?)?;

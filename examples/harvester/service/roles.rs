@@ -7,11 +7,10 @@ use std::time::Duration;
 use chrono::Utc;
 use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
-use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::installation::installation;
+use super::installation::{installation, reach};
 use super::reports::Reporter;
 use super::settings::{self, Settings};
 use super::stores::Stores;
@@ -142,7 +141,8 @@ fn app(settings: &Settings, stores: &Stores) -> App {
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
-        reach: Reach::internet(),
+        reach: reach(&settings.network),
+        vault: Some(Arc::new(stores.vault.clone())),
         secure: settings.is_secure(),
     })
 }

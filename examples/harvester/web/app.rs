@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use harvest_pipeline::secrets::Vault;
 use harvest_pipeline::store::Store;
 use harvest_pipeline::{Catalogue, Registry};
 use oai_pmh::transport::Reach;
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless
     /// that is allowed.
     pub(crate) reach: Reach,
+    /// What opens the secrets of sources, to ask the addresses that they belong to.
+    pub(crate) vault: Option<Arc<dyn Vault>>,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

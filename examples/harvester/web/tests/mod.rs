@@ -94,6 +94,7 @@ impl World {
             accounts,
             // The sites that are tried are on this machine.
             reach: Reach::anywhere(),
+            vault: None,
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());
