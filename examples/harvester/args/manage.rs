@@ -395,7 +395,7 @@ mod tests {
     #[test]
     fn distances_have_a_number_and_a_unit() {
         assert_eq!(every("2 weeks"), Ok(Rhythm::Every { count: 2, unit: Unit::Weeks }));
-        for text in ["", "2", "weeks", "0 days", "100 days", "2 years"] {
+        for text in ["", "2", "weeks", "0 days", "10000 days", "2 years"] {
             assert!(every(text).is_err(), "{text}");
         }
     }

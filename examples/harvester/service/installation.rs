@@ -84,6 +84,10 @@ mod tests {
             ..usual.clone()
         };
         let all = settings::Network { allow_local: true, ..usual.clone() };
+        for host in network::LOCAL {
+            let url = format!("http://{host}:9200/");
+            assert!(!reached(&usual, &url) && reached(&all, &url), "{url}");
+        }
         for (url, expected) in [
             ("https://archive.example.org/oai", [true, true, true]),
             ("http://10.0.0.7:8080/oai", [false, true, true]),
