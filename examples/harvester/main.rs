@@ -9,6 +9,7 @@ mod accounts;
 mod api;
 mod args;
 mod conformance;
+mod connect;
 mod database;
 mod demo;
 mod findings;

@@ -35,7 +35,7 @@ pub(super) fn installation(
 pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
     let (way, vault) = (Way::of(settings, console), stores.vault.clone());
     Arc::new(move |source| {
-        let opened = secrets::opened(Some(&vault), source).map_err(|error| error.to_string())?;
+        let opened = secrets::open(Some(&vault), source).map_err(|error| error.to_string())?;
         way.to(&opened)
     })
 }
@@ -98,6 +98,10 @@ mod tests {
             ..usual.clone()
         };
         let all = settings::Network { allow_local: true, ..usual.clone() };
+        for host in network::LOCAL {
+            let url = format!("http://{host}:9200/");
+            assert!(!reached(&usual, &url) && reached(&all, &url), "{url}");
+        }
         for (url, expected) in [
             ("https://archive.example.org/oai", [true, true, true]),
             ("http://10.0.0.7:8080/oai", [false, true, true]),

@@ -168,7 +168,7 @@ impl SqlStore {
             return self.refuse(tx, error).await;
         }
         if let Some(secrets) = &self.0.secrets
-            && let Err(error) = secrets.check_change(&entry.definition, definition)
+            && let Err(error) = secrets.check_change(&entry.definition.options, &definition.options)
         {
             return self.refuse(tx, StoreError::from(error)).await;
         }
