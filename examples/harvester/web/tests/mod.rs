@@ -10,6 +10,8 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[path = "../../../tests/system/mail.rs"]
+mod mail;
 mod plant;
 mod records;
 mod resync;
@@ -89,7 +91,16 @@ impl World {
         Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
     }
 
+    /// The same, set up like that.
+    async fn set_up(setup: Setup) -> Self {
+        Self::build(async |db| SqlStore::open(&db).await.unwrap(), setup).await
+    }
+
     async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
+        Self::build(open, Setup::default()).await
+    }
+
+    async fn build<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S, setup: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
@@ -102,7 +113,7 @@ impl World {
             accounts,
             // The sites that are tried are on this machine.
             reach: Reach::anywhere(),
-            setup: Setup::default(),
+            setup,
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());
