@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::clerk::Clerk;
 use super::settings;
-use super::stores::accounts;
+use super::stores::{Need, accounts};
 use crate::accounts::{AccountError, Accounts, AuditQuery, NewToken, Standing};
-use crate::args::{GlobalArgs, UserCommand, UserSettings};
+use crate::args::{GlobalArgs, UserCommand};
 use crate::output;
 use crate::report::{Failure, Status};
 
@@ -32,7 +32,11 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
         UserCommand::Revoke(args) => &args.settings,
         UserCommand::Log(args) => &args.settings,
     };
-    let accounts = open(of, global).await?;
+    let need = match command {
+        UserCommand::Add(_) => Need::Any,
+        _ => Need::Existing,
+    };
+    let accounts = accounts(&settings(of.config.as_deref(), global)?, need).await?;
     let clerk = Clerk(&accounts);
     let done: Result<String, AccountError> = match command {
         UserCommand::List(_) => list(&accounts, global.json).await,
@@ -90,10 +94,6 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
     };
     output::print(done?)?;
     Ok(Status::Complete)
-}
-
-async fn open(of: &UserSettings, global: &GlobalArgs) -> Result<Accounts, Failure> {
-    accounts(&settings(of.config.as_deref(), global)?).await
 }
 
 type User = crate::accounts::Document<crate::accounts::User>;

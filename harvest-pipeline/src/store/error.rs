@@ -7,6 +7,7 @@ use super::Unique;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 use crate::run::{RunId, RunState};
+use crate::secrets::VaultError;
 
 /// A store cannot do what it was asked; nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,9 @@ pub enum StoreError {
     /// Another worker has the run by now: whoever asked must stop.
     #[error("run {0} was given to another worker, because this one was not heard of for too long")]
     Stale(RunId),
+    /// A secret cannot be sealed or opened.
+    #[error(transparent)]
+    Secret(#[from] VaultError),
     /// The store cannot be reached, or holds what this version cannot read.
     #[error("{message}")]
     Unavailable {
@@ -99,10 +103,14 @@ impl StoreError {
         Self::Conflict(format!("{by} uses the filter set {filter_set}; take it out there first"))
     }
 
-    /// Whether it would contradict what is there: whoever asked should ask for something else.
+    /// Whether it would contradict what is there, or a secret cannot be kept: whoever asked should ask
+    /// for something else.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Conflict(_) | Self::Taken { .. } | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Conflict(_) | Self::Taken { .. } | Self::Refused { .. } | Self::Secret(_)
+        )
     }
 
     /// Whether trying again may help.

@@ -3,16 +3,17 @@
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
+use chrono::Utc;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::schedule::Rhythm;
 use harvest_pipeline::store::{
     SourceDefinition, SourceEntry, SourceQuery, SourceStatus, Store, StoreError,
 };
-use harvest_pipeline::{Kind, SourceId};
+use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
 use super::{options, shown};
-use crate::args::{ListSourcesArgs, SourceCommand, SourceSettings};
+use crate::args::{ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
 use crate::output::one_line;
 use crate::report::Failure;
 use crate::service::clerk::Clerk;
@@ -30,7 +31,7 @@ pub(in crate::service) async fn run(
     let store = &**installation.store();
     let (what, entry) = match command {
         SourceCommand::List(args) => return list(store, args, as_json).await,
-        SourceCommand::Kinds(_) => return Ok(options::kinds(installation.registry(), as_json)),
+        SourceCommand::Kinds(_) => return Ok(kinds(installation.registry(), as_json)),
         SourceCommand::Show(args) => {
             let entry = known(store, &args.id).await?;
             return Ok(match as_json {
@@ -74,6 +75,11 @@ pub(in crate::service) async fn run(
         true => format!("{}\n", shown::source_json(&entry)),
         false => format!("{}\n", one_line(&shown::source_line(&entry))),
     })
+}
+
+/// The kinds of sources, and their options.
+pub(in crate::service) fn kinds(registry: &Registry, as_json: bool) -> String {
+    options::kinds(registry, as_json)
 }
 
 async fn known(store: &dyn Store, id: &str) -> Result<SourceEntry, Failure> {
@@ -138,6 +144,12 @@ async fn apply(
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }
     };
+    if let Some(output) = said.output {
+        definition.output = definition.output.turned(output == OnOff::On, Utc::now());
+    }
+    if let Some(push) = said.push {
+        definition.push = push == OnOff::On;
+    }
     optional(&said.target, &mut definition.target);
     optional(&said.owner, &mut definition.owner);
     if !said.contacts.is_empty() {

@@ -12,7 +12,9 @@ mod injection;
 mod login;
 #[path = "../../../tests/system/mail.rs"]
 mod mail;
+mod notices;
 mod plant;
+mod provide;
 mod records;
 mod resync;
 mod runs;
@@ -28,7 +30,7 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
-use harvest_pipeline::{Registry, SqliteCatalogue};
+use harvest_pipeline::{Catalogue, Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
@@ -36,6 +38,11 @@ use url::form_urlencoded;
 
 use super::{App, Parts, Setup, router};
 use crate::accounts::{Accounts, AuditQuery, Caller, Limits, NewToken, Role};
+use crate::api::metrics::Tally;
+use crate::notices::Subscriptions;
+use crate::notices::callback::Callbacks;
+use crate::provide::{Holdings, Provide};
+use crate::service::ProvideSettings;
 
 /// A small installation, and who visits it.
 struct World {
@@ -106,9 +113,27 @@ impl World {
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(open(db).await);
-        let app = App::new(Parts {
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
+        let tally = Tally::default();
+        let holdings = Holdings {
             store: Arc::clone(&store),
-            catalogue: Arc::new(catalogue),
+            catalogue: Arc::clone(&catalogue),
+            documents: accounts.documents().clone(),
+            tally: tally.clone(),
+            folder: Some(folder.path().join("provided")),
+            callers: None,
+        };
+        let base = "http://harvest.test/".parse().unwrap();
+        let subscriptions = Subscriptions::new(accounts.documents().clone(), &base).await.unwrap();
+        let heard = Arc::default();
+        let callbacks = Callbacks { subscriptions, tally: tally.clone(), heard };
+        let provide = Provide::new(ProvideSettings::default(), base, holdings).await.unwrap();
+        let app = App::new(Parts {
+            provide,
+            callbacks,
+            tally,
+            store: Arc::clone(&store),
+            catalogue,
             registry: Registry::standard(),
             accounts,
             // The sites that are tried are on this machine.
