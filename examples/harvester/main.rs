@@ -26,6 +26,7 @@ mod resync;
 mod serve;
 mod service;
 mod signals;
+mod traces;
 mod web;
 mod words;
 

@@ -63,10 +63,14 @@ pub(crate) async fn roles(
     if let Some(filter) = &args.log.filter {
         settings.log.filter.clone_from(filter);
     }
-    console.log(&settings.log)?;
+    let traces = console.log(&settings.log)?;
     let stores = Stores::open(&settings).await?;
     let stop = stop_on_signals(console);
-    roles::run(roles, &settings, &stores, console, stop).await?;
+    let ran = roles::run(roles, &settings, &stores, console, stop).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ran?;
     stores.close().await?;
     Ok(Status::Complete)
 }
