@@ -26,7 +26,7 @@ pub(crate) use self::resync::{
 pub(crate) use self::service::{
     ConfigArgs, ConfigCommand, SchedulerArgs, ServeOnlyArgs, ServiceArgs, WorkerArgs,
 };
-pub(crate) use self::user::{UserCommand, UserSettings};
+pub(crate) use self::user::UserCommand;
 pub(crate) use self::values::duration;
 use crate::report::Failure;
 

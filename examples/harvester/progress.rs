@@ -196,8 +196,16 @@ impl Console {
     /// Events as lines for people. Retries are told in our own words.
     fn show_text(&self, targets: Option<Targets>, spans: Option<Spans>) {
         let own = || {
-            let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG]
-                [usize::from(self.verbose.min(2))];
+            let level = match self.verbose {
+                0 => LevelFilter::WARN,
+                1 => LevelFilter::INFO,
+                2 => LevelFilter::DEBUG,
+                // What our crates are built on has its say, too.
+                _ => {
+                    let targets = ours(LevelFilter::TRACE).with_default(LevelFilter::TRACE);
+                    return targets.with_target("resync_core::retry", LevelFilter::OFF);
+                }
+            };
             ours(level).with_target("resync_core::retry", LevelFilter::OFF)
         };
         let console = self.clone();

@@ -33,6 +33,8 @@ mod republish;
 mod resync;
 mod run;
 pub mod schedule;
+pub mod secrets;
+mod sign_in;
 mod sink;
 pub mod sinks;
 mod source;
@@ -50,8 +52,8 @@ pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload,
 #[cfg(feature = "object-store")]
 pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
-    Catalogue, ChangeQuery, Changes, Query, RecordQuery, RunRecord, Shape, SourceSummary, Span,
-    StoredError, StoredRecord, StoredVersion, Touched,
+    Arrival, ArrivalPoint, Catalogue, ChangeQuery, Changes, Query, RecordQuery, RunRecord, Shape,
+    SourceSummary, Span, StoredError, StoredRecord, StoredVersion, Touched,
 };
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
@@ -64,7 +66,7 @@ pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview}
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;
-pub use self::registry::{Kind, KindError, Registry};
+pub use self::registry::{Kind, KindError, Receiver, Registry};
 #[cfg(feature = "provider")]
 pub use self::republish::{CatalogueRepository, Naming, Shelf, Shelves, Withheld};
 #[cfg(feature = "resync")]
@@ -73,6 +75,7 @@ pub use self::run::{
     Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
     UnknownWord,
 };
+pub use self::sign_in::SignIn;
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "sqlite")]

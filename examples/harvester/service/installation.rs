@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::SourceDefinition;
+use harvest_pipeline::{SignIn, secrets};
 use resync_core::transport::{Reach, Transport};
 use url::Url;
 
@@ -20,23 +21,23 @@ pub(super) fn installation(
     stores: &Stores,
     console: &Console,
 ) -> Installation {
-    let way = way(settings, console);
+    let way = Way::of(settings, console);
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
-        move |source: &SourceDefinition| way(source),
+        move |source: &SourceDefinition| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_vault(Arc::new(stores.vault.clone()))
 }
 
-/// How sources are reached, as the settings have it.
-pub(super) fn way(settings: &Settings, console: &Console) -> notices::Way {
-    let way = Way {
-        reach: reach(&settings.network),
-        args: settings.network.args(),
-        console: console.clone(),
-    };
-    Arc::new(move |source| way.to(source))
+/// How sources are reached, as the settings have it, where that is not left to an installation.
+pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
+    let (way, vault) = (Way::of(settings, console), stores.vault.clone());
+    Arc::new(move |source| {
+        let opened = secrets::opened(Some(&vault), source).map_err(|error| error.to_string())?;
+        way.to(&opened)
+    })
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
@@ -58,13 +59,22 @@ struct Way {
 }
 
 impl Way {
+    fn of(settings: &Settings, console: &Console) -> Self {
+        Self {
+            reach: reach(&settings.network),
+            args: settings.network.args(),
+            console: console.clone(),
+        }
+    }
+
     fn to(&self, source: &SourceDefinition) -> Result<Arc<dyn Transport>, String> {
         let url = match source.url() {
             Some(url) => Url::parse(url).map_err(|error| format!("its url: {error}"))?,
             // It asks nobody.
             None => Url::parse("http://localhost/").map_err(|error| error.to_string())?,
         };
-        let way = network::to_source(&url, self.reach.clone(), &self.args, &self.console);
+        let sign_in = SignIn::of(&source.options)?;
+        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
         match way {
             Ok(way) => Ok(Arc::new(way)),
             Err(failure) => Err(failure.text().unwrap_or_default()),

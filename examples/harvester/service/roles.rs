@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::heartbeat;
 use super::installation::{installation, reach, way};
 use super::reports::Reporter;
 use super::settings::{self, LogFormat, Settings};
@@ -26,7 +27,7 @@ use crate::provide::{Holdings, Provide};
 use crate::report::Failure;
 use crate::serve::hub::Callers;
 use crate::serve::listen;
-use crate::web::{self, App, Parts};
+use crate::web::{self, App, Parts, Setup};
 
 /// How often sessions and attempts that are over are forgotten, and what the retention says.
 const TIDIED: Duration = Duration::from_secs(600);
@@ -48,6 +49,15 @@ pub(crate) enum Role {
 impl Role {
     /// All of them: the pages last, so that everything goes on when their address is printed.
     pub(crate) const ALL: [Self; 3] = [Self::Worker, Self::Scheduler, Self::Serve];
+
+    /// As it is called on the command line, and in the keys of words.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Worker => "worker",
+            Self::Scheduler => "scheduler",
+        }
+    }
 }
 
 /// Does all of these until `stop`; if one of them fails, the others stop, too.
@@ -57,12 +67,20 @@ impl Role {
 pub(crate) async fn run(
     roles: &[Role],
     settings: &Settings,
+    setup: Setup,
     stores: &Stores,
     console: &Console,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let mut running = JoinSet::new();
+    let mut setup = Some(setup);
     for role in roles {
+        let (accounts, name) = (stores.accounts.clone(), settings.worker.name());
+        let beating = heartbeat::beat(accounts, role.as_str(), name, stop.clone());
+        running.spawn(async move {
+            beating.await;
+            Ok(())
+        });
         match role {
             Role::Serve => {
                 stores.welcome(settings.log.format == LogFormat::Json).await?;
@@ -75,11 +93,11 @@ pub(crate) async fn run(
                     );
                 }
                 output::print(format!("http://{address}/\n"))?;
-                let app = app(settings, stores, address).await?;
+                let app = app(settings, setup.take().unwrap_or_default(), stores, address).await?;
                 let keeper = Keeper {
                     store: Arc::clone(&stores.store),
                     subscriptions: app.callbacks.subscriptions.clone(),
-                    way: way(settings, console),
+                    way: way(settings, stores, console),
                     heard: Arc::clone(&app.callbacks.heard),
                 };
                 let keeping = stop.clone();
@@ -162,7 +180,12 @@ fn reporter(
     }))
 }
 
-async fn app(settings: &Settings, stores: &Stores, address: SocketAddr) -> Result<App, Failure> {
+async fn app(
+    settings: &Settings,
+    setup: Setup,
+    stores: &Stores,
+    address: SocketAddr,
+) -> Result<App, Failure> {
     let base = match settings.public_base() {
         Some(url) => url,
         None => Url::parse(&format!("http://{address}/"))
@@ -195,6 +218,7 @@ async fn app(settings: &Settings, stores: &Stores, address: SocketAddr) -> Resul
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
         reach: Reach::internet(),
+        setup,
         secure: settings.is_secure(),
     }))
 }

@@ -10,6 +10,7 @@ mod process;
 mod provide;
 mod reports;
 mod roles;
+mod secrets;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
 mod units;

@@ -1,5 +1,6 @@
 //! What was harvested, as it can be read and mended.
 
+pub(crate) mod arrivals;
 mod changes;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod codec;
@@ -24,6 +25,7 @@ use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
+pub use self::arrivals::{Arrival, ArrivalPoint};
 pub use self::changes::{ChangeQuery, Changes, Shape, Span, Touched};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
@@ -270,6 +272,25 @@ pub trait Catalogue: Sink<Bibliographic> + Changes + Debug + Send + Sync {
 
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
+
+    /// The records of a source that changed behind this point, in the order in which that was stored:
+    /// whatever is stored from now on stands behind all of them. Of a record that changed more than
+    /// once, only the last change is among them.
+    fn arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>>;
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn count_arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<&ArrivalPoint>,
+    ) -> Result<u64, RunError>;
 
     /// All versions of a record that are kept, oldest first; the last is the present one.
     ///

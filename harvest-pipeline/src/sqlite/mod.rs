@@ -1,6 +1,7 @@
 //! The SQLite catalogue.
 
 mod absent;
+mod arrivals;
 mod catalogue;
 mod changes;
 mod index;

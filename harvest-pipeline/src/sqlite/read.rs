@@ -24,7 +24,7 @@ pub(super) const PAGE_ROWS: usize = 128;
 macro_rules! select_records {
     () => {
         "SELECT r.identifier, r.datestamp, r.version, r.sets, r.deleted, r.format, r.about, r.first_run,
-            r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
+            r.last_run, r.changed, r.page, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
          FROM records r
          JOIN pages g ON g.id = r.page
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
