@@ -27,6 +27,7 @@ mod resync;
 mod serve;
 mod service;
 mod signals;
+mod traces;
 mod web;
 mod words;
 
