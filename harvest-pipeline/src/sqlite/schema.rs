@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_runs.sql"),
     include_str!("migrations/0005_store.sql"),
     include_str!("migrations/0006_versions.sql"),
+    include_str!("migrations/0008_lists.sql"),
 ];
 
 /// Upgrades the file, or refuses it without changing anything.

@@ -52,6 +52,7 @@ macro_rules! catalogue_contract {
             a_list_can_be_of_what_a_run_changed
             sources_are_summed_up_as_what_they_hold
             errors_are_forgotten_when_they_are_dismissed
+            failures_have_pages_of_sources_and_of_records
             what_no_run_has_seen_since_is_absent
             what_is_absent_is_deleted_as_what_the_run_did
             nobody_deletes_without_a_run
