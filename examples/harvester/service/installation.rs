@@ -1,8 +1,8 @@
 //! What workers, schedulers and reports work with, as the settings have it.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use harvest_pipeline::SignIn;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::SourceDefinition;
 use resync_core::transport::{Reach, Transport};
@@ -32,6 +32,7 @@ pub(super) fn installation(
         move |source: &_| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_vault(Arc::new(stores.vault.clone()))
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
@@ -54,8 +55,14 @@ struct Way {
     reach: Reach,
     args: NetworkArgs,
     console: Console,
-    /// By what stands before the path of a URL.
-    known: Mutex<HashMap<String, Arc<dyn Transport>>>,
+    known: Mutex<Vec<Known>>,
+}
+
+/// The way to the sources at a host: what stands before the path of their URLs.
+struct Known {
+    host: String,
+    sign_in: SignIn,
+    way: Arc<dyn Transport>,
 }
 
 impl Way {
@@ -65,18 +72,20 @@ impl Way {
             // It asks nobody.
             None => Url::parse("http://localhost/").map_err(|error| error.to_string())?,
         };
+        let sign_in = SignIn::of(&source.options)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let host = &url[..Position::BeforePath];
-        if let Some(way) = known.get(host) {
-            return Ok(Arc::clone(way));
+        let is_it = |it: &&Known| it.host == host && it.sign_in == sign_in;
+        if let Some(it) = known.iter().find(is_it) {
+            return Ok(Arc::clone(&it.way));
         }
-        let way = network::to_source(&url, self.reach.clone(), &self.args, &self.console);
+        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
         let way = way.map_err(|failure| failure.text().unwrap_or_default())?;
         let way: Arc<dyn Transport> = Arc::new(way);
         if known.len() >= KNOWN {
-            known.retain(|_, way| Arc::strong_count(way) > 1);
+            known.retain(|it| Arc::strong_count(&it.way) > 1);
         }
-        known.insert(host.to_owned(), Arc::clone(&way));
+        known.push(Known { host: host.to_owned(), sign_in, way: Arc::clone(&way) });
         Ok(way)
     }
 }
@@ -103,6 +112,9 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &to("https://archive.example.org/other?set=1")));
         assert!(!Arc::ptr_eq(&first, &to("https://me:secret@archive.example.org/oai")));
         assert!(!Arc::ptr_eq(&first, &to("http://archive.example.org/oai")));
+        let options = json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
+        let other = way.to(&SourceDefinition::new("s", "oai-pmh", options)).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other));
         for nth in 0..2 * KNOWN {
             to(&format!("https://archive-{nth}.example.org/oai"));
         }

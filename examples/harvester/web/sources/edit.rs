@@ -73,7 +73,8 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     let source = find(&app, &visitor, &id).await?.definition;
     let form = form(&app, &visitor, Some(&source)).await?;
-    Ok(page(&form, &fill(&source), &Errors::none()))
+    let typed = fill(app.registry.kind(&source.kind), &source);
+    Ok(page(&form, &typed, &Errors::none()))
 }
 
 pub(super) async fn save(
@@ -103,9 +104,9 @@ pub(super) async fn save(
 fn accepted<T>(outcome: Result<T, StoreError>) -> Result<Result<(), Errors>, Problem> {
     match outcome {
         Ok(_) => Ok(Ok(())),
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("", message);
+            errors.add("", error.to_string());
             Ok(Err(errors))
         }
         Err(error) => Err(error.into()),
