@@ -106,7 +106,8 @@ impl SqliteCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run,
+                e.format, e.header
              FROM record_errors e JOIN sources s ON s.id = e.source
              WHERE s.name = ? AND (? OR NOT e.resolved)
              ORDER BY e.key";
@@ -122,6 +123,8 @@ impl SqliteCatalogue {
                 tries: row.try_get(5)?,
                 body: row.try_get(6)?,
                 last_run: RunId(row.try_get(7)?),
+                format: row.try_get(8)?,
+                header: row.try_get(9)?,
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
