@@ -1,5 +1,7 @@
 //! What was harvested, as it can be read and mended.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod archive;
 pub(crate) mod changes;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod codec;

@@ -80,7 +80,10 @@ pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> 
         _ => None,
     });
     let dictionary = trainer.and_then(|trainer| trainer.dictionary(bodies));
-    let mut encoder = Encoder::new(dictionary.as_ref());
+    let mut encoder = match runs.archive.get() {
+        Some(_) => Encoder::plain(),
+        None => Encoder::new(dictionary.as_ref()),
+    };
     // One buffer for all, so that what is kept of each takes no more room than it needs.
     let mut json = Vec::new();
     let versions = batch.entries.iter().map(|entry| match entry {

@@ -9,7 +9,7 @@ use zstd::dict::DecoderDictionary;
 
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
-use crate::catalogue::codec::{self, Decoder, Dictionaries};
+use crate::catalogue::codec::{self, Decoder, Needed};
 use crate::catalogue::{RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
@@ -81,8 +81,8 @@ impl PostgresCatalogue {
         conn: &mut PgConnection,
         rows: &[PgRow],
     ) -> Result<Vec<StoredRecord>, RunError> {
-        let dictionaries = self.dictionaries(conn, rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
+        let needed = self.needed(conn, rows).await?;
+        let mut decoder = Decoder::new(&needed);
         let records = rows.iter().map(|row| {
             let mut record = stored_record(row).map_err(|error| self.unreadable(error))?;
             record.metadata =
@@ -92,22 +92,26 @@ impl PostgresCatalogue {
         records.collect()
     }
 
-    /// The dictionaries that are needed for rows with `codec`.
-    pub(super) async fn dictionaries(
+    /// What is needed to read the metadata of these rows.
+    pub(super) async fn needed(
         &self,
         conn: &mut PgConnection,
         rows: &[PgRow],
-    ) -> Result<Dictionaries, RunError> {
+    ) -> Result<Needed, RunError> {
         let unreadable = |error| self.unreadable(error);
-        let mut needed = Dictionaries::new();
+        let contents = rows.iter().filter_map(|row| content(row).transpose());
+        let contents = contents.collect::<sqlx::Result<Vec<_>>>().map_err(unreadable)?;
+        let contents = contents.into_iter().map(|(codec, _, body)| (codec, body));
+        let archived = self.0.open.archive.fetch(contents).await?;
+        let mut needed = Needed { archived, ..Needed::default() };
         for row in rows {
             let codec: Option<i64> = row.try_get("codec").map_err(unreadable)?;
             let Some(id) = codec.filter(|codec| *codec > codec::ZSTD) else { continue };
-            if needed.contains_key(&id) {
+            if needed.dictionaries.contains_key(&id) {
                 continue;
             }
             if let Some(dictionary) = self.dictionary(conn, id).await.map_err(unreadable)? {
-                needed.insert(id, dictionary);
+                needed.dictionaries.insert(id, dictionary);
             }
         }
         Ok(needed)

@@ -67,6 +67,17 @@ pub(super) async fn write<R: Sync>(
     Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
 }
 
+/// What [`write`] will do, as far as can be seen before.
+pub(super) async fn planned<R: Sync>(
+    conn: &mut SqliteConnection,
+    run: Claim,
+    batch: &ParsedBatch<R>,
+    prepared: &Prepared,
+) -> sqlx::Result<Plan> {
+    let stored = stored(conn, run, &identifiers(batch)).await?;
+    Ok(plan(&batch.entries, prepared, &stored, batch.is_by_name()))
+}
+
 /// The identifiers as a JSON list, one for each entry; `null` where there is none.
 fn identifiers<R>(batch: &ParsedBatch<R>) -> String {
     let identifiers = batch.entries.iter().map(|entry| entry.seen(batch.is_by_name()));
