@@ -3,7 +3,7 @@
 //! ```text
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
-//! openapi    the description, made from the endpoints, and a page of it for people
+//! openapi    the description, made from the endpoints; page: the same for people
 //! sources, runs, records, filter_sets, people, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
@@ -17,6 +17,7 @@ mod installation;
 pub(crate) mod live;
 pub(crate) mod metrics;
 mod openapi;
+mod page;
 mod people;
 mod records;
 mod runs;
@@ -35,7 +36,7 @@ use crate::web::visitor::Visitor;
 /// The lines of the table of routes.
 pub(crate) fn routes() -> Vec<Route> {
     let api = endpoints().into_iter().map(|endpoint| endpoint.route);
-    api.chain([openapi::route(), metrics::route()]).collect()
+    api.chain([page::route(), metrics::route()]).collect()
 }
 
 /// Everything that the API has.

@@ -1,9 +1,8 @@
-//! The description of the API (OpenAPI 3.1), made from the endpoints; and the same for people.
+//! The description of the API (OpenAPI 3.1), made from the endpoints.
 
 use axum::Json;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use maud::{Markup, html};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -11,15 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::endpoint::{Answer, Endpoint, Sketch, Told};
 use crate::accounts::Permission;
-use crate::web::layout;
 use crate::web::problem::Problem;
-use crate::web::route::Route;
-use crate::web::visitor::Visitor;
 
 /// Where the description is.
-const ADDRESS: &str = "/api/openapi.json";
+pub(super) const ADDRESS: &str = "/api/openapi.json";
 
-const INTRODUCTION: &str = "\
+pub(super) const INTRODUCTION: &str = "\
 What the pages of the harvester show and do, for programs. Send a token along, as `Authorization: \
 Bearer hvt_…`; `harvester user token NAME --for TEXT` makes one, and it may do what that user may. \
 Site contacts see and change sources of their own only. Lists go on behind a key: `next` of a page is \
@@ -27,11 +23,6 @@ Site contacts see and change sources of their own only. Lists go on behind a key
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(ADDRESS, Permission::View, "This description", describe)]
-}
-
-/// The page that shows the description to people.
-pub(super) fn route() -> Route {
-    Route::get("/api", Permission::View, page)
 }
 
 /// Why something was not answered (RFC 9457).
@@ -197,35 +188,4 @@ fn operation_id(method: &Method, path: &str) -> String {
 /// The first part of a path: what an operation is about.
 fn tag(path: &str) -> &str {
     path.split('/').nth(2).unwrap_or("description")
-}
-
-/// The description, as a page.
-async fn page(visitor: Visitor) -> layout::Page {
-    layout::page(&visitor, "API", None, &shown(&document(&super::endpoints())))
-}
-
-fn shown(described: &Value) -> Markup {
-    html! {
-        p { (INTRODUCTION) }
-        p { a href=(ADDRESS) { (ADDRESS) } }
-        @for (path, operations) in described["paths"].as_object().into_iter().flatten() {
-            @for (method, operation) in operations.as_object().into_iter().flatten() {
-                h2 { code { (method.to_uppercase()) " " (path) } }
-                p { (text(&operation["summary"])) }
-                @let parameters = operation["parameters"].as_array();
-                @if let Some(parameters) = parameters.filter(|all| !all.is_empty()) {
-                    dl {
-                        @for parameter in parameters {
-                            dt { code { (text(&parameter["name"])) } }
-                            dd { (text(&parameter["description"])) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use harvest_pipeline::Catalogue;
 use harvest_pipeline::store::{SqlStore, Store};
-use harvest_pipeline::{Catalogue, PostgresCatalogue, SqliteCatalogue};
 
 use super::settings::Settings;
 use crate::accounts::Accounts;
-use crate::database;
+use crate::database::Records;
 use crate::report::Failure;
 
 /// Where an installation keeps things.
@@ -24,13 +24,6 @@ pub(crate) struct Stores {
     records: Records,
 }
 
-/// The catalogue, by the database that it is in.
-#[derive(Debug)]
-enum Records {
-    Sqlite(SqliteCatalogue),
-    Postgres(PostgresCatalogue),
-}
-
 impl Stores {
     /// Opens the database.
     ///
@@ -40,10 +33,7 @@ impl Stores {
         let (records, accounts) = open(settings).await?;
         let sql = SqlStore::open(&settings.db).await;
         let sql = sql.map_err(|error| Failure::new(error.to_string()))?;
-        let catalogue: Arc<dyn Catalogue> = match &records {
-            Records::Sqlite(catalogue) => Arc::new(catalogue.clone()),
-            Records::Postgres(catalogue) => Arc::new(catalogue.clone()),
-        };
+        let catalogue = records.catalogue();
         Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, sql, records })
     }
 
@@ -69,26 +59,7 @@ impl Stores {
     /// If what is left to write cannot be.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         self.sql.close().await;
-        self.records.close().await
-    }
-}
-
-impl Records {
-    async fn open(db: &str) -> Result<Self, Failure> {
-        Ok(match db.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => {
-                Self::Postgres(PostgresCatalogue::open(db).await?)
-            }
-            _ => Self::Sqlite(SqliteCatalogue::open(database::sqlite(db)?).await?),
-        })
-    }
-
-    async fn close(self) -> Result<(), Failure> {
-        match self {
-            Self::Sqlite(catalogue) => catalogue.close().await?,
-            Self::Postgres(catalogue) => catalogue.close().await,
-        }
-        Ok(())
+        Ok(self.records.close().await?)
     }
 }
 

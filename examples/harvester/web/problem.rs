@@ -144,9 +144,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing { .. } => Self::not_found(),
-            StoreError::Conflict(_) | StoreError::Refused { .. } | StoreError::Stale(_) => {
-                Self::conflict(error.to_string())
-            }
+            error if error.is_conflict() => Self::conflict(error.to_string()),
+            error @ StoreError::Stale(_) => Self::conflict(error.to_string()),
             error => Self::unavailable(error),
         }
     }

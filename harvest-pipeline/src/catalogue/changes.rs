@@ -1,99 +1,123 @@
-//! The changes of a source in the order in which they came to be here.
+//! What came into a catalogue, in the order in which it came: what others harvest from here.
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::StoredRecord;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 use crate::batch::SourceId;
-use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::error::RunError;
 
-/// A record, and where its last change stands among the changes of its source.
+/// Which of a source's records to list, by the time at which they came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChangeQuery {
+    /// Only those that changed in this second or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Only those that changed in this second or earlier.
+    pub until: Option<DateTime<Utc>>,
+    /// Only those in this set, or in one below it.
+    pub set: Option<String>,
+    /// Only those in this format; tombstones are in all.
+    pub format: Option<String>,
+    /// Behind this record.
+    pub after: Option<(DateTime<Utc>, String)>,
+}
+
+/// When the first and the last of a source's records changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Changed {
-    /// The record, or tombstone, as it is now.
-    pub record: StoredRecord,
-    /// Where its last change stands.
-    pub at: ChangePoint,
+pub struct Span {
+    /// The source.
+    pub source: SourceId,
+    /// When the one changed that did not since.
+    pub first: DateTime<Utc>,
+    /// When the one changed that did last.
+    pub last: DateTime<Utc>,
 }
 
-impl Changed {
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
-    pub(crate) fn new(record: StoredRecord, page: i64) -> Self {
-        let at = ChangePoint { page, identifier: record.identifier.clone() };
-        Self { record, at }
-    }
+/// Records that look alike from outside: a format and the sets that come with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shape {
+    /// The format; none for tombstones.
+    pub format: Option<String>,
+    /// The sets.
+    pub sets: Vec<String>,
+    /// The identifier of one of them.
+    pub example: String,
 }
 
-/// Where a change stands among those of its source. What is stored later stands behind it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ChangePoint {
-    /// The batch that brought it. Batches are numbered as they come.
-    pub(crate) page: i64,
-    pub(crate) identifier: String,
+/// Which of a source's records get a new time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Touched<'a> {
+    /// Those with these identifiers.
+    Items(&'a [&'a str]),
+    /// Those in this set, and in those below it.
+    Set(&'a str),
+    /// Those that changed since then; all of them, if no time is given.
+    Since(Option<DateTime<Utc>>),
 }
 
-impl ChangePoint {
-    const SCHEMA: u32 = 1;
-
-    /// The point as a checkpoint.
+/// What came into a catalogue, in the order in which it came. The time of a record is that at which
+/// this version of it was stored, to the second: also when a run is undone, and when something
+/// changes back.
+///
+/// Lists have no offsets: whatever happens between two pages, a record that did not change keeps its
+/// place.
+#[async_trait]
+pub trait Changes: Send + Sync {
+    /// The first `limit` records, tombstones included, by time and identifier.
     ///
     /// # Errors
-    /// If it cannot be JSON, which does not happen.
-    pub fn to_checkpoint(&self) -> Result<Checkpoint, CheckpointError> {
-        Checkpoint::new(Self::SCHEMA, self)
-    }
+    /// If the catalogue cannot be read.
+    async fn changes(
+        &self,
+        source: &SourceId,
+        query: &ChangeQuery,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, RunError>;
 
-    /// The point that a checkpoint stands for.
+    /// How many records those are without a limit.
     ///
     /// # Errors
-    /// If it stands for something else.
-    pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Self, CheckpointError> {
-        checkpoint.state(Self::SCHEMA)
-    }
-}
+    /// If the catalogue cannot be read.
+    async fn count_changes(&self, source: &SourceId, query: &ChangeQuery) -> Result<u64, RunError>;
 
-/// How many records are read at a time.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) const ROWS: usize = 128;
+    /// Between which times the records of each source changed, by name; sources without any are left
+    /// out.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn spans(&self) -> Result<Vec<Span>, RunError>;
 
-/// Of how many batches at a time.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-pub(crate) const PAGES: usize = 64;
+    /// All formats and sets that a source's records have. All records are looked at.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn shapes(&self, source: &SourceId) -> Result<Vec<Shape>, RunError>;
 
-/// A walk over the changes of a source, batch after batch.
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-#[derive(Debug)]
-pub(crate) struct Walk {
-    pub(crate) source: SourceId,
-    pub(crate) after: ChangePoint,
-    /// The row of the source, and the batches still to be looked at, in order; unknown at first.
-    pub(crate) ahead: Option<(i64, VecDeque<i64>)>,
-}
+    /// The identifiers of a source's live records, in order (by code point): the first `limit` behind
+    /// `after`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn identifiers_after(
+        &self,
+        source: &SourceId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, RunError>;
 
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
-impl Walk {
-    pub(crate) fn new(source: &SourceId, after: Option<ChangePoint>) -> Self {
-        Self { source: source.clone(), after: after.unwrap_or_default(), ahead: None }
-    }
-
-    /// The row of the source, and the next batches to look at; `None` at the end.
-    pub(crate) fn next(&self) -> Option<(i64, Vec<i64>)> {
-        let (id, pages) = self.ahead.as_ref()?;
-        let next: Vec<_> = pages.iter().take(PAGES).copied().collect();
-        (!next.is_empty()).then_some((*id, next))
-    }
-
-    /// These records are behind it now, of the batches that [`next`](Self::next) named.
-    pub(crate) fn passed(&mut self, records: &[Changed]) {
-        if let Some(last) = records.last() {
-            self.after = last.at.clone();
-        }
-        if let (true, Some((_, pages))) = (records.len() < ROWS, &mut self.ahead) {
-            pages.drain(..PAGES.min(pages.len()));
-        }
-    }
+    /// Lets records count as changed just now, so that those who harvest from here see them again;
+    /// says how many there were. In parts, so that others can write in between.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be written.
+    async fn touch(
+        &self,
+        source: &SourceId,
+        which: Touched<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, RunError>;
 }

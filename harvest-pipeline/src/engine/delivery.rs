@@ -13,7 +13,7 @@ use super::execute::{Execution, is_stale, parser};
 use super::origin::item;
 use super::watch::{Brake, Chronicle, Stop};
 use crate::batch::{Batch, Item, SourceId};
-use crate::catalogue::{Catalogue, ChangePoint, StoredRecord};
+use crate::catalogue::{ArrivalPoint, Catalogue, StoredRecord};
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::filters::FilterSets;
@@ -199,10 +199,10 @@ impl Source for Changes {
 
     fn batches(&self, from: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
         // What another version wrote is not understood: then everything is offered once more.
-        let from = from.and_then(|from| ChangePoint::of_checkpoint(&from).ok());
+        let from = from.and_then(|from| ArrivalPoint::of_checkpoint(&from).ok());
         let stands = from.clone().unwrap_or_default();
         let owed = self.owed().map_ok(move |records| (stands.clone(), records));
-        let changes = self.catalogue.changes(&self.id, from).try_chunks(AT_ONCE);
+        let changes = self.catalogue.arrivals(&self.id, from).try_chunks(AT_ONCE);
         let changes = changes.map_err(|error| error.1).map_ok(|changes| {
             let at = changes.last().map(|it| it.at.clone()).unwrap_or_default();
             (at, changes.into_iter().map(|it| it.record).collect())

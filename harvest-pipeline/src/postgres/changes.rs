@@ -1,93 +1,177 @@
-//! What changed, in the order in which it was stored.
+//! What came into the catalogue, in the order in which it came.
 
-use std::collections::VecDeque;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row};
 
-use futures_util::stream::{self, BoxStream, StreamExt};
-use sqlx::{AssertSqlSafe, Row};
-
-use super::read::{COLUMNS, JOINED};
+use super::read::{COLUMNS, JOINED, list, time};
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
-use crate::catalogue::changes::{ChangePoint, Changed, ROWS, Walk};
+use crate::catalogue::{ChangeQuery, Changes, MOST_SHAPES, Shape, Span, StoredRecord, Touched};
 use crate::error::RunError;
 
+/// How many records get a new time in one transaction.
+const TOUCHED_AT_ONCE: i64 = 1000;
+
 impl PostgresCatalogue {
-    pub(super) fn changed(
+    async fn touch_once(
         &self,
         source: &SourceId,
-        after: Option<ChangePoint>,
-    ) -> BoxStream<'_, Result<Changed, RunError>> {
-        let walk = Walk::new(source, after);
-        stream::try_unfold((walk, VecDeque::new()), async |(mut walk, mut records)| {
-            loop {
-                if let Some(record) = records.pop_front() {
-                    return Ok(Some((record, (walk, records))));
-                }
-                match self.read_changes(&mut walk).await? {
-                    Some(read) => records = read.into(),
-                    None => return Ok(None),
-                }
+        which: Touched<'_>,
+        begun: i64,
+    ) -> sqlx::Result<u64> {
+        let mut sql = QueryBuilder::<Postgres>::new("UPDATE records SET changed = ");
+        sql.push_bind(begun.max(Utc::now().timestamp()));
+        sql.push(" WHERE id IN (SELECT r.id FROM records r JOIN sources s ON s.id = r.source");
+        sql.push(" WHERE s.name = ").push_bind(text::shown(source.as_str()).into_owned());
+        sql.push(" AND r.changed < ").push_bind(begun);
+        match which {
+            Touched::Items(items) => {
+                let items = items.iter().map(|item| text::shown(item).into_owned());
+                sql.push(" AND r.identifier = ANY (");
+                sql.push_bind(items.collect::<Vec<_>>()).push(")");
             }
-        })
-        .boxed()
-    }
-
-    /// The next changes, perhaps none of those that were looked at; `None` at the end.
-    async fn read_changes(&self, walk: &mut Walk) -> Result<Option<Vec<Changed>>, RunError> {
-        let unreadable = |error| self.unreadable(error);
-        if walk.ahead.is_none() {
-            walk.ahead = Some(self.ahead(walk).await.map_err(unreadable)?);
+            Touched::Set(set) => push_set(&mut sql, set),
+            Touched::Since(None) => {}
+            Touched::Since(Some(since)) => {
+                sql.push(" AND r.changed >= ").push_bind(since.timestamp());
+            }
         }
-        let Some((id, pages)) = walk.next() else { return Ok(None) };
-        let query = format!(
-            "SELECT {COLUMNS}, r.page FROM records r JOIN sources s ON s.id = r.source {JOINED}
-             WHERE r.page = ANY ($1) AND r.source = $2 AND (r.page, r.identifier) > ($3, $4)
-             ORDER BY r.page, r.identifier LIMIT $5"
-        );
-        let mut conn = self.reader().await?;
-        let rows = sqlx::query(AssertSqlSafe(query))
-            .bind(pages)
-            .bind(id)
-            .bind(walk.after.page)
-            .bind(&*walk.after.identifier)
-            .bind(ROWS as i64)
-            .fetch_all(&mut *conn)
-            .await
-            .map_err(unreadable)?;
-        let records = self.decode(&mut conn, &rows).await?;
-        let pages = rows.iter().map(|row| row.try_get("page"));
-        let pages = pages.collect::<sqlx::Result<Vec<i64>>>().map_err(unreadable)?;
-        let changed = records.into_iter().zip(pages);
-        let changed: Vec<_> = changed.map(|(record, page)| Changed::new(record, page)).collect();
-        walk.passed(&changed);
-        Ok(Some(changed))
+        sql.push(" LIMIT ").push_bind(TOUCHED_AT_ONCE).push(" FOR UPDATE OF r)");
+        Ok(sql.build().execute(&self.0.pool).await?.rows_affected())
     }
+}
 
-    async fn ahead(&self, walk: &Walk) -> sqlx::Result<(i64, VecDeque<i64>)> {
-        let query = "SELECT u.source, p.id FROM sources s
-                JOIN runs u ON u.source = s.id JOIN pages p ON p.run = u.id
-             WHERE s.name = $1 AND p.id >= $2 ORDER BY p.id";
-        let query = sqlx::query(query).bind(text::shown(walk.source.as_str()));
-        let rows = query.bind(walk.after.page).fetch_all(&self.0.pool).await?;
-        let id = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
-        Ok((id, rows.iter().map(|row| row.try_get(1)).collect::<sqlx::Result<_>>()?))
-    }
-
-    pub(super) async fn changes_counted(
+#[async_trait]
+impl Changes for PostgresCatalogue {
+    async fn changes(
         &self,
         source: &SourceId,
-        after: Option<&ChangePoint>,
-    ) -> Result<u64, RunError> {
-        let query = "SELECT count(*) FROM sources s JOIN runs u ON u.source = s.id
-                JOIN pages p ON p.run = u.id JOIN records r ON r.page = p.id AND r.source = s.id
-             WHERE s.name = $1 AND p.id >= $2 AND (p.id, r.identifier) > ($2, $3)";
-        let query = sqlx::query(query)
-            .bind(text::shown(source.as_str()))
-            .bind(after.map_or(0, |point| point.page))
-            .bind(after.map_or("", |point| &point.identifier));
-        let row = query.fetch_one(&self.0.pool).await;
-        let count: i64 =
-            row.and_then(|row| row.try_get(0)).map_err(|error| self.unreadable(error))?;
-        Ok(count.try_into().unwrap_or(0))
+        query: &ChangeQuery,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, RunError> {
+        let mut sql = QueryBuilder::new("SELECT ");
+        sql.push(COLUMNS).push(" FROM (SELECT r.* FROM records r");
+        push_selected(&mut sql, source, query);
+        if let Some((time, identifier)) = &query.after {
+            sql.push(" AND (r.changed, r.identifier) > (").push_bind(time.timestamp());
+            sql.push(", ").push_bind(text::shown(identifier).into_owned()).push(")");
+        }
+        sql.push(" ORDER BY r.changed, r.identifier LIMIT ");
+        sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        sql.push(") r JOIN sources s ON s.id = r.source ").push(JOINED);
+        sql.push(" ORDER BY r.changed, r.identifier");
+        self.read(sql).await
     }
+
+    async fn count_changes(&self, source: &SourceId, query: &ChangeQuery) -> Result<u64, RunError> {
+        let mut sql = QueryBuilder::new("SELECT count(*) FROM records r");
+        push_selected(&mut sql, source, query);
+        let row = sql.build().fetch_one(&self.0.pool).await;
+        row.and_then(|row| row.try_get::<i64, _>(0))
+            .map(i64::unsigned_abs)
+            .map_err(|error| self.unreadable(error))
+    }
+
+    async fn spans(&self) -> Result<Vec<Span>, RunError> {
+        let query = "SELECT s.name, a.changed, z.changed FROM sources s
+             CROSS JOIN LATERAL (SELECT changed FROM records r WHERE r.source = s.id
+                ORDER BY r.changed, r.identifier LIMIT 1) a
+             CROSS JOIN LATERAL (SELECT changed FROM records r WHERE r.source = s.id
+                ORDER BY r.changed DESC, r.identifier DESC LIMIT 1) z
+             ORDER BY s.name";
+        let rows = sqlx::query(query).fetch_all(&self.0.pool).await;
+        let span = |row: &PgRow| {
+            Ok(Span {
+                source: row.try_get::<String, _>(0)?.into(),
+                first: time(row.try_get(1)?),
+                last: time(row.try_get(2)?),
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(span).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    async fn shapes(&self, source: &SourceId) -> Result<Vec<Shape>, RunError> {
+        let query = "SELECT format, sets, min(identifier) AS example FROM records
+             WHERE source = (SELECT id FROM sources WHERE name = $1)
+             GROUP BY format, sets ORDER BY format, sets LIMIT $2";
+        let query = sqlx::query(query).bind(text::shown(source.as_str())).bind(MOST_SHAPES);
+        let rows = query.fetch_all(&self.0.pool).await;
+        let shape = |row: &PgRow| {
+            Ok(Shape {
+                format: row.try_get(0)?,
+                sets: list(row, "sets")?,
+                example: row.try_get(2)?,
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(shape).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    async fn identifiers_after(
+        &self,
+        source: &SourceId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, RunError> {
+        let query = "SELECT identifier FROM records
+             WHERE source = (SELECT id FROM sources WHERE name = $1) AND NOT deleted
+               AND ($2::text IS NULL OR identifier > $2)
+             ORDER BY identifier LIMIT $3";
+        let rows = sqlx::query(query)
+            .bind(text::shown(source.as_str()))
+            .bind(after.map(text::shown))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.0.pool)
+            .await;
+        rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    async fn touch(
+        &self,
+        source: &SourceId,
+        which: Touched<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, RunError> {
+        let mut all = 0;
+        loop {
+            let touched = self.touch_once(source, which, now.timestamp()).await;
+            let touched = touched.map_err(self.cannot("let records count as changed"))?;
+            all += touched;
+            if touched == 0 {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+/// The records `r` of a query.
+fn push_selected(sql: &mut QueryBuilder<Postgres>, source: &SourceId, query: &ChangeQuery) {
+    sql.push(" WHERE r.source = (SELECT id FROM sources WHERE name = ");
+    sql.push_bind(text::shown(source.as_str()).into_owned()).push(")");
+    let after = query.after.as_ref().map(|(time, _)| *time);
+    if let Some(from) = query.from.max(after) {
+        sql.push(" AND r.changed >= ").push_bind(from.timestamp());
+    }
+    if let Some(until) = query.until {
+        sql.push(" AND r.changed <= ").push_bind(until.timestamp());
+    }
+    if let Some(set) = &query.set {
+        push_set(sql, set);
+    }
+    if let Some(format) = &query.format {
+        sql.push(" AND (r.deleted OR r.format = ");
+        sql.push_bind(text::shown(format).into_owned()).push(")");
+    }
+}
+
+/// Records `r` in this set, or in one below it.
+fn push_set(sql: &mut QueryBuilder<Postgres>, set: &str) {
+    let set = text::shown(set).into_owned();
+    sql.push(" AND EXISTS (SELECT 1 FROM json_array_elements_text(r.sets::json) e(value)");
+    sql.push(" WHERE e.value = ").push_bind(set.clone());
+    sql.push(" OR starts_with(e.value, ").push_bind(format!("{set}:")).push("))");
 }

@@ -1,6 +1,7 @@
 //! The PostgreSQL catalogue.
 
 mod absent;
+mod arrivals;
 mod catalogue;
 mod changes;
 mod errors;

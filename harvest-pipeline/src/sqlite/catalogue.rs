@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use super::SqliteCatalogue;
 use crate::batch::SourceId;
 use crate::catalogue::{
-    Catalogue, ChangePoint, Changed, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
+    Arrival, ArrivalPoint, Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
     StoredVersion,
 };
 use crate::checkpoint::Checkpoint;
@@ -35,20 +35,20 @@ impl Catalogue for SqliteCatalogue {
         self.records(query)
     }
 
-    fn changes(
+    fn arrivals(
         &self,
         source: &SourceId,
-        after: Option<ChangePoint>,
-    ) -> BoxStream<'_, Result<Changed, RunError>> {
-        self.changed(source, after)
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>> {
+        self.arrived(source, after)
     }
 
-    async fn count_changes(
+    async fn count_arrivals(
         &self,
         source: &SourceId,
-        after: Option<&ChangePoint>,
+        after: Option<&ArrivalPoint>,
     ) -> Result<u64, RunError> {
-        self.changes_counted(source, after).await
+        self.arrivals_counted(source, after).await
     }
 
     async fn versions(

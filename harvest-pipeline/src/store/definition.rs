@@ -38,6 +38,10 @@ pub struct SourceDefinition {
     /// Where its records belong here: a collection, an index. Words of the installation's own.
     #[serde(default)]
     pub target: Option<String>,
+    /// What it has for itself: no other source that is not archived may have the same. Words of the
+    /// installation's own, such as `index 5` where an index is filled by one source.
+    #[serde(default)]
+    pub occupies: Option<String>,
     /// When it is harvested.
     #[serde(default)]
     pub schedule: Schedule,
@@ -74,6 +78,7 @@ impl SourceDefinition {
             kind: kind.into(),
             options,
             target: None,
+            occupies: None,
             schedule: Schedule::default(),
             contacts: Vec::new(),
             filter_sets: Vec::new(),
@@ -132,14 +137,16 @@ impl SourceDefinition {
     }
 
     pub(super) fn is_taken(&self) -> StoreError {
-        StoreError::Conflict(format!("there is a source {} already; choose another id", self.id))
+        StoreError::Taken { what: Unique::Id, of: self.id.clone(), by: self.id.clone() }
     }
 
-    pub(super) fn is_like(&self, other: &str) -> StoreError {
-        StoreError::Conflict(format!(
-            "{other} has the same kind and options as {}; change one, or archive {other}",
-            self.id
-        ))
+    /// What this source cannot have beside the other, both not archived.
+    pub(super) fn shares(&self, likeness: &str, occupies: Option<&str>) -> Option<Unique> {
+        if self.likeness() == likeness {
+            return Some(Unique::Harvest);
+        }
+        let own = self.occupies.as_deref().filter(|own| Some(*own) == occupies);
+        own.map(|own| Unique::Place(own.to_owned()))
     }
 }
 
@@ -154,6 +161,41 @@ fn in_order(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// What no two sources have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unique {
+    /// Their id.
+    Id,
+    /// Kind and options, unless one is archived.
+    Harvest,
+    /// What they [occupy](SourceDefinition::occupies), unless one is archived.
+    Place(String),
+}
+
+/// What becomes of the records of a source that is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // they stay or they go
+pub enum Harvested {
+    /// They stay under the name of the source, with those of its runs that brought them. A source that
+    /// is set up under that name has them.
+    Keep,
+    /// They go.
+    Erase,
+}
+
+/// What went with a source that was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erased {
+    /// How many runs.
+    pub runs: u64,
+    /// How many events.
+    pub events: u64,
+    /// How many records, tombstones included.
+    pub records: u64,
 }
 
 /// Whether a source is harvested.
@@ -360,15 +402,15 @@ pub trait SourceStore: Send + Sync {
     /// Sets up a source. Its schedule begins now.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the id is taken, or a source that is not archived has the same kind
-    /// and options (that one is named).
+    /// [`StoreError::Taken`] if another source has what no two may have, which is named. Of two that ask
+    /// at once for the same, one gets it.
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError>;
 
     /// Changes a source. If kind or options differ, its checkpoint is taken away, so that the next run
     /// is a full one; if the schedule differs, it begins anew.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], or [`StoreError::Conflict`] as in [`add_source`](Self::add_source).
+    /// [`StoreError::Missing`], or [`StoreError::Taken`] as in [`add_source`](Self::add_source).
     async fn change_source(&self, definition: &SourceDefinition)
     -> Result<SourceEntry, StoreError>;
 
@@ -377,6 +419,14 @@ pub trait SourceStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Missing`], or [`StoreError::Conflict`] if it has runs: archive it.
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError>;
+
+    /// Erases a source with its runs, events, coverage and all that is staged, in one commit; where the
+    /// records are kept in the same database, with them or without. There is no way back.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or [`StoreError::Conflict`] while a run is open.
+    async fn erase_source(&self, id: &SourceId, harvested: Harvested)
+    -> Result<Erased, StoreError>;
 
     /// A source.
     ///

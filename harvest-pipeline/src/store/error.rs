@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt::Display;
 
+use super::Unique;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
 use crate::run::{RunId, RunState};
@@ -22,6 +23,16 @@ pub enum StoreError {
     /// It would contradict what is there; the message says what and what to do.
     #[error("{0}")]
     Conflict(String),
+    /// Another source has what no two may have.
+    #[error("{}", taken(what, of, by))]
+    Taken {
+        /// What it is.
+        what: Unique,
+        /// The source that was to have it.
+        of: SourceId,
+        /// The source that has it.
+        by: SourceId,
+    },
     /// That cannot happen to a run in this state.
     #[error("run {run} is {state}: it cannot be {what}")]
     Refused {
@@ -70,7 +81,7 @@ impl StoreError {
         Self::Conflict(format!("{source} was harvested; archive it instead of removing it"))
     }
 
-    /// The checkpoint of a source that is being harvested cannot be set.
+    /// A source that is being harvested cannot be moved or erased.
     pub(super) fn is_running(source: &SourceId, run: RunId) -> Self {
         Self::Conflict(format!("{source} has the open run {run}; wait until it ends, or cancel it"))
     }
@@ -80,10 +91,28 @@ impl StoreError {
         Self::Conflict(format!("{by} uses the filter set {filter_set}; take it out there first"))
     }
 
+    /// Whether it would contradict what is there: whoever asked should ask for something else.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_) | Self::Taken { .. } | Self::Refused { .. })
+    }
+
     /// Whether trying again may help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { transient: true, .. })
+    }
+}
+
+fn taken(what: &Unique, of: &SourceId, by: &SourceId) -> String {
+    match what {
+        Unique::Id => format!("there is a source {by} already; choose another id"),
+        Unique::Harvest => {
+            format!("{by} has the same kind and options as {of}; change one, or archive {by}")
+        }
+        Unique::Place(place) => {
+            format!("{by} has {place} for itself; choose another for {of}, or archive {by}")
+        }
     }
 }
 

@@ -41,8 +41,8 @@ use chrono::{DateTime, Utc};
 pub use self::clock::ManualClock;
 pub use self::coverage::{Coverage, CoverageStore};
 pub use self::definition::{
-    Deletions, EmptyWindow, Guard, Policies, SourceDefinition, SourceEntry, SourceQuery,
-    SourceStatus, SourceStore,
+    Deletions, EmptyWindow, Erased, Guard, Harvested, Policies, SourceDefinition, SourceEntry,
+    SourceQuery, SourceStatus, SourceStore, Unique,
 };
 pub use self::error::StoreError;
 pub use self::events::{Event, EventLevel, EventQuery, EventScope, EventStore, StoredEvent};

@@ -99,6 +99,10 @@ macro_rules! store_contract {
                 sources_that_harvest_the_same_are_refused_unless_one_is_archived
                 another_kind_or_other_options_take_the_checkpoint_away
                 a_source_that_was_harvested_stays
+                what_a_source_has_for_itself_no_other_gets
+                of_sources_that_want_the_same_at_once_one_gets_it
+                an_erased_source_leaves_nothing_behind
+                a_source_that_is_being_harvested_is_not_erased
                 sources_are_found_by_text_status_kind_and_owner_page_by_page
                 the_checkpoint_is_set_while_no_run_is_open
             }

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 mod absent;
+mod arrivals;
 mod changes;
 mod histories;
 mod lists;
@@ -28,6 +29,7 @@ use harvest_pipeline::{
 };
 
 pub(crate) use self::absent::*;
+pub(crate) use self::arrivals::*;
 pub(crate) use self::changes::*;
 pub(crate) use self::histories::*;
 pub(crate) use self::lists::*;
@@ -54,13 +56,17 @@ macro_rules! catalogue_contract {
             a_list_can_be_of_what_a_run_changed
             sources_are_summed_up_as_what_they_hold
             errors_are_forgotten_when_they_are_dismissed
+            what_changed_is_listed_page_by_page_in_the_order_of_its_coming
+            what_changes_back_or_is_put_back_has_changed
+            formats_and_sets_are_known_of_tombstones_too
+            what_is_touched_has_changed
             what_no_run_has_seen_since_is_absent
             what_is_absent_is_deleted_as_what_the_run_did
             nobody_deletes_without_a_run
             the_next_run_begins_where_the_source_was_rewound_to
             versions_are_numbered_and_kept_with_the_run_that_brought_them
             a_run_that_changes_nothing_makes_no_versions
-            what_changed_is_listed_in_the_order_in_which_it_came
+            what_arrived_is_listed_in_the_order_in_which_it_was_stored
             undoing_a_run_puts_back_what_was_before
             what_a_later_run_changed_stays_when_an_earlier_one_is_undone
             a_run_that_is_undone_twice_is_undone_once

@@ -164,10 +164,10 @@ async fn what_a_run_changed_is_delivered_to_the_targets_of_its_source(world: &Wo
     let stands = standing(world, "all").await;
     assert_eq!((stands.delivered, stands.withdrawn, stands.owed), (12, 0, 0));
     assert_eq!(stands.served, Some(world.store.now().await.unwrap()));
-    let behind = harvest_pipeline::ChangePoint::of_checkpoint(&stands.position.unwrap()).unwrap();
+    let behind = harvest_pipeline::ArrivalPoint::of_checkpoint(&stands.position.unwrap()).unwrap();
     let source = SourceId::from("kytice");
-    assert_eq!(world.catalogue.count_changes(&source, Some(&behind)).await.unwrap(), 0);
-    assert_eq!(world.catalogue.count_changes(&source, None).await.unwrap(), 12);
+    assert_eq!(world.catalogue.count_arrivals(&source, Some(&behind)).await.unwrap(), 0);
+    assert_eq!(world.catalogue.count_arrivals(&source, None).await.unwrap(), 12);
     assert_eq!((shelves.sent("all"), shelves.titles("roses").len()), (12, 0));
 
     world.until("2024-07-26T00:00:00Z");

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use harvest_pipeline::SourceId;
-use harvest_pipeline::store::{SourceDefinition, SourceEntry, StoreError};
+use harvest_pipeline::store::{SourceDefinition, SourceEntry};
 use maud::html;
 use serde_json::json;
 
@@ -46,9 +46,9 @@ pub(super) async fn create(
     record.write(&mut definition);
     match app.store.add_source(&definition).await {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("", words.fill("resync.error-create", &[("why", &message)]));
+            errors.add("", words.fill("resync.error-create", &[("why", &error)]));
             return Ok(show(&visitor, &tree, &typed, &errors));
         }
         Err(error) => return Err(error.into()),

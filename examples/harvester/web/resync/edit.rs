@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use harvest_pipeline::SourceId;
-use harvest_pipeline::store::StoreError;
 use maud::html;
 
 use super::form::Typed;
@@ -54,9 +53,9 @@ pub(super) async fn save(
     record.write(&mut definition);
     match app.store.change_source(&definition).await {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("", message);
+            errors.add("", error.to_string());
             return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
         }
         Err(error) => return Err(error.into()),

@@ -155,9 +155,9 @@ pub(super) async fn register(
     };
     match kept {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("list", message);
+            errors.add("list", error.to_string());
             return show(&visitor, site.as_ref(), &typed, &errors, None);
         }
         Err(error) => return Err(error.into()),

@@ -103,9 +103,9 @@ pub(super) async fn save(
 fn accepted<T>(outcome: Result<T, StoreError>) -> Result<Result<(), Errors>, Problem> {
     match outcome {
         Ok(_) => Ok(Ok(())),
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("", message);
+            errors.add("", error.to_string());
             Ok(Err(errors))
         }
         Err(error) => Err(error.into()),

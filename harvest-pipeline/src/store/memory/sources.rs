@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::super::clock::until;
 use super::super::{
-    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
-    Trigger,
+    Erased, Harvested, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    SourceStore, StoreError, Trigger,
 };
 use super::{Data, MemoryStore};
 use crate::batch::SourceId;
@@ -29,19 +29,22 @@ impl Data {
         open.map(|run| run.id)
     }
 
-    /// Refuses a definition that harvests the same as that of another source.
-    fn check_likeness(&self, definition: &SourceDefinition) -> Result<(), StoreError> {
+    /// Refuses a definition that has what another source has and no two may have.
+    fn check_unique(&self, definition: &SourceDefinition) -> Result<(), StoreError> {
         if definition.status == SourceStatus::Archived {
             return Ok(());
         }
-        let likeness = definition.likeness();
-        let mut others = self.sources.values().map(|entry| &entry.definition);
-        let like = others.find(|other| {
-            other.id != definition.id
-                && other.status != SourceStatus::Archived
-                && other.likeness() == likeness
-        });
-        like.map_or(Ok(()), |other| Err(definition.is_like(other.id.as_str())))
+        let others =
+            self.sources.values().map(|entry| &entry.definition).filter(|other| {
+                other.id != definition.id && other.status != SourceStatus::Archived
+            });
+        for other in others {
+            if let Some(what) = definition.shares(&other.likeness(), other.occupies.as_deref()) {
+                let (of, by) = (definition.id.clone(), other.id.clone());
+                return Err(StoreError::Taken { what, of, by });
+            }
+        }
+        Ok(())
     }
 
     fn wanted<'a>(&'a self, query: &'a SourceQuery) -> impl Iterator<Item = &'a SourceEntry> {
@@ -65,7 +68,7 @@ impl SourceStore for MemoryStore {
         if data.sources.contains_key(&definition.id) {
             return Err(definition.is_taken());
         }
-        data.check_likeness(definition)?;
+        data.check_unique(definition)?;
         let entry = SourceEntry::new(definition.clone(), now);
         data.sources.insert(definition.id.clone(), entry.clone());
         self.notify();
@@ -79,7 +82,7 @@ impl SourceStore for MemoryStore {
         let now = self.time();
         let mut data = self.data();
         data.source(&definition.id)?;
-        data.check_likeness(definition)?;
+        data.check_unique(definition)?;
         let entry = data.source(&definition.id)?;
         entry.change(definition.clone(), now);
         let entry = entry.clone();
@@ -96,6 +99,25 @@ impl SourceStore for MemoryStore {
         data.sources.remove(id);
         data.coverage.remove(id);
         Ok(())
+    }
+
+    async fn erase_source(&self, id: &SourceId, _: Harvested) -> Result<Erased, StoreError> {
+        let mut data = self.data();
+        data.source(id)?;
+        if let Some(run) = data.open_run(id) {
+            return Err(StoreError::is_running(id, run));
+        }
+        let (runs, events) = (data.runs.len(), data.events.len());
+        data.runs.retain(|_, run| run.entry.request.source != *id);
+        data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
+        data.staged.retain(|_, row| row.source != *id);
+        data.coverage.remove(id);
+        data.sources.remove(id);
+        Ok(Erased {
+            runs: (runs - data.runs.len()) as u64,
+            events: (events - data.events.len()) as u64,
+            records: 0,
+        })
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<SourceEntry>, StoreError> {

@@ -5,6 +5,7 @@
 //! unless another was faster.
 
 mod dialect;
+mod erase;
 mod error;
 mod notes;
 mod open;

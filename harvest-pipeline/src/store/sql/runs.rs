@@ -237,7 +237,7 @@ impl SqlStore {
 }
 
 /// Leaves out those of `candidates` that one of these columns names.
-fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
+pub(super) fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
     let named = points.iter().map(|(table, column)| {
         format!(
             " AND id NOT IN (SELECT DISTINCT {column} FROM {table} WHERE {column} IN ({candidates}))"

@@ -14,8 +14,8 @@ use crate::checkpoint::Checkpoint;
 use crate::run::RunId;
 use crate::store::clock::until;
 use crate::store::{
-    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
-    Trigger,
+    Erased, Harvested, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    SourceStore, StoreError, Trigger,
 };
 
 /// What [`SourceQuery`] asks for, from `$2` on.
@@ -81,8 +81,8 @@ impl SqlStore {
         Ok((number, entry, now))
     }
 
-    /// Refuses a definition that harvests the same as that of another source.
-    async fn check_likeness(
+    /// Refuses a definition that has what another source has and no two may have.
+    async fn check_unique(
         &self,
         conn: &mut AnyConnection,
         definition: &SourceDefinition,
@@ -90,20 +90,31 @@ impl SqlStore {
         if definition.status == SourceStatus::Archived {
             return Ok(());
         }
-        let like = sqlx::query(
-            "SELECT name FROM sources
-             WHERE likeness = $1 AND status <> 'archived' AND name <> $2 LIMIT 1",
+        let others = sqlx::query(
+            "SELECT name, likeness, occupies FROM sources
+             WHERE (likeness = $1 OR occupies = $2) AND status <> 'archived' AND name <> $3
+             ORDER BY name",
         )
         .bind(definition.likeness())
+        .bind(definition.occupies.as_deref())
         .bind(definition.id.as_str())
-        .fetch_optional(conn)
+        .fetch_all(conn)
         .await?;
-        like.map_or(Ok(()), |row| Err(definition.is_like(&Columns(&row).text("name")?).into()))
+        for row in others {
+            let (row, of) = (Columns(&row), definition.id.clone());
+            let likeness = row.optional_text("likeness")?.unwrap_or_default();
+            let occupies = row.optional_text("occupies")?;
+            if let Some(what) = definition.shares(&likeness, occupies.as_deref()) {
+                let by = SourceId::new(row.text("name")?);
+                return Err(StoreError::Taken { what, of, by }.into());
+            }
+        }
+        Ok(())
     }
 
     async fn insert(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
-        self.check_likeness(&mut tx, definition).await?;
+        self.check_unique(&mut tx, definition).await?;
         // One that was harvested before anybody set it up is set up now.
         let inserted = sqlx::query(
             "INSERT INTO sources (name, definition, created) VALUES ($1, $2, $3)
@@ -133,7 +144,7 @@ impl SqlStore {
     async fn change(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
         let (number, mut entry, now) = self.locked_source(&mut tx, &definition.id).await?;
-        if let Err(error) = self.check_likeness(&mut tx, definition).await {
+        if let Err(error) = self.check_unique(&mut tx, definition).await {
             return self.refuse(tx, error).await;
         }
         let had_checkpoint = entry.checkpoint.is_some();
@@ -199,9 +210,9 @@ async fn update(
     let definition = &entry.definition;
     sqlx::query(
         "UPDATE sources SET definition = $1, title = $2, kind = $3, url = $4, status = $5, owner = $6,
-            likeness = $7, searched = $8, updated = $9, next_due = $10, scheduled_runs = $11,
-            checkpoint = CASE $12 WHEN 1 THEN NULL ELSE checkpoint END
-         WHERE id = $13",
+            likeness = $7, occupies = $8, searched = $9, updated = $10, next_due = $11,
+            scheduled_runs = $12, checkpoint = CASE $13 WHEN 1 THEN NULL ELSE checkpoint END
+         WHERE id = $14",
     )
     .bind(json(definition)?)
     .bind(&*definition.title)
@@ -210,6 +221,7 @@ async fn update(
     .bind(definition.status.as_str())
     .bind(definition.owner.as_deref())
     .bind(definition.likeness())
+    .bind(definition.occupies.as_deref())
     .bind(definition.searched())
     .bind(text(entry.updated))
     .bind(entry.next_due.map(text))
@@ -259,6 +271,14 @@ impl SourceStore for SqlStore {
             Ok(tx.commit().await?)
         })
         .await
+    }
+
+    async fn erase_source(
+        &self,
+        id: &SourceId,
+        harvested: Harvested,
+    ) -> Result<Erased, StoreError> {
+        attempt("erase the source", self.erase(id, harvested)).await
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<SourceEntry>, StoreError> {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{HOUR, Shared, add, claim, conflict, is_missing, is_stale, running};
 use crate::batch::SourceId;
-use crate::catalogue::ChangePoint;
+use crate::catalogue::ArrivalPoint;
 use crate::error::{RecordError, Stage};
 use crate::filters::{Expression, FilterSet, Match, Test};
 use crate::store::{ManualClock, Offered, Owed, Page, Standing, Store, TargetDefinition};
@@ -23,7 +23,7 @@ fn failed(identifier: &str, message: &str) -> RecordError {
 }
 
 fn at(page: i64) -> Option<crate::Checkpoint> {
-    let point = ChangePoint { page, identifier: "x".to_owned() };
+    let point = ArrivalPoint { page, identifier: "x".to_owned() };
     Some(point.to_checkpoint().unwrap())
 }
 
