@@ -10,6 +10,7 @@ mod api;
 mod args;
 mod conformance;
 mod database;
+mod deliveries;
 mod demo;
 mod findings;
 mod harvest;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
                 Command::Demo(args) => demo::run(&args, &global, &console).await,
                 Command::Source(command) => service::sources(&command, &global, &console).await,
                 Command::Run(command) => service::runs(&command, &global, &console).await,
+                Command::Target(command) => service::targets(&command, &global, &console).await,
                 Command::FilterSet(command) => service::filter_sets(&command, &global).await,
                 Command::All(args) => service::roles(&args, &Role::ALL, &global, &console).await,
                 Command::Serve(args) => {

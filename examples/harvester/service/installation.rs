@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use harvest_pipeline::engine::Installation;
-use harvest_pipeline::store::SourceDefinition;
+use harvest_pipeline::store::{SourceDefinition, TargetDefinition};
+use harvest_pipeline::targets;
 use resync_core::transport::{Reach, Transport};
 use url::Url;
 
@@ -24,12 +25,14 @@ pub(super) fn installation(
         args: settings.network.args(),
         console: console.clone(),
     };
+    let outwards = Outwards { args: settings.network.args(), console: console.clone() };
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
         move |source: &_| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_targets(targets::kinds(), move |target: &_| outwards.to(target))
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
@@ -59,6 +62,28 @@ impl Way {
         };
         let way = network::to_source(&url, self.reach.clone(), &self.args, &self.console);
         match way {
+            Ok(way) => Ok(Arc::new(way)),
+            Err(failure) => Err(failure.text().unwrap_or_default()),
+        }
+    }
+}
+
+/// How targets are reached. Administrators name them, so that they may be on the local network.
+struct Outwards {
+    args: NetworkArgs,
+    console: Console,
+}
+
+/// How often a target is tried before it has to wait for the next run, and how long in between at most:
+/// the source's run goes on until then.
+const TRIES: u32 = 2;
+
+impl Outwards {
+    fn to(&self, target: &TargetDefinition) -> Result<Arc<dyn Transport>, String> {
+        let url = target.options["url"].as_str().unwrap_or("http://localhost/");
+        let url = Url::parse(url).map_err(|error| format!("its url: {error}"))?;
+        let args = NetworkArgs { retries: self.args.retries.min(TRIES), ..self.args.clone() };
+        match network::to_source(&url, Reach::anywhere(), &args, &self.console) {
             Ok(way) => Ok(Arc::new(way)),
             Err(failure) => Err(failure.text().unwrap_or_default()),
         }

@@ -5,13 +5,14 @@
 //! stores        the database that they name
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop
-//! reports       what people are told of runs that are over
+//! reports       what people are told of runs that are over ── letters  until they have it
 //! manage        what the admin system manages, from the command line
 //! ```
 
 mod config;
 mod env;
 mod installation;
+pub(crate) mod letters;
 mod manage;
 mod reports;
 mod roles;
@@ -22,7 +23,9 @@ mod users;
 
 use std::path::Path;
 
-use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
+use crate::args::{
+    FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand, TargetCommand,
+};
 use crate::output::print;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
@@ -32,7 +35,7 @@ pub(crate) use self::config::run as config;
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Payloads, Settings};
 pub(crate) use self::stores::Stores;
 pub(crate) use self::users::run as users;
 
@@ -155,6 +158,38 @@ pub(crate) async fn filter_sets(
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)
+}
+
+/// `harvester target`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn targets(
+    command: &TargetCommand,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let config = match command {
+        TargetCommand::Add(args) => &args.config,
+        TargetCommand::Edit(args) => &args.config,
+        TargetCommand::List(config) | TargetCommand::Kinds(config) => config,
+        TargetCommand::Show(args) | TargetCommand::Remove(args) => &args.config,
+        TargetCommand::Deliver(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let stores = Stores::open(&settings).await?;
+    let installation = installation(&settings, &stores, console);
+    let manager = Manager {
+        store: &*stores.store,
+        worker: roles::worker(&settings.worker, installation.clone()),
+        most_attempts: settings.scheduler.most_attempts,
+        console,
+        as_json: global.json,
+    };
+    let done = manage::targets(command, &installation, &manager).await;
+    drop((manager, installation));
+    stores.close().await?;
+    done
 }
 
 /// The settings: a file if one is named, the environment over it, flags over both.

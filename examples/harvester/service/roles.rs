@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
+use harvest_pipeline::{Registry, targets};
 use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -141,6 +141,7 @@ fn app(settings: &Settings, stores: &Stores) -> App {
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
+        targets: targets::kinds(),
         accounts: stores.accounts.clone(),
         reach: Reach::internet(),
         secure: settings.is_secure(),

@@ -75,6 +75,6 @@ pub(super) async fn accounts(settings: &Settings) -> Result<Accounts, Failure> {
 
 /// The catalogue first: a file that has tables, but none of a catalogue, is not taken for one.
 async fn open(settings: &Settings) -> Result<(Records, Accounts), Failure> {
-    let records = Records::open(&settings.db).await?;
+    let records = Records::open(&settings.db).await?.keeping(&settings.payloads)?;
     Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::Store;
-use harvest_pipeline::{Catalogue, Registry};
+use harvest_pipeline::{Catalogue, Receiver, Registry};
 use oai_pmh::transport::Reach;
 
 use crate::accounts::Accounts;
@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) catalogue: Arc<dyn Catalogue>,
     /// The kinds of sources.
     pub(crate) registry: Registry,
+    /// The kinds of targets.
+    pub(crate) targets: Registry<Receiver>,
     /// Who may use it.
     pub(crate) accounts: Accounts,
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless

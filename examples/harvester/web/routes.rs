@@ -7,7 +7,9 @@ use axum::http::Method;
 
 use super::route::{Access, Route};
 use super::section::Section;
-use super::{assets, filter_sets, health, login, records, resync, runs, sites, sources, start};
+use super::{
+    assets, filter_sets, health, login, records, resync, runs, sites, sources, start, targets,
+};
 use crate::accounts::Permission;
 
 /// Everything that is served.
@@ -20,6 +22,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(runs::routes());
     table.extend(records::routes());
     table.extend(filter_sets::routes());
+    table.extend(targets::routes());
     table.extend(resync::routes());
     table.extend(sites::routes());
     table.extend(crate::api::routes());

@@ -5,8 +5,10 @@ mod options;
 mod runs;
 pub(super) mod shown;
 mod sources;
+mod targets;
 mod waiting;
 
 pub(super) use self::filter_sets::run as filter_sets;
 pub(super) use self::runs::{Manager, run as runs};
 pub(super) use self::sources::run as sources;
+pub(super) use self::targets::run as targets;

@@ -2,6 +2,7 @@
 
 mod engine;
 mod mail;
+mod payloads;
 mod span;
 
 use std::fs;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::payloads::Payloads;
 use super::env;
 use crate::accounts::Limits;
 use crate::report::Failure;
@@ -25,6 +27,8 @@ use crate::report::Failure;
 pub(crate) struct Settings {
     /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
+    /// Where metadata is kept: `database`, `folder:/srv/payloads`, or `s3://bucket/prefix`.
+    pub(crate) payloads: Payloads,
     /// The pages.
     pub(crate) web: Web,
     /// Logging in.
@@ -75,6 +79,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             db: "sqlite:harvest.db".to_owned(),
+            payloads: Payloads::default(),
             web: Web::default(),
             login: Login::default(),
             network: Network::default(),
@@ -143,6 +148,7 @@ impl Settings {
         if !self.web.public_url.is_empty() {
             self.public_url()?;
         }
+        self.payloads.check()?;
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
@@ -262,6 +268,7 @@ mod tests {
             ("[login]\nsession-hours = 0", &[], "session-hours"),
             ("[web]\npublic-url = \"ftp://x\"", &[], "public-url"),
             ("= ", &[], "line 1"),
+            ("payloads = \"cellar\"", &[], "folder:/srv/payloads"),
             ("", &[("HARVESTER_LOGIN_AUDIT_DAYS", "soon")], "HARVESTER_LOGIN_AUDIT_DAYS"),
             ("[worker]\nlease = \"soon\"", &[], "lease"),
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),

@@ -17,6 +17,7 @@ use crate::web::parts::{
 };
 use crate::web::problem::Problem;
 use crate::web::section::Section;
+use crate::web::targets;
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -46,6 +47,7 @@ pub(super) async fn page(
         }))
         (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
+        (targets::effects(&app, &visitor, id).await?)
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
     let buttons = manage(&visitor, &source);
@@ -166,7 +168,7 @@ pub(in crate::web) fn definition(app: &App, words: Words, definition: &SourceDef
         (words.text("source.id"), text(definition.id.as_str())),
         (words.text("source.kind"), text(kind_title(app, words, &definition.kind))),
     ];
-    let options = options::shown(words, definition);
+    let options = options::shown(words, &definition.options);
     all.extend(options.iter().map(|(label, value)| (label.as_str(), text(value))));
     all.extend([
         (words.text("source.schedule"), text(&rhythm)),

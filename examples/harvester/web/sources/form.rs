@@ -49,7 +49,7 @@ pub(super) fn fill(definition: &SourceDefinition) -> Typed {
     for set in &definition.filter_sets {
         typed.put("filter_sets", set);
     }
-    options::fill(definition, &mut typed);
+    options::fill(&definition.options, &mut typed);
     schedule::fill(&definition.schedule, &mut typed);
     policies::fill(&definition.policies, &mut typed);
     typed

@@ -18,7 +18,7 @@ mod edit;
 mod form;
 mod jobs;
 mod list;
-mod options;
+pub(super) mod options;
 mod picker;
 mod policies;
 mod schedule;

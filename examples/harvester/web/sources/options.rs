@@ -1,10 +1,9 @@
-//! The part of a source's form that its kind declares, by the JSON Schema of its options.
+//! The part of a form that a kind of sources or targets declares, by the JSON Schema of its options.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use harvest_pipeline::Kind;
-use harvest_pipeline::store::SourceDefinition;
 use maud::{Markup, html};
 use resync_core::transport::{Request, Response, Transport};
 use serde_json::{Map, Value};
@@ -49,8 +48,19 @@ fn field_name(option: &str) -> String {
 
 /// The fields of a kind.
 pub(super) fn show(app: &App, visitor: &Visitor, typed: &Typed, errors: &Errors) -> Markup {
-    let words = visitor.words;
-    let Some(kind) = chosen(app, visitor, typed) else { return html! {} };
+    match chosen(app, visitor, typed) {
+        Some(kind) => fields(kind, visitor.words, typed, errors),
+        None => html! {},
+    }
+}
+
+/// The fields of this kind.
+pub(in crate::web) fn fields<T: ?Sized>(
+    kind: &Kind<T>,
+    words: Words,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
     html! {
         @for option in declared(kind, words) {
             (option.field(words, typed).show(words, errors))
@@ -66,8 +76,24 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
         errors.add("kind", words.fill("form.choice", &field));
         return Value::Null;
     };
-    let mut options = Map::new();
     let known = errors.messages().count();
+    let options = typed_options(kind, words, typed, errors);
+    if errors.messages().count() == known
+        && let Err(error) = check(app, kind.name(), &options)
+    {
+        errors.add("", error);
+    }
+    options
+}
+
+/// The options of this kind that were typed, checked one by one.
+pub(in crate::web) fn typed_options<T: ?Sized>(
+    kind: &Kind<T>,
+    words: Words,
+    typed: &Typed,
+    errors: &mut Errors,
+) -> Value {
+    let mut options = Map::new();
     for option in declared(kind, words) {
         match option.read(words, typed) {
             // What is usual is not said, so that the same options are the same.
@@ -78,13 +104,7 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
             Err(message) => errors.add(field_name(option.name), message),
         }
     }
-    let options = Value::Object(options);
-    if errors.messages().count() == known
-        && let Err(error) = check(app, kind.name(), &options)
-    {
-        errors.add("", error);
-    }
-    options
+    Value::Object(options)
 }
 
 /// Whether these are options of a kind.
@@ -96,9 +116,9 @@ pub(super) fn check(app: &App, kind: &str, options: &Value) -> Result<(), String
     made.map(drop).map_err(|error| error.to_string())
 }
 
-/// A definition's options, as if they had been typed.
-pub(super) fn fill(definition: &SourceDefinition, typed: &mut Typed) {
-    for (name, value) in definition.options.as_object().into_iter().flatten() {
+/// Options, as if they had been typed.
+pub(in crate::web) fn fill(options: &Value, typed: &mut Typed) {
+    for (name, value) in options.as_object().into_iter().flatten() {
         match value {
             Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
             value => typed.put(field_name(name), text(value)),
@@ -106,9 +126,9 @@ pub(super) fn fill(definition: &SourceDefinition, typed: &mut Typed) {
     }
 }
 
-/// A definition's options for people to read.
-pub(super) fn shown(words: Words, definition: &SourceDefinition) -> Vec<(String, String)> {
-    let options = definition.options.as_object().into_iter().flatten();
+/// Options for people to read.
+pub(in crate::web) fn shown(words: Words, options: &Value) -> Vec<(String, String)> {
+    let options = options.as_object().into_iter().flatten();
     let named = options.map(|(name, value)| {
         let shown = match value {
             Value::Bool(true) => words.text("form.yes").to_owned(),
@@ -147,7 +167,7 @@ fn choice_name(words: Words, choice: &str) -> String {
 
 /// The options that a kind declares, in the order of their names' importance: what is required
 /// first.
-fn declared(kind: &Kind, words: Words) -> Vec<Declared<'_>> {
+fn declared<T: ?Sized>(kind: &Kind<T>, words: Words) -> Vec<Declared<'_>> {
     let schema = kind.schema();
     let required = schema["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|it| it == name));
@@ -273,7 +293,7 @@ impl Declared<'_> {
 
 /// No network: options are checked without asking anybody.
 #[derive(Debug)]
-struct Offline;
+pub(in crate::web) struct Offline;
 
 #[async_trait]
 impl Transport for Offline {
