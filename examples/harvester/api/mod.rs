@@ -4,7 +4,7 @@
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
 //! openapi    the description, made from the endpoints; page: the same for people
-//! sources, runs, records, filter_sets, people, installation: what there is
+//! sources, runs, records, filter_sets, targets, people, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
@@ -22,6 +22,7 @@ mod people;
 mod records;
 mod runs;
 mod sources;
+mod targets;
 
 use harvest_pipeline::SourceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -46,6 +47,7 @@ fn endpoints() -> Vec<Endpoint> {
     all.extend(events::endpoints());
     all.extend(records::endpoints());
     all.extend(filter_sets::endpoints());
+    all.extend(targets::endpoints());
     all.extend(installation::endpoints());
     all.extend(people::endpoints());
     all.extend(openapi::endpoints());

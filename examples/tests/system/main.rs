@@ -10,4 +10,5 @@ mod reports;
 mod roles;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
+mod targets;
 mod units;

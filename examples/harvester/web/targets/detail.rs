@@ -145,7 +145,7 @@ async fn owed(
 ) -> Result<Markup, Problem> {
     let owed = app.store.owed(&target.name, source, &Page::first(SHOWN)).await?;
     let mut table = Table::new(words.text("target.refused"))
-        .column(words.text("record.identifier"))
+        .column(words.text("target.record"))
         .column(words.text("target.why"))
         .number(words.text("target.tries"));
     for owed in &owed {

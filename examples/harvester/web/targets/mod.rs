@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 pub(super) use self::effects::card as effects;
+pub(crate) use self::form::{check, is_sound};
 use super::app::App;
 use super::route::Route;
 use super::sources::in_path;

@@ -13,26 +13,32 @@ use super::*;
 
 impl World {
     /// A program that has a token of a user.
-    async fn program(&self, name: &str, role: Role) -> Browser {
+    pub(super) async fn program(&self, name: &str, role: Role) -> Browser {
         self.user(name, role).await;
         let user = self.app.accounts.user(name).await.unwrap().unwrap().body;
         let token = self.app.accounts.add_token(&user, "tests", None, Utc::now()).await.unwrap();
         Browser::default().with("authorization", format!("Bearer {}", token.reveal()))
     }
 
-    async fn send(&self, browser: &Browser, method: &str, path: &str, body: &Value) -> Answer {
+    pub(super) async fn send(
+        &self,
+        browser: &Browser,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Answer {
         let request = browser.request(method, path).header(CONTENT_TYPE, "application/json");
         self.ask(request.body(Body::from(body.to_string())).unwrap()).await
     }
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
     /// What a problem says more of itself.
-    fn problem(&self) -> String {
+    pub(super) fn problem(&self) -> String {
         let content_type = self.headers.get(CONTENT_TYPE).map(|it| it.to_str().unwrap());
         assert_eq!(content_type, Some("application/problem+json"), "{}", self.body);
         assert_eq!(self.json()["status"], self.status.as_u16());

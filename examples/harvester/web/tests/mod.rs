@@ -14,6 +14,7 @@ mod resync;
 mod runs;
 mod sites;
 mod sources;
+mod targets;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
-use harvest_pipeline::{Registry, SqliteCatalogue, targets};
+use harvest_pipeline::{Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
@@ -91,7 +92,7 @@ impl World {
             store: Arc::clone(&store),
             catalogue: Arc::new(catalogue),
             registry: Registry::standard(),
-            targets: targets::kinds(),
+            targets: harvest_pipeline::targets::kinds(),
             accounts,
             // The sites that are tried are on this machine.
             reach: Reach::anywhere(),

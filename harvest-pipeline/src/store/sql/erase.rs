@@ -13,6 +13,8 @@ use crate::store::{Erased, Harvested, StoreError};
 const OF_SOURCES: &[(&str, &str)] = &[
     ("staged", "source"),
     ("coverage", "source"),
+    ("target_sources", "source"),
+    ("deliveries", "source"),
     // What failed cannot be fetched again.
     ("record_errors", "source"),
 ];
