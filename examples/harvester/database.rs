@@ -1,9 +1,9 @@
 //! Which database `--db` names, and the catalogue in it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use harvest_pipeline::{Catalogue, PostgresCatalogue, RunError, SqliteCatalogue};
-
 use resync_core::transport::without_credentials;
 
 use crate::report::Failure;
@@ -45,6 +45,12 @@ pub(crate) fn sqlite(db: &str) -> Result<&str, Failure> {
             Err(Failure::usage("--db: this command cannot work with PostgreSQL; use sqlite:FILE"))
         }
     }
+}
+
+/// Whether there is a file of this name (`sqlite:path` or `sqlite://path`).
+pub(crate) fn exists(db: &str) -> bool {
+    let path = db.trim_start_matches("sqlite:");
+    Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
 }
 
 /// Whether this names a database, and no folder.

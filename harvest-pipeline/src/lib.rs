@@ -33,6 +33,8 @@ mod republish;
 mod resync;
 mod run;
 pub mod schedule;
+pub mod secrets;
+mod sign_in;
 mod sink;
 pub mod sinks;
 mod source;
@@ -73,6 +75,7 @@ pub use self::run::{
     Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
     UnknownWord,
 };
+pub use self::sign_in::SignIn;
 pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "sqlite")]

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::parsers::Bibliographic;
+use crate::sign_in::SignIn;
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -53,6 +54,7 @@ pub struct Kind<T: ?Sized = dyn Source> {
     name: Arc<str>,
     title: Arc<str>,
     schema: Schema,
+    signs_in: bool,
     make: Make<T>,
 }
 
@@ -84,7 +86,7 @@ impl Kind<Receiver> {
     }
 }
 
-impl<T: ?Sized> Kind<T> {
+impl<T: ?Sized + 'static> Kind<T> {
     fn declared<O, F>(name: &str, title: &str, make: F) -> Self
     where
         O: DeserializeOwned + JsonSchema,
@@ -98,8 +100,28 @@ impl<T: ?Sized> Kind<T> {
             name: name.into(),
             title: title.into(),
             schema: schema_for!(O),
+            signs_in: false,
             make: Arc::new(make),
         }
+    }
+
+    /// The same with the options of [`SignIn`]. They are not the source's, but for whoever makes the
+    /// way to the network.
+    #[must_use]
+    pub fn with_sign_in(mut self) -> Self {
+        let declared = schema_for!(SignIn);
+        if let Some(declared) = declared.get("properties").and_then(Value::as_object)
+            && let Some(object) = self.schema.as_object_mut()
+            && let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
+        {
+            properties.extend(declared.clone());
+        }
+        let make = self.make;
+        self.make = Arc::new(move |mut options, transport| {
+            SignIn::take(&mut options)?;
+            make(options, transport)
+        });
+        Self { signs_in: true, ..self }
     }
 
     /// The name it is kept under.
@@ -115,10 +137,57 @@ impl<T: ?Sized> Kind<T> {
     }
 
     /// Its options, as a JSON Schema.
+    ///
+    /// Two keywords say who they are for: `writeOnly` (or the format `password`) that nobody may read
+    /// what was set, and `x-privileged` that only those may set it who run the machine.
     #[must_use]
     pub fn schema(&self) -> &Value {
         self.schema.as_value()
     }
+
+    /// The names of the options that nobody may read: passwords, tokens, keys.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.properties().filter(|(_, property)| is_secret(property)).map(|(name, _)| name)
+    }
+
+    /// Whether nobody may read this option.
+    #[must_use]
+    pub fn is_secret(&self, option: &str) -> bool {
+        is_secret(&self.schema()["properties"][option])
+    }
+
+    /// The names of the options by which a source reads files of this machine, or reaches its network:
+    /// not for everybody who may set up a source.
+    pub fn privileged(&self) -> impl Iterator<Item = &str> {
+        self.properties().filter(|(_, property)| is_privileged(property)).map(|(name, _)| name)
+    }
+
+    /// Whether no source of this kind can be set up without a [privileged](Self::privileged) option.
+    #[must_use]
+    pub fn is_privileged(&self) -> bool {
+        let required = self.schema()["required"].as_array().into_iter().flatten();
+        let mut required = required.filter_map(Value::as_str);
+        required.any(|option| is_privileged(&self.schema()["properties"][option]))
+    }
+
+    /// Whether it has the options of [`SignIn`].
+    #[must_use]
+    pub fn signs_in(&self) -> bool {
+        self.signs_in
+    }
+
+    fn properties(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let properties = self.schema()["properties"].as_object().into_iter().flatten();
+        properties.map(|(name, property)| (name.as_str(), property))
+    }
+}
+
+fn is_secret(property: &Value) -> bool {
+    property["writeOnly"] == true || property["format"] == "password"
+}
+
+fn is_privileged(property: &Value) -> bool {
+    property["x-privileged"] == true
 }
 
 impl<T: ?Sized> Clone for Kind<T> {
@@ -127,6 +196,7 @@ impl<T: ?Sized> Clone for Kind<T> {
             name: Arc::clone(&self.name),
             title: Arc::clone(&self.title),
             schema: self.schema.clone(),
+            signs_in: self.signs_in,
             make: Arc::clone(&self.make),
         }
     }
@@ -160,7 +230,7 @@ impl Registry {
     }
 }
 
-impl<T: ?Sized> Registry<T> {
+impl<T: ?Sized + 'static> Registry<T> {
     /// No kinds.
     #[must_use]
     pub fn empty() -> Self {
@@ -212,7 +282,7 @@ impl<T: ?Sized> Clone for Registry<T> {
     }
 }
 
-impl<T: ?Sized> Default for Registry<T> {
+impl<T: ?Sized + 'static> Default for Registry<T> {
     fn default() -> Self {
         Self::empty()
     }

@@ -4,11 +4,15 @@
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
 //! openapi    the description, made from the endpoints; page: the same for people
-//! sources, runs, records, filter_sets, targets, people, installation: what there is
+//! version    ETag and If-Match
+//! sources, runs, records, filter_sets, targets, users, tokens, audit, account, installation: what there
+//! is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
 
+mod account;
+mod audit;
 mod endpoint;
 mod events;
 mod exchange;
@@ -18,11 +22,13 @@ pub(crate) mod live;
 pub(crate) mod metrics;
 mod openapi;
 mod page;
-mod people;
 mod records;
 mod runs;
 mod sources;
 mod targets;
+mod tokens;
+mod users;
+mod version;
 
 use harvest_pipeline::SourceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,7 +55,10 @@ fn endpoints() -> Vec<Endpoint> {
     all.extend(filter_sets::endpoints());
     all.extend(targets::endpoints());
     all.extend(installation::endpoints());
-    all.extend(people::endpoints());
+    all.extend(users::endpoints());
+    all.extend(tokens::endpoints());
+    all.extend(audit::endpoints());
+    all.extend(account::endpoints());
     all.extend(openapi::endpoints());
     all
 }

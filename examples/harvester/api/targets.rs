@@ -227,7 +227,8 @@ async fn put(
         StoreError::Missing { .. } => Problem::bad_request(error.to_string()),
         error => error.into(),
     })?;
-    visitor.did(&app, "target.save", &name).await;
+    let what = if is_new { "target.create" } else { "target.change" };
+    visitor.did(&app, what, &name).await;
     Ok(Put { is_new, value: Named::from(&target) })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::{SourceDefinition, TargetDefinition};
-use harvest_pipeline::targets;
+use harvest_pipeline::{SignIn, secrets, targets};
 use resync_core::transport::{Reach, Transport};
 use url::Url;
 
@@ -12,6 +12,7 @@ use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::args::NetworkArgs;
 use crate::network;
+use crate::notices;
 use crate::progress::Console;
 
 /// What workers, schedulers and reports work with.
@@ -20,24 +21,30 @@ pub(super) fn installation(
     stores: &Stores,
     console: &Console,
 ) -> Installation {
-    let way = Way {
-        reach: reach(&settings.network),
-        args: settings.network.args(),
-        console: console.clone(),
-    };
+    let way = Way::of(settings, console);
     let outwards = Outwards { args: settings.network.args(), console: console.clone() };
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
-        move |source: &_| way.to(source),
+        move |source: &SourceDefinition| way.to(source),
     )
     .with_turns(settings.network.interval.0)
-    .with_targets(targets::kinds(), move |target: &_| outwards.to(target))
+    .with_targets(targets::kinds(), move |target: &TargetDefinition| outwards.to(target))
+    .with_vault(Arc::new(stores.vault.clone()))
+}
+
+/// How sources are reached, as the settings have it, where that is not left to an installation.
+pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
+    let (way, vault) = (Way::of(settings, console), stores.vault.clone());
+    Arc::new(move |source| {
+        let opened = secrets::opened(Some(&vault), source).map_err(|error| error.to_string())?;
+        way.to(&opened)
+    })
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
 /// in the network that this machine is in.
-fn reach(settings: &settings::Network) -> Reach {
+pub(super) fn reach(settings: &settings::Network) -> Reach {
     if settings.allow_local {
         return Reach::anywhere();
     }
@@ -54,13 +61,22 @@ struct Way {
 }
 
 impl Way {
+    fn of(settings: &Settings, console: &Console) -> Self {
+        Self {
+            reach: reach(&settings.network),
+            args: settings.network.args(),
+            console: console.clone(),
+        }
+    }
+
     fn to(&self, source: &SourceDefinition) -> Result<Arc<dyn Transport>, String> {
         let url = match source.url() {
             Some(url) => Url::parse(url).map_err(|error| format!("its url: {error}"))?,
             // It asks nobody.
             None => Url::parse("http://localhost/").map_err(|error| error.to_string())?,
         };
-        let way = network::to_source(&url, self.reach.clone(), &self.args, &self.console);
+        let sign_in = SignIn::of(&source.options)?;
+        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
         match way {
             Ok(way) => Ok(Arc::new(way)),
             Err(failure) => Err(failure.text().unwrap_or_default()),
@@ -83,7 +99,8 @@ impl Outwards {
         let url = target.options["url"].as_str().unwrap_or("http://localhost/");
         let url = Url::parse(url).map_err(|error| format!("its url: {error}"))?;
         let args = NetworkArgs { retries: self.args.retries.min(TRIES), ..self.args.clone() };
-        match network::to_source(&url, Reach::anywhere(), &args, &self.console) {
+        let sign_in = SignIn::of(&target.options)?;
+        match network::to_source(&url, &sign_in, Reach::anywhere(), &args, &self.console) {
             Ok(way) => Ok(Arc::new(way)),
             Err(failure) => Err(failure.text().unwrap_or_default()),
         }

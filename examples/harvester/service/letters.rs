@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{AccountError, Document, Documents};
+use crate::accounts::{AccountError, Document, Documents, Search};
 
 /// Those that wait.
 pub(super) const LETTERS: &str = "letters";
@@ -55,7 +55,7 @@ impl Letters {
     /// # Errors
     /// If they cannot be read.
     pub(crate) async fn sent(&self, most: i64) -> Result<Vec<Document<Sent>>, AccountError> {
-        Ok(self.0.before(SENT, None, most).await?)
+        Ok(self.0.search(SENT, &Search::default(), most).await?)
     }
 
     /// Keeps that one was sent, or why it was not.

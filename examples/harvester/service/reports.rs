@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::letters::{LETTERS, Letter, Letters};
-use crate::accounts::{AccountError, Document, DocumentError, Documents};
+use crate::accounts::{Document, DocumentError, Documents};
 use crate::report::Failure;
 
 /// How long to wait before looking again.
@@ -95,7 +95,7 @@ impl Reporter {
     async fn write(&self) -> Result<(), Failure> {
         let now = self.installation.store().now().await?;
         let open = self.open().await?;
-        let position = self.documents.get::<Position>(POSITION, KEY).await.map_err(failed)?;
+        let position = self.documents.get::<Position>(POSITION, KEY).await?;
         let Some(mut position) = position else { return self.begin().await };
         let new = self.newer(Some(position.body.seen)).await?;
         let (still_open, over): (Vec<_>, Vec<_>) = new.iter().partition(|run| run.state.is_open());
@@ -209,7 +209,7 @@ impl Reporter {
         let mut after: Option<String> = None;
         loop {
             let page = self.documents.after::<Letter>(LETTERS, after.as_deref(), AT_ONCE as i64);
-            let page = page.await.map_err(failed)?;
+            let page = page.await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.key.clone());
             let now = self.installation.store().now().await?;
@@ -226,11 +226,10 @@ impl Reporter {
         taken.body.next = now + TAKEN;
         match self.documents.replace(LETTERS, &taken, now).await {
             Err(DocumentError::Changed { .. }) => return Ok(()),
-            done => done.map_err(failed)?,
+            done => done?,
         }
         let key = taken.key.clone();
-        let Some(mut letter) = self.documents.get::<Letter>(LETTERS, &key).await.map_err(failed)?
-        else {
+        let Some(mut letter) = self.documents.get::<Letter>(LETTERS, &key).await? else {
             return Ok(());
         };
         let Letter { to, attempts, .. } = letter.body.clone();
@@ -267,7 +266,8 @@ impl Reporter {
         now: DateTime<Utc>,
     ) -> Result<(), Failure> {
         Letters(self.documents.clone()).keep(key, letter, failure, now).await?;
-        self.documents.remove(LETTERS, key).await.map(drop).map_err(failed)
+        self.documents.remove(LETTERS, key).await?;
+        Ok(())
     }
 
     async fn deliver(&self, letter: &Letter, now: DateTime<Utc>) -> Result<(), String> {
@@ -324,12 +324,8 @@ fn concerns_administrators(run: &RunEntry, contacts: &[String]) -> bool {
 fn unless_another(done: Result<(), DocumentError>) -> Result<(), Failure> {
     match done {
         Err(DocumentError::Taken { .. } | DocumentError::Changed { .. }) => Ok(()),
-        done => done.map_err(failed),
+        done => Ok(done?),
     }
-}
-
-fn failed(error: DocumentError) -> Failure {
-    AccountError::from(error).into()
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use axum::http::Method;
 use super::route::{Access, Route};
 use super::section::Section;
 use super::{
-    assets, filter_sets, health, login, records, resync, runs, sites, sources, start, targets,
+    assets, filter_sets, health, login, records, resync, runs, settings, sites, sources, start,
+    targets,
 };
 use crate::accounts::Permission;
 
@@ -25,6 +26,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(targets::routes());
     table.extend(resync::routes());
     table.extend(sites::routes());
+    table.extend(settings::routes());
     table.extend(crate::api::routes());
     table
 }

@@ -15,12 +15,13 @@ use crate::error::{RunError, Stage};
 use crate::filters::{FilterSet, FilterSets};
 use crate::registry::{Receiver, Registry};
 use crate::run::RunId;
+use crate::secrets::{self, Vault};
 use crate::source::Source;
 use crate::store::{RunEntry, SourceDefinition, Store, StoreError, TargetDefinition};
 
 /// Gives each source its way to the network: with its credentials, its patience, its limits.
 pub trait Network: Send + Sync {
-    /// The way for this source.
+    /// The way for this source; its secrets are in clear.
     ///
     /// # Errors
     /// If its settings make none; the message is shown to whoever looks at the run.
@@ -46,6 +47,7 @@ pub(super) struct Parts {
     pub(super) catalogue: Arc<dyn Catalogue>,
     registry: Registry,
     network: Arc<dyn Network>,
+    vault: Option<Arc<dyn Vault>>,
     apart: Duration,
     outlets: Option<Outlets>,
 }
@@ -88,6 +90,7 @@ impl Installation {
             catalogue,
             registry: Registry::standard(),
             network: Arc::new(network),
+            vault: None,
             apart: Duration::ZERO,
             outlets: None,
         }))
@@ -117,12 +120,19 @@ impl Installation {
         Self(Arc::new(Parts { apart, ..self.parts() }))
     }
 
+    /// The same with what opens the secrets of sources, for their runs only.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self(Arc::new(Parts { vault: Some(vault), ..self.parts() }))
+    }
+
     fn parts(self) -> Parts {
         Arc::try_unwrap(self.0).unwrap_or_else(|shared| Parts {
             store: Arc::clone(&shared.store),
             catalogue: Arc::clone(&shared.catalogue),
             registry: shared.registry.clone(),
             network: Arc::clone(&shared.network),
+            vault: shared.vault.clone(),
             apart: shared.apart,
             outlets: shared.outlets.clone(),
         })
@@ -155,14 +165,17 @@ impl Installation {
             let id = &definition.id;
             RunError::new(Stage::Sink, format!("{id} cannot be harvested as it is set up: {why}"))
         };
-        let transport = self.0.network.transport(definition).map_err(cannot)?;
+        let opened = secrets::opened(self.0.vault.as_deref(), definition);
+        let opened = &opened.map_err(|error| cannot(error.to_string()))?;
+        let transport = self.0.network.transport(opened).map_err(cannot)?;
         let transport = Courteous::new(transport, Arc::clone(&self.0.store), self.0.apart);
+        let unsent = transport.unsent();
         let source = self
             .0
             .registry
-            .create(&definition.kind, definition.options.clone(), Arc::new(transport))
+            .create(&opened.kind, opened.options.clone(), Arc::new(transport))
             .map_err(|error| cannot(error.to_string()))?;
-        Ok(Arc::new(Configured::new(source, definition)))
+        Ok(Arc::new(Configured::new(source, definition, unsent)))
     }
 
     /// Whether anything is delivered.

@@ -12,7 +12,7 @@ use crate::report::Failure;
 ///
 /// # Errors
 /// If the kind has no such option, or the value is none for it.
-pub(super) fn set<T: ?Sized>(
+pub(super) fn set<T: ?Sized + 'static>(
     kind: &Kind<T>,
     options: &mut Value,
     written: &[(String, String)],
@@ -54,7 +54,7 @@ pub(super) fn set<T: ?Sized>(
 }
 
 /// The kinds that there are.
-pub(super) fn kinds<T: ?Sized>(registry: &Registry<T>, as_json: bool) -> String {
+pub(super) fn kinds<T: ?Sized + 'static>(registry: &Registry<T>, as_json: bool) -> String {
     let mut text = String::new();
     for kind in registry.kinds() {
         // Writing to a text cannot fail.
@@ -82,7 +82,7 @@ pub(super) fn kinds<T: ?Sized>(registry: &Registry<T>, as_json: bool) -> String 
     text
 }
 
-fn names<T: ?Sized>(kind: &Kind<T>) -> impl Iterator<Item = &str> {
+fn names<T: ?Sized + 'static>(kind: &Kind<T>) -> impl Iterator<Item = &str> {
     kind.schema()["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
 }
 

@@ -14,6 +14,7 @@ use crate::args::{DeliverArgs, TargetCommand, TargetSettings};
 use crate::deliveries::{self, Wanted};
 use crate::output::{one_line, print};
 use crate::report::{Failure, Status};
+use crate::service::clerk::system_user;
 
 /// Manages targets.
 ///
@@ -28,7 +29,7 @@ pub(in crate::service) async fn run(
     let target = match command {
         TargetCommand::Deliver(args) => return deliver(args, manager).await,
         TargetCommand::Kinds(_) => {
-            print(options::kinds(&targets::kinds(), manager.as_json))?;
+            print(kinds(manager.as_json))?;
             return Ok(Status::Complete);
         }
         TargetCommand::List(_) => {
@@ -48,6 +49,7 @@ pub(in crate::service) async fn run(
         }
         TargetCommand::Remove(args) => {
             store.remove_target(&args.name).await?;
+            manager.clerk.did("target.delete", &args.name).await;
             return Ok(Status::Complete);
         }
         TargetCommand::Add(args) => {
@@ -71,8 +73,16 @@ pub(in crate::service) async fn run(
         }
     };
     store.put_target(&target).await?;
+    let is_new = matches!(command, TargetCommand::Add(_));
+    let what = if is_new { "target.create" } else { "target.change" };
+    manager.clerk.did(what, &target.name).await;
     told(&target, manager.as_json)?;
     Ok(Status::Complete)
+}
+
+/// The kinds of targets, and their options.
+pub(in crate::service) fn kinds(as_json: bool) -> String {
+    options::kinds(&targets::kinds(), as_json)
 }
 
 async fn known(store: &dyn Store, name: &str) -> Result<TargetDefinition, Failure> {
@@ -125,10 +135,11 @@ async fn deliver(args: &DeliverArgs, manager: &Manager<'_>) -> Result<Status, Fa
     let wanted = Wanted {
         sources: args.sources.iter().map(|id| SourceId::from(id.as_str())).collect(),
         again: args.again,
-        by: std::env::var("USER").ok().filter(|name| !name.is_empty()),
+        by: system_user(),
         ..Wanted::default()
     };
     let asked = deliveries::ask(manager.store, &target, &wanted).await?;
+    manager.clerk.did("target.deliver", &target.name).await;
     if asked.is_empty() {
         manager.console.notice("nothing was harvested that it could be given");
         return Ok(Status::Complete);

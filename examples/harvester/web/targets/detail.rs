@@ -166,7 +166,13 @@ fn definition(app: &App, words: Words, target: &TargetDefinition) -> Markup {
         (words.text("target.name"), text(&target.name)),
         (words.text("source.kind"), text(kind_title(app, words, &target.kind))),
     ];
-    let options = options::shown(words, &public_options(target));
+    let options = public_options(target);
+    let options: Vec<_> = options
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (options::label(words, name), options::readable(words, value)))
+        .collect();
     all.extend(options.iter().map(|(label, value)| (label.as_str(), text(value))));
     all.extend([
         (words.text("target.sources"), text(&sources)),

@@ -46,7 +46,9 @@ pub(super) fn fill(target: &TargetDefinition) -> Typed {
     let mut typed = Typed::default();
     typed.put("title", &target.title);
     typed.put("kind", &target.kind);
-    options::fill(&target.options, &mut typed);
+    for (name, value) in target.options.as_object().into_iter().flatten() {
+        options::put(name, value, &mut typed);
+    }
     let sources = target.sources.iter().flatten().map(SourceId::as_str);
     typed.put("sources", sources.collect::<Vec<_>>().join("\n"));
     typed.put("issues", word(target.condition.issues));
@@ -142,7 +144,7 @@ impl TargetForm<'_> {
     /// The fields of the kind that was chosen.
     pub(super) fn options(&self, typed: &Typed, errors: &Errors) -> Markup {
         match self.app.targets.kind(typed.get("kind")) {
-            Some(kind) => options::fields(kind, self.visitor.words, typed, errors),
+            Some(kind) => options::fields(kind, self.visitor, typed, errors),
             None => html! {},
         }
     }
@@ -209,7 +211,7 @@ impl TargetForm<'_> {
             return Value::Null;
         };
         let known = errors.messages().count();
-        let options = options::typed_options(kind, words, typed, errors);
+        let options = options::typed_options(kind, self.visitor, typed, errors);
         if errors.messages().count() == known
             && let Err(error) = check(self.app, kind.name(), &options)
         {

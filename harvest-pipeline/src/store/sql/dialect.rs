@@ -67,6 +67,16 @@ impl Dialect {
         }
     }
 
+    /// What writes a file anew, so that nothing is left in it of what was overwritten.
+    pub(super) fn rewrite(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &[],
+        }
+    }
+
     /// The tables and columns of the catalogue that name a row of `pages`.
     pub(super) fn points_at_pages(self) -> &'static [(&'static str, &'static str)] {
         match self {
