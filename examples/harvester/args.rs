@@ -6,6 +6,7 @@ mod network;
 mod provide;
 mod resync;
 mod service;
+mod targets;
 mod user;
 mod values;
 
@@ -26,6 +27,7 @@ pub(crate) use self::resync::{
 pub(crate) use self::service::{
     ConfigArgs, ConfigCommand, SchedulerArgs, ServeOnlyArgs, ServiceArgs, WorkerArgs,
 };
+pub(crate) use self::targets::{DeliverArgs, TargetCommand, TargetSettings};
 pub(crate) use self::user::UserCommand;
 pub(crate) use self::values::duration;
 use crate::report::Failure;
@@ -106,6 +108,9 @@ pub(crate) enum Command {
     /// Manage filter sets: which records are taken
     #[command(subcommand, long_about = manage::FILTER_SET_LONG)]
     FilterSet(FilterSetCommand),
+    /// Manage targets: to whom records are delivered
+    #[command(subcommand, long_about = targets::LONG)]
+    Target(TargetCommand),
     /// Run the whole system: admin system, scheduler and worker in one process
     #[command(after_help = service::HELP, long_about = service::ALL_LONG)]
     All(ServiceArgs),

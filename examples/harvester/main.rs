@@ -11,6 +11,7 @@ mod args;
 mod conformance;
 mod connect;
 mod database;
+mod deliveries;
 mod demo;
 mod findings;
 mod harvest;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
                 Command::Demo(args) => demo::run(&args, &global, &console).await,
                 Command::Source(command) => service::sources(&command, &global, &console).await,
                 Command::Run(command) => service::runs(&command, &global, &console).await,
+                Command::Target(command) => service::targets(&command, &global, &console).await,
                 Command::FilterSet(command) => service::filter_sets(&command, &global).await,
                 Command::All(args) => service::roles(&args, &Role::ALL, &global, &console).await,
                 Command::Serve(args) => {

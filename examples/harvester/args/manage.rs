@@ -265,7 +265,7 @@ pub(crate) struct StartArgs {
     /// The sources; without, and with --now, the runs that are queued
     #[arg(value_name = "SOURCE", required_unless_present = "now")]
     pub(crate) sources: Vec<String>,
-    /// What is done: harvest, collect, import, audit, reprocess or replay
+    /// What is done: harvest, collect, import, audit, reprocess, replay or deliver
     #[arg(long, value_name = "KIND", default_value = "harvest")]
     pub(crate) kind: RunKind,
     /// Begin at the beginning, whatever was harvested before
@@ -378,7 +378,7 @@ fn run(text: &str) -> Result<RunId, String> {
     text.parse().map(RunId).map_err(|_| "write the number of a run".to_owned())
 }
 
-fn option(text: &str) -> Result<(String, String), String> {
+pub(super) fn option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))

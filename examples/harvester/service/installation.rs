@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harvest_pipeline::engine::Installation;
-use harvest_pipeline::store::SourceDefinition;
-use harvest_pipeline::{SignIn, secrets};
+use harvest_pipeline::store::{SourceDefinition, TargetDefinition};
+use harvest_pipeline::{SignIn, secrets, targets};
 use resync_core::transport::{Reach, Transport};
 use url::{Position, Url};
 
@@ -22,12 +22,14 @@ pub(super) fn installation(
     console: &Console,
 ) -> Installation {
     let way = Way::of(settings, console);
+    let outwards = Outwards { args: settings.network.args(), console: console.clone() };
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
         move |source: &SourceDefinition| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_targets(targets::kinds(), move |target: &TargetDefinition| outwards.to(target))
     .with_vault(Arc::new(stores.vault.clone()))
 }
 
@@ -104,6 +106,29 @@ impl Way {
     }
 }
 
+/// How targets are reached. Administrators name them, so that they may be on the local network.
+struct Outwards {
+    args: NetworkArgs,
+    console: Console,
+}
+
+/// How often a target is tried before it has to wait for the next run, and how long in between at most:
+/// the source's run goes on until then.
+const TRIES: u32 = 2;
+
+impl Outwards {
+    fn to(&self, target: &TargetDefinition) -> Result<Arc<dyn Transport>, String> {
+        let url = target.options["url"].as_str().unwrap_or("http://localhost/");
+        let url = Url::parse(url).map_err(|error| format!("its url: {error}"))?;
+        let args = NetworkArgs { retries: self.args.retries.min(TRIES), ..self.args.clone() };
+        let sign_in = SignIn::of(&target.options)?;
+        match network::to_source(&url, &sign_in, Reach::anywhere(), &args, &self.console) {
+            Ok(way) => Ok(Arc::new(way)),
+            Err(failure) => Err(failure.text().unwrap_or_default()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -126,7 +151,8 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &to("https://archive.example.org/other?set=1")));
         assert!(!Arc::ptr_eq(&first, &to("https://me:secret@archive.example.org/oai")));
         assert!(!Arc::ptr_eq(&first, &to("http://archive.example.org/oai")));
-        let options = json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
+        let options =
+            json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
         let other = way.to(&SourceDefinition::new("s", "oai-pmh", options)).unwrap();
         assert!(!Arc::ptr_eq(&first, &other));
         for nth in 0..2 * KNOWN {

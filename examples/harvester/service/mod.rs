@@ -6,7 +6,7 @@
 //! stores        the database that they name ── vault   what seals the secrets of sources
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop; heartbeat: they live
-//! reports       what people are told of runs that are over
+//! reports       what people are told of runs that are over ── letters  until they have it
 //! manage        what the admin system manages, from the command line; users: who may use it
 //! clerk         enters in the audit log what is done there
 //! ```
@@ -16,6 +16,7 @@ mod config;
 mod env;
 mod heartbeat;
 mod installation;
+pub(crate) mod letters;
 mod manage;
 mod reports;
 mod roles;
@@ -30,7 +31,9 @@ use std::path::Path;
 
 use harvest_pipeline::Registry;
 
-use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
+use crate::args::{
+    FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand, TargetCommand,
+};
 use crate::output::print;
 use crate::progress::Console;
 use crate::provide::output;
@@ -42,7 +45,7 @@ pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::{Log, LogFormat, Provide as ProvideSettings, Settings};
+pub(crate) use self::settings::{Log, LogFormat, Payloads, Provide as ProvideSettings, Settings};
 pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::{Need, Stores};
 pub(crate) use self::users::run as users;
@@ -200,6 +203,47 @@ pub(crate) async fn filter_sets(
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)
+}
+
+/// `harvester target`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn targets(
+    command: &TargetCommand,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let config = match command {
+        TargetCommand::Add(args) => &args.config,
+        TargetCommand::Edit(args) => &args.config,
+        TargetCommand::List(config) | TargetCommand::Kinds(config) => config,
+        TargetCommand::Show(args) | TargetCommand::Remove(args) => &args.config,
+        TargetCommand::Deliver(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let need = match command {
+        TargetCommand::Add(_) => Need::Any,
+        TargetCommand::Kinds(_) => {
+            print(manage::target_kinds(global.json))?;
+            return Ok(Status::Complete);
+        }
+        _ => Need::Existing,
+    };
+    let stores = Stores::open(&settings, need).await?;
+    let installation = installation(&settings, &stores, console);
+    let manager = Manager {
+        store: &*stores.store,
+        clerk: Clerk(&stores.accounts),
+        worker: roles::worker(&settings.worker, installation.clone()),
+        most_attempts: settings.scheduler.most_attempts,
+        console,
+        as_json: global.json,
+    };
+    let done = manage::targets(command, &installation, &manager).await;
+    drop((manager, installation));
+    stores.close().await?;
+    done
 }
 
 /// The settings: a file if one is named, the environment over it, flags over both.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
+use harvest_pipeline::{Registry, targets};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -216,6 +216,7 @@ async fn app(
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
+        targets: targets::kinds(),
         accounts: stores.accounts.clone(),
         reach: reach(&settings.network),
         setup,

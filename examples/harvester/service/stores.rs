@@ -130,5 +130,6 @@ async fn open(settings: &Settings, need: Need) -> Result<(Records, Accounts), Fa
         Need::Any => Records::open(&settings.db).await?,
         Need::Existing => Records::open_existing(&settings.db).await?,
     };
+    let records = records.keeping(&settings.payloads)?;
     Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
 }

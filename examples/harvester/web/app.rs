@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use harvest_pipeline::secrets::Vault;
 use harvest_pipeline::store::Store;
-use harvest_pipeline::{Catalogue, Registry};
+use harvest_pipeline::{Catalogue, Receiver, Registry};
 use oai_pmh::transport::Reach;
 
 use crate::accounts::Accounts;
@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) catalogue: Arc<dyn Catalogue>,
     /// The kinds of sources.
     pub(crate) registry: Registry,
+    /// The kinds of targets.
+    pub(crate) targets: Registry<Receiver>,
     /// Who may use it.
     pub(crate) accounts: Accounts,
     /// What is given out to those who harvest from here.

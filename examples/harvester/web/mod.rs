@@ -25,6 +25,7 @@ mod sites;
 pub(crate) mod sources;
 mod start;
 mod stream;
+pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visitor;

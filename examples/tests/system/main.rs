@@ -13,4 +13,5 @@ mod roles;
 mod secrets;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
+mod targets;
 mod units;

@@ -58,7 +58,7 @@ impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
         let dictionary = dictionary(&self.0, batch);
         let mut entries = std::mem::take(&mut batch.entries).into_iter();
-        let (entries, prepared) = each(dictionary.as_ref(), &mut entries);
+        let (entries, prepared) = each(&self.0, dictionary.as_ref(), &mut entries);
         batch.entries = entries;
         batch.prepared = Some(Box::new(prepared));
     }
@@ -81,16 +81,17 @@ pub(crate) fn prepare_each<R: Serialize>(
 ) -> Option<(Vec<Entry<R>>, Prepared)> {
     // Until there is a dictionary, the records are needed together: it is made from them.
     let dictionary = match runs.trainer(source) {
+        _ if runs.archive.get().is_some() => None,
         Some(trainer) => trainer.settled()?,
         None => None,
     };
-    Some(each(dictionary.as_ref(), entries))
+    Some(each(runs, dictionary.as_ref(), entries))
 }
 
 /// What is to be stored of a batch that goes on as it is.
 pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Prepared {
     let dictionary = dictionary(runs, batch);
-    let mut work = Work::new(dictionary.as_ref());
+    let mut work = Work::new(runs, dictionary.as_ref());
     batch.entries.iter().map(|entry| work.version(entry)).collect()
 }
 
@@ -104,10 +105,11 @@ fn dictionary<R>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Option<Arc<Dictiona
 
 /// Prepares one after the other and lets go of what is ready.
 fn each<R: Serialize>(
+    runs: &OpenRuns,
     dictionary: Option<&Arc<Dictionary>>,
     entries: &mut dyn Iterator<Item = Entry<R>>,
 ) -> (Vec<Entry<R>>, Prepared) {
-    let mut work = Work::new(dictionary);
+    let mut work = Work::new(runs, dictionary);
     let one = |entry| {
         let version = work.version(&entry);
         (without_record(entry, version.as_ref()), version)
@@ -136,8 +138,13 @@ struct Work<'d> {
 }
 
 impl<'d> Work<'d> {
-    fn new(dictionary: Option<&'d Arc<Dictionary>>) -> Self {
-        Self { encoder: Encoder::new(dictionary), json: Vec::new() }
+    fn new(runs: &OpenRuns, dictionary: Option<&'d Arc<Dictionary>>) -> Self {
+        let encoder = match runs.archive.get() {
+            // An archive has a packing of its own.
+            Some(_) => Encoder::plain(),
+            None => Encoder::new(dictionary),
+        };
+        Self { encoder, json: Vec::new() }
     }
 
     fn version<R: Serialize>(&mut self, entry: &Entry<R>) -> Option<Result<Version, RecordError>> {

@@ -12,10 +12,11 @@ use super::courtesy::PATIENCE;
 use super::delivery::Delivered;
 use super::documents::Documents;
 use super::installation::Installation;
-use super::origin::{Doubted, Failed, Stored};
+use super::origin::{Doubted, Failed, Stored, Unread};
 use super::settle::{self, Settled};
 use super::staging::{Aside, Kept};
 use super::watch::{Brake, Chronicle, Hint, Stop, beat, named, watched};
+use crate::catalogue::StoredError;
 use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
 use crate::operations::Operation;
@@ -118,15 +119,7 @@ impl Execution {
             RunKind::Harvest => self.harvest(&definition, watching).await,
             RunKind::Import => self.import(&definition, watching).await,
             RunKind::Audit => self.audit(&definition, watching).await,
-            RunKind::Reprocess => {
-                let source = Stored {
-                    id: definition.id.clone(),
-                    catalogue: Arc::clone(self.installation.catalogue()),
-                    done: self.entry.batches,
-                };
-                let summary = self.keep(Arc::new(source), &definition, watching).await?;
-                Ok(came(&summary, None))
-            }
+            RunKind::Reprocess => self.reprocess(&definition, watching).await,
             // What there is to do comes when the run is through.
             RunKind::Deliver if self.installation.delivers() => Ok(Came::ToItsEnd(None)),
             RunKind::Deliver => {
@@ -208,6 +201,38 @@ impl Execution {
         }
         let settled = settle::whole(installation, *ticket, entry, definition, &*source).await?;
         Ok(Came::ToItsEnd(Some(settled)))
+    }
+
+    /// Reads once more what is here, then what could not be read when it came.
+    async fn reprocess(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let catalogue = Arc::clone(self.installation.catalogue());
+        let id = definition.id.clone();
+        let source = Stored { id, catalogue, done: self.entry.batches };
+        let summary = self.keep(Arc::new(source), definition, watching).await?;
+        if summary.state == RunState::Cancelled {
+            return Ok(Came::Stopped);
+        }
+        let errors = self.failed_before(definition).await?;
+        let items: Vec<_> = errors.iter().filter_map(StoredError::item).collect();
+        if items.is_empty() {
+            return Ok(Came::ToItsEnd(None));
+        }
+        let source = Unread { id: definition.id.clone(), items };
+        let summary = self.keep(Arc::new(source), definition, watching).await?;
+        Ok(came(&summary, None))
+    }
+
+    /// What failed in earlier runs and did not come through since.
+    async fn failed_before(
+        &self,
+        definition: &SourceDefinition,
+    ) -> Result<Vec<StoredError>, RunError> {
+        let errors = self.installation.catalogue().errors(&definition.id, false).await?;
+        Ok(errors.into_iter().filter(|error| error.last_run < self.entry.id).collect())
     }
 
     /// The source of this run, whose doubts are kept.
@@ -310,8 +335,7 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<bool, RunError> {
-        let errors = self.installation.catalogue().errors(&definition.id, false).await?;
-        let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);
+        let errors = self.failed_before(definition).await?.into_iter();
         let identifiers: Vec<_> = errors.filter_map(|error| error.identifier).collect();
         let at = self.installation.catalogue().checkpoint(&definition.id).await?;
         let failed = Failed { inner: Arc::clone(source), identifiers, at };

@@ -216,6 +216,26 @@ pub(super) fn item(record: StoredRecord) -> Item {
     item
 }
 
+/// What could not be read before, as it came then: as if the source delivered it once more.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) id: SourceId,
+    pub(super) items: Vec<Item>,
+}
+
+impl Source for Unread {
+    fn id(&self) -> SourceId {
+        self.id.clone()
+    }
+
+    fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        let parts = self.items.chunks(STORED).enumerate().map(|(number, items)| {
+            Ok(Batch::new(number as u64, None).with_items(items.iter().cloned().map(Ok).collect()))
+        });
+        stream::iter(parts).boxed()
+    }
+}
+
 /// What failed before, fetched once more: by the source itself.
 #[derive(Debug)]
 pub(super) struct Failed {

@@ -164,6 +164,7 @@ macro_rules! store_contract {
                 what_could_not_be_given_is_owed_until_it_is
                 a_target_that_cannot_be_served_is_known_until_it_can
                 everything_is_offered_once_more_when_somebody_wants_that
+                what_was_delivered_of_an_erased_source_is_forgotten
             }
             notes {
                 coverage_is_entered_once_and_listed_by_its_end

@@ -172,7 +172,7 @@ async fn apply(
 }
 
 /// A list as it was given; one empty item is an empty list.
-fn kept(items: &[String]) -> Vec<String> {
+pub(super) fn kept(items: &[String]) -> Vec<String> {
     items.iter().filter(|item| !item.is_empty()).cloned().collect()
 }
 

@@ -3,6 +3,7 @@
 mod engine;
 mod log;
 mod mail;
+mod payloads;
 mod provide;
 mod secret;
 mod span;
@@ -19,6 +20,7 @@ use url::Url;
 pub(crate) use self::engine::{Network, Scheduler, Worker};
 pub(crate) use self::log::{Format as LogFormat, Log};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::payloads::Payloads;
 pub(crate) use self::provide::Provide;
 pub(crate) use self::secret::Secret;
 use super::env;
@@ -31,6 +33,8 @@ use crate::report::Failure;
 pub(crate) struct Settings {
     /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
+    /// Where metadata is kept: `database`, `folder:/srv/payloads`, or `s3://bucket/prefix`.
+    pub(crate) payloads: Payloads,
     /// Which key seals the passwords of sources.
     pub(crate) secret: Secret,
     /// The pages.
@@ -87,6 +91,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             db: "sqlite:harvest.db".to_owned(),
+            payloads: Payloads::default(),
             secret: Secret::default(),
             web: Web::default(),
             login: Login::default(),
@@ -158,6 +163,7 @@ impl Settings {
         if !self.web.public_url.is_empty() {
             self.public_url()?;
         }
+        self.payloads.check()?;
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
@@ -292,6 +298,7 @@ mod tests {
             ("[login]\nsession-hours = 0", &[], "session-hours"),
             ("[web]\npublic-url = \"ftp://x\"", &[], "public-url"),
             ("= ", &[], "line 1"),
+            ("payloads = \"cellar\"", &[], "folder:/srv/payloads"),
             ("", &[("HARVESTER_LOGIN_AUDIT_DAYS", "soon")], "HARVESTER_LOGIN_AUDIT_DAYS"),
             ("[worker]\nlease = \"soon\"", &[], "lease"),
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),

@@ -18,6 +18,7 @@ use crate::web::parts::{
 };
 use crate::web::problem::Problem;
 use crate::web::section::Section;
+use crate::web::targets;
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -53,6 +54,7 @@ pub(super) async fn page(
             (card(words.text("push.title"), &told(words, subscription.as_ref())))
         }
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
+        (targets::effects(&app, &visitor, id).await?)
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
     let buttons = manage(&visitor, &source);

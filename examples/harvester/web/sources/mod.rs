@@ -21,7 +21,7 @@ mod edit;
 mod form;
 mod jobs;
 mod list;
-mod options;
+pub(super) mod options;
 mod picker;
 mod policies;
 mod schedule;

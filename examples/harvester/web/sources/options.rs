@@ -1,4 +1,4 @@
-//! The part of a source's form that its kind declares, by the JSON Schema of its options.
+//! The part of a form that a kind of sources or targets declares, by the JSON Schema of its options.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn remove_name(option: &str) -> String {
     format!("options.{option}.remove")
 }
 
-/// The fields of a kind.
+/// The fields of the kind of source that was chosen.
 pub(super) fn show(
     app: &App,
     visitor: &Visitor,
@@ -76,6 +76,24 @@ pub(super) fn show(
         @if kind.signs_in() {
             p.hint { (words.text("connect.what")) }
         }
+        (fields(kind, visitor, found, typed, errors))
+        @if kind.signs_in() {
+            button name="connect" value="on" formnovalidate { (words.text("connect.button")) }
+            @if let Some(found) = found { (connect::show(app, words, found)) }
+        }
+    }
+}
+
+/// The fields of this kind, with what was found to choose from.
+pub(in crate::web) fn fields<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    visitor: &Visitor,
+    found: Option<&Found>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
+    let words = visitor.words;
+    html! {
         @for option in declared(kind, words, visitor.may(Permission::Administer)) {
             (option.field(words, found, typed).show(words, errors))
             @if option.input == Input::Secret && typed.is_ticked(&set_name(option.name)) {
@@ -84,10 +102,6 @@ pub(super) fn show(
                     "secret.remove", &[("field", &option.label)],
                 )).show(words, errors))
             }
-        }
-        @if kind.signs_in() {
-            button name="connect" value="on" formnovalidate { (words.text("connect.button")) }
-            @if let Some(found) = found { (connect::show(app, words, found)) }
         }
     }
 }
@@ -106,8 +120,28 @@ pub(super) fn read(
         errors.add("kind", words.fill("form.choice", &field));
         return Value::Null;
     };
-    let mut options = Map::new();
     let known = errors.messages().count();
+    let mut options = typed_options(kind, visitor, typed, errors);
+    if errors.messages().count() > known {
+        return options;
+    }
+    if let Err(refused) = settle(visitor, kind, before, &mut options) {
+        errors.add(field_name(&refused.option), refused.message);
+    } else if let Err(error) = check(app, kind.name(), &options) {
+        errors.add("", error);
+    }
+    options
+}
+
+/// The options of this kind that were typed, checked one by one.
+pub(in crate::web) fn typed_options<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    visitor: &Visitor,
+    typed: &Typed,
+    errors: &mut Errors,
+) -> Value {
+    let words = visitor.words;
+    let mut options = Map::new();
     for option in declared(kind, words, visitor.may(Permission::Administer)) {
         match option.read(words, typed) {
             // What is usual is not said, so that the same options are the same.
@@ -118,16 +152,7 @@ pub(super) fn read(
             Err(message) => errors.add(field_name(option.name), message),
         }
     }
-    let mut options = Value::Object(options);
-    if errors.messages().count() > known {
-        return options;
-    }
-    if let Err(refused) = settle(visitor, kind, before, &mut options) {
-        errors.add(field_name(&refused.option), refused.message);
-    } else if let Err(error) = check(app, kind.name(), &options) {
-        errors.add("", error);
-    }
-    options
+    Value::Object(options)
 }
 
 /// Whether these are options of a kind.
@@ -144,9 +169,16 @@ pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition, typed: &m
     for (name, value) in definition.options.as_object().into_iter().flatten() {
         match value {
             secret if secrets::is_secret(kind, name, secret) => typed.tick(&set_name(name), true),
-            Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
-            value => typed.put(field_name(name), text(value)),
+            value => put(name, value, typed),
         }
+    }
+}
+
+/// An option, as if it had been typed.
+pub(in crate::web) fn put(name: &str, value: &Value, typed: &mut Typed) {
+    match value {
+        Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
+        value => typed.put(field_name(name), text(value)),
     }
 }
 
@@ -163,10 +195,7 @@ pub(super) fn shown(
             secret if secrets::is_secret(kind, name, secret) => {
                 words.text("secret.is-set").to_owned()
             }
-            Value::Bool(true) => words.text("form.yes").to_owned(),
-            Value::Bool(false) => words.text("form.no").to_owned(),
-            Value::String(choice) => choice_name(words, choice),
-            value => text(value),
+            value => readable(words, value),
         };
         (label(words, name), shown)
     });
@@ -186,6 +215,16 @@ pub(super) fn address(words: Words, label: &str, text: &str) -> Result<Url, Stri
     }
 }
 
+/// An option's value for people to read.
+pub(in crate::web) fn readable(words: Words, value: &Value) -> String {
+    match value {
+        Value::Bool(true) => words.text("form.yes").to_owned(),
+        Value::Bool(false) => words.text("form.no").to_owned(),
+        Value::String(choice) => choice_name(words, choice),
+        value => text(value),
+    }
+}
+
 /// The kind that was chosen, if the visitor may set up one of it.
 fn chosen<'a>(app: &'a App, visitor: &Visitor, typed: &Typed) -> Option<&'a Kind> {
     kinds(app, visitor).find(|kind| kind.name() == typed.get("kind"))
@@ -201,7 +240,7 @@ fn text(value: &Value) -> String {
 }
 
 /// What an option is called: in the visitor's language, if the words know it.
-fn label(words: Words, name: &str) -> String {
+pub(in crate::web) fn label(words: Words, name: &str) -> String {
     let known = words.find(&format!("option.{name}"));
     known.map_or_else(|| name.replace('_', " "), str::to_owned)
 }
@@ -212,7 +251,11 @@ fn choice_name(words: Words, choice: &str) -> String {
 
 /// The options that a kind declares and the visitor may set, in the order of their names' importance:
 /// what is required first.
-fn declared(kind: &Kind, words: Words, administers: bool) -> Vec<Declared<'_>> {
+fn declared<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    words: Words,
+    administers: bool,
+) -> Vec<Declared<'_>> {
     let schema = kind.schema();
     let required = schema["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|it| it == name));
@@ -382,7 +425,7 @@ impl Declared<'_> {
 
 /// No network: options are checked without asking anybody.
 #[derive(Debug)]
-struct Offline;
+pub(in crate::web) struct Offline;
 
 #[async_trait]
 impl Transport for Offline {

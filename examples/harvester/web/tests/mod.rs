@@ -11,6 +11,7 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[allow(clippy::unwrap_in_result, reason = "it is part of tests")]
 #[path = "../../../tests/system/mail.rs"]
 mod mail;
 mod notices;
@@ -24,6 +25,7 @@ mod sealed;
 mod security;
 mod sites;
 mod sources;
+mod targets;
 mod two_imports;
 mod weko_runs;
 
@@ -161,6 +163,7 @@ impl World {
             store: Arc::clone(&store),
             catalogue,
             registry: Registry::standard(),
+            targets: harvest_pipeline::targets::kinds(),
             accounts,
             reach,
             setup,

@@ -131,6 +131,7 @@ impl SourceStore for MemoryStore {
         data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
         data.staged.retain(|_, row| row.source != *id);
         data.coverage.remove(id);
+        data.ledgers.retain(|(_, source), _| source != id);
         data.sources.remove(id);
         Ok(Erased {
             runs: (runs - data.runs.len()) as u64,

@@ -14,6 +14,8 @@ const OF_SOURCES: &[(&str, &str)] = &[
     ("staged", "source"),
     ("coverage", "source"),
     ("source_filter_sets", "source"),
+    ("target_sources", "source"),
+    ("deliveries", "source"),
     // What failed cannot be fetched again.
     ("record_errors", "source"),
 ];

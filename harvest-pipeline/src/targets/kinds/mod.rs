@@ -4,7 +4,7 @@ mod folder;
 
 use serde::Deserialize;
 
-use self::folder::Form;
+use self::folder::{Folder, Form};
 #[cfg(feature = "http-post")]
 use crate::parsers::Bibliographic;
 use crate::registry::{Kind, Receiver, Registry};
@@ -36,7 +36,7 @@ struct FolderOptions {
 
 fn folder() -> Kind<Receiver> {
     Kind::of_target("folder", "Folder", |options: FolderOptions, _| {
-        folder::receiver(options.path, options.form).map_err(|error| error.to_string())
+        Ok(Box::new(Folder { path: options.path, form: options.form }))
     })
 }
 
