@@ -24,7 +24,7 @@ pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
 pub(crate) use self::service::{ConfigArgs, ConfigCommand, ServeOnlyArgs, ServiceArgs, WorkerArgs};
-pub(crate) use self::user::{UserCommand, UserSettings};
+pub(crate) use self::user::UserCommand;
 pub(crate) use self::values::duration;
 use crate::report::Failure;
 

@@ -77,7 +77,10 @@ fn main() -> ExitCode {
                 Command::Status(args) => service::status(args.config.as_deref(), &global).await,
                 Command::User(command) => service::users(&command, &global).await,
                 Command::Config(ConfigCommand::Check(args)) => {
-                    service::config(args.config.as_deref(), &global)
+                    service::check_config(args.config.as_deref(), &global)
+                }
+                Command::Config(ConfigCommand::RotateKey(args)) => {
+                    service::rotate_key(args.config.as_deref(), &global).await
                 }
                 Command::Records(args) => records::run(&args, &global).await,
             }

@@ -137,7 +137,7 @@ impl Console {
     }
 
     /// Shows what the libraries tell about themselves: with -v, where somebody looks on, or where it
-    /// goes to the log of a service.
+    /// goes to the log of a service. With -vvv also what those tell that they are built on.
     pub(crate) fn listen(&self, is_service: bool) {
         use tracing_subscriber::filter::{LevelFilter, Targets};
         use tracing_subscriber::layer::SubscriberExt;
@@ -148,13 +148,19 @@ impl Console {
             0 if !self.is_terminal && !is_service => return,
             0 => LevelFilter::WARN,
             1 => LevelFilter::INFO,
-            _ => LevelFilter::DEBUG,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
         };
         let ours =
             ["oai_pmh", "harvest_pipeline", "harvester", "resync_core"].map(|name| (name, level));
         // Retries are told in our own words.
         let targets =
             Targets::new().with_targets(ours).with_target("resync_core::retry", LevelFilter::OFF);
+        // Everything is what it says.
+        let targets = match level {
+            LevelFilter::TRACE => targets.with_default(level),
+            _ => targets,
+        };
         let console = self.clone();
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(move || Lines { console: console.clone(), text: Vec::new() })

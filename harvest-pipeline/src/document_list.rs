@@ -116,6 +116,7 @@ impl DocumentListSource {
             source.allows_local = options.allow_local;
             Ok(Box::new(source))
         })
+        .with_sign_in()
     }
 
     async fn begin(
@@ -197,6 +198,7 @@ struct Options {
     url: Url,
     /// Follow a list on the Internet to documents on the local network.
     #[serde(default)]
+    #[schemars(extend("x-privileged" = true))]
     allow_local: bool,
 }
 

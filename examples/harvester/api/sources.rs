@@ -6,17 +6,18 @@ use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
     Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
-use harvest_pipeline::{RunId, SourceId};
+use harvest_pipeline::{RunId, SourceId, secrets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
+use super::version::{Expected, Version, Versioned};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
-use crate::web::sources::{check_options, find, is_sound_id};
+use crate::web::sources::{find, is_sound_id, settled_options};
 use crate::web::visitor::Visitor;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -67,7 +68,8 @@ struct Definition {
     licence: String,
     /// The name of its kind: see `/api/kinds`.
     kind: String,
-    /// The options that the kind declares, such as the URL.
+    /// The options that the kind declares, such as the URL. Passwords and tokens are never in an
+    /// answer: those that are not sent stay as they are, `null` takes one away.
     options: Value,
     /// Where its records belong here: a collection, an index.
     #[serde(default)]
@@ -140,6 +142,8 @@ struct Source {
     id: String,
     /// How it is set up.
     definition: Definition,
+    /// The names of the options that are set and not shown: passwords and tokens.
+    secrets: Vec<String>,
     /// When it was set up.
     created: DateTime<Utc>,
     /// When that was changed last.
@@ -154,10 +158,14 @@ struct Source {
     last_run: Option<RunId>,
 }
 
-impl From<SourceEntry> for Source {
-    fn from(entry: SourceEntry) -> Self {
+impl Source {
+    fn of(app: &App, mut entry: SourceEntry) -> Self {
+        let kind = app.registry.kind(&entry.definition.kind);
+        let secrets = secrets::set(kind, &entry.definition.options);
+        entry.definition.options = secrets::shown(kind, &entry.definition.options);
         Self {
             id: entry.definition.id.to_string(),
+            secrets,
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -166,6 +174,17 @@ impl From<SourceEntry> for Source {
             open_run: entry.open_run,
             last_run: entry.last_run,
         }
+    }
+}
+
+impl Source {
+    /// Runs change a source, but not what people say of it.
+    fn version(&self) -> Version {
+        Version::of(&self.definition)
+    }
+
+    fn versioned(self) -> Versioned<Reply<Self>> {
+        Versioned { version: self.version(), answer: Reply(self) }
     }
 }
 
@@ -198,7 +217,8 @@ async fn list(
     query.owner = visitor.confined_to().map(str::to_owned);
     query.page = Page::first(limit);
     query.page.after = wanted.after.map(SourceId::from);
-    let found = app.store.sources(&query).await?.into_iter().map(Source::from).collect();
+    let found = app.store.sources(&query).await?.into_iter();
+    let found = found.map(|entry| Source::of(&app, entry)).collect();
     Ok(Listing::new(&visitor, limit, found, |source: &Source| source.id.clone()))
 }
 
@@ -206,16 +226,17 @@ async fn get(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
-    Ok(Reply(find(&app, &visitor, &id).await?.into()))
+) -> Result<Versioned<Reply<Source>>, Problem> {
+    Ok(Source::of(&app, find(&app, &visitor, &id).await?).versioned())
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
-    Body(sent): Body<Definition>,
-) -> Result<Put<Source>, Problem> {
+    Body(mut sent): Body<Definition>,
+) -> Result<Versioned<Put<Source>>, Problem> {
     let id = SourceId::from(id);
     // One of another's is as good as taken: whose it is is not told.
     let before = app.store.source(&id).await?;
@@ -227,10 +248,13 @@ async fn put(
             visitor.words.text("source.id-invalid")
         )));
     }
+    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
-    check_options(&app, &visitor, &sent.kind, &sent.options).map_err(Problem::bad_request)?;
+    let was = before.as_ref().map(|entry| &entry.definition);
+    sent.options = settled_options(&app, &visitor, &sent.kind, was, sent.options)
+        .map_err(Problem::bad_request)?;
     for name in &sent.filter_sets {
         if app.store.filter_set(name).await?.is_none() {
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
@@ -242,21 +266,28 @@ async fn put(
         definition.owner = Some(owner.to_owned());
     }
     let is_new = before.is_none();
-    let (entry, what) = match is_new {
-        true => (app.store.add_source(&definition).await?, "source.create"),
-        false => (app.store.change_source(&definition).await?, "source.change"),
+    let (entry, what) = match before {
+        None => (app.store.add_source(&definition).await?, "source.create"),
+        Some(before) if expected.is_some() => {
+            let replaced = app.store.replace_source(&before.definition, &definition).await?;
+            (replaced, "source.change")
+        }
+        Some(_) => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
-    Ok(Put { is_new, value: entry.into() })
+    let value = Source::of(&app, entry);
+    Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }
 
 async fn delete(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
 ) -> Result<Gone, Problem> {
-    let source = find(&app, &visitor, &id).await?;
-    app.store.remove_source(&source.definition.id).await?;
+    let source = Source::of(&app, find(&app, &visitor, &id).await?);
+    expected.check(Some(&source.version()))?;
+    app.store.remove_source(&SourceId::from(source.id)).await?;
     visitor.did(&app, "source.delete", &id).await;
     Ok(Gone)
 }
@@ -265,7 +296,7 @@ async fn pause(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Paused).await
 }
 
@@ -273,7 +304,7 @@ async fn resume(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Active).await
 }
 
@@ -281,7 +312,7 @@ async fn archive(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Archived).await
 }
 
@@ -290,10 +321,10 @@ async fn set_status(
     visitor: &Visitor,
     id: &str,
     status: SourceStatus,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     let mut definition = find(app, visitor, id).await?.definition;
     definition.status = status;
     let changed = app.store.change_source(&definition).await?;
     visitor.did(app, &format!("source.{}", status.as_str()), id).await;
-    Ok(Reply(changed.into()))
+    Ok(Source::of(app, changed).versioned())
 }

@@ -32,6 +32,16 @@ Says what runs, what failed and what waits, by what the database holds.
 
 Exit status 1 if the last run of a source failed, or a worker was lost.";
 
+const ROTATE_LONG: &str = "\
+Seals the passwords and tokens of all sources with a new key.
+
+Where the key is in a file (`key-file` in [secret], or beside SQLite's file), a new one is made and put \
+in front of it; nothing need be stopped. The last lines open what was sealed before, in backups too, \
+and can be deleted. Where the settings hold the key itself, first put the new one in front of the old, \
+with a comma in between, in all processes; then this; then take the old one away.
+
+With PostgreSQL, what was sealed with the old key is in dead rows until VACUUM.";
+
 pub(super) const HELP: &str = "\
 Settings are taken from flags, then the environment, then the file that --config names: \
 `harvester config check` prints them as TOML. Each can be set in the environment: listen in [web] is \
@@ -105,6 +115,9 @@ impl From<ConfigArgs> for ServiceArgs {
 pub(crate) enum ConfigCommand {
     /// Read the settings as every role would, and print them; exit status 2 if they make no sense
     Check(ConfigArgs),
+    /// Seal the passwords and tokens of all sources with a new key
+    #[command(long_about = ROTATE_LONG)]
+    RotateKey(ConfigArgs),
 }
 
 #[derive(Debug, Args)]

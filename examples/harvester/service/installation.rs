@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use harvest_pipeline::SignIn;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::SourceDefinition;
 use resync_core::transport::{Reach, Transport};
@@ -30,6 +31,7 @@ pub(super) fn installation(
         move |source: &_| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_vault(Arc::new(stores.vault.clone()))
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
@@ -57,7 +59,8 @@ impl Way {
             // It asks nobody.
             None => Url::parse("http://localhost/").map_err(|error| error.to_string())?,
         };
-        let way = network::to_source(&url, self.reach.clone(), &self.args, &self.console);
+        let sign_in = SignIn::of(&source.options)?;
+        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
         match way {
             Ok(way) => Ok(Arc::new(way)),
             Err(failure) => Err(failure.text().unwrap_or_default()),

@@ -11,6 +11,7 @@ use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::heartbeat;
 use super::installation::installation;
 use super::reports::Reporter;
 use super::settings::{self, Settings};
@@ -20,7 +21,7 @@ use crate::output;
 use crate::progress::Console;
 use crate::report::Failure;
 use crate::serve::listen;
-use crate::web::{self, App, Parts};
+use crate::web::{self, App, Parts, Setup};
 
 /// How often sessions and attempts that are over are forgotten, and what the retention says.
 const TIDIED: Duration = Duration::from_secs(600);
@@ -39,6 +40,15 @@ pub(crate) enum Role {
 impl Role {
     /// All of them: the pages last, so that everything goes on when their address is printed.
     pub(crate) const ALL: [Self; 3] = [Self::Worker, Self::Scheduler, Self::Serve];
+
+    /// As it is called on the command line, and in the keys of words.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Worker => "worker",
+            Self::Scheduler => "scheduler",
+        }
+    }
 }
 
 /// Does all of these until `stop`; if one of them fails, the others stop, too.
@@ -48,12 +58,20 @@ impl Role {
 pub(crate) async fn run(
     roles: &[Role],
     settings: &Settings,
+    setup: Setup,
     stores: &Stores,
     console: &Console,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let mut running = JoinSet::new();
+    let mut setup = Some(setup);
     for role in roles {
+        let (accounts, name) = (stores.accounts.clone(), settings.worker.name());
+        let beating = heartbeat::beat(accounts, role.as_str(), name, stop.clone());
+        running.spawn(async move {
+            beating.await;
+            Ok(())
+        });
         match role {
             Role::Serve => {
                 stores.welcome().await?;
@@ -66,7 +84,7 @@ pub(crate) async fn run(
                     );
                 }
                 output::print(format!("http://{address}/\n"))?;
-                let app = app(settings, stores);
+                let app = app(settings, setup.take().unwrap_or_default(), stores);
                 let grace = Duration::from_secs(settings.web.grace.into());
                 running.spawn(tidy(stores.accounts.clone(), stop.clone()));
                 running.spawn(serve(listener, app, grace, stop.clone()));
@@ -137,13 +155,14 @@ fn reporter(
     }))
 }
 
-fn app(settings: &Settings, stores: &Stores) -> App {
+fn app(settings: &Settings, setup: Setup, stores: &Stores) -> App {
     App::new(Parts {
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
         reach: Reach::internet(),
+        setup,
         secure: settings.is_secure(),
     })
 }

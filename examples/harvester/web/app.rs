@@ -10,6 +10,7 @@ use oai_pmh::transport::Reach;
 use crate::accounts::Accounts;
 use crate::api::live::Live;
 use crate::api::metrics::Metrics;
+use crate::web::settings::Setup;
 
 /// What every page works with; clones share it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless
     /// that is allowed.
     pub(crate) reach: Reach,
+    /// How it is set up.
+    pub(crate) setup: Setup,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

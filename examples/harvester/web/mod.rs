@@ -20,6 +20,7 @@ mod routes;
 mod runs;
 mod section;
 mod security;
+pub(crate) mod settings;
 mod sites;
 pub(crate) mod sources;
 mod start;
@@ -33,6 +34,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 
 pub(crate) use self::app::{App, Parts};
 use self::problem::Problem;
+pub(crate) use self::settings::{Place, Setting, Setup};
 use self::visitor::Doorman;
 
 /// Everything that is served, as a router.

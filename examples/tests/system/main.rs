@@ -8,6 +8,7 @@ mod manage;
 mod process;
 mod reports;
 mod roles;
+mod secrets;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
 mod units;

@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::{Audit, Comparison};
 use super::courtesy::PATIENCE;
+use super::delivery::Delivered;
 use super::documents::Documents;
 use super::installation::Installation;
-
 use super::origin::{Doubted, Failed, Stored};
 use super::settle::{self, Settled};
 use super::staging::{Aside, Kept};
@@ -89,6 +89,10 @@ impl Execution {
             }
             Err(error) => broken(&error),
         };
+        let Some(ending) = self.delivered(ending, &brake, &chronicle).await else {
+            chronicle.close().await;
+            return Ok(None);
+        };
         self.tell(&chronicle, &ending);
         chronicle.close().await;
         match store.end_run(self.ticket, &ending).await {
@@ -123,6 +127,12 @@ impl Execution {
                 let summary = self.keep(Arc::new(source), &definition, watching).await?;
                 Ok(came(&summary, None))
             }
+            // What there is to do comes when the run is through.
+            RunKind::Deliver if self.installation.delivers() => Ok(Came::ToItsEnd(None)),
+            RunKind::Deliver => {
+                let message = "this worker has no targets; let one do it that has";
+                Err(RunError::new(Stage::Sink, message))
+            }
             RunKind::Replay => {
                 let source = self.installation.source(&definition)?;
                 self.refuse_while_left_alone(&definition).await?;
@@ -135,6 +145,29 @@ impl Execution {
                 }
                 Ok(if brake.why().is_some() { Came::Stopped } else { Came::ToItsEnd(None) })
             }
+        }
+    }
+
+    /// Delivers what the run changed, and gives its ending back; `None` if it is another worker's.
+    async fn delivered(
+        &self,
+        ending: Ending,
+        brake: &Brake,
+        chronicle: &Chronicle,
+    ) -> Option<Ending> {
+        let kind = self.entry.request.kind;
+        let keeps = !matches!(kind, RunKind::Collect | RunKind::Audit);
+        let is_over = matches!(ending, Ending::Done | Ending::Failed(_) | Ending::Held(_));
+        let is_to_deliver = keeps && !self.entry.request.dry_run && is_over;
+        if !is_to_deliver || !self.installation.delivers() || brake.why().is_some() {
+            return Some(ending);
+        }
+        match self.deliver(brake, chronicle).await {
+            Delivered::Stale => None,
+            Delivered::But(failures) if kind == RunKind::Deliver && !failures.is_empty() => {
+                Some(Ending::Failed(Failure::new(failures.join("; "))))
+            }
+            Delivered::But(_) => Some(ending),
         }
     }
 
@@ -466,14 +499,20 @@ impl Execution {
         chronicle.write(event.in_run(self.entry.request.source.clone(), self.entry.id));
     }
 
-    fn say(&self, chronicle: &Chronicle, code: &str, level: EventLevel, message: String) {
+    pub(super) fn say(
+        &self,
+        chronicle: &Chronicle,
+        code: &str,
+        level: EventLevel,
+        message: String,
+    ) {
         let event = Event::new(code, level, message);
         chronicle.write(event.in_run(self.entry.request.source.clone(), self.entry.id));
     }
 }
 
 /// Everything that can be read is read; what cannot is kept as it came.
-fn parser() -> impl crate::Parser<Record = Bibliographic> {
+pub(super) fn parser() -> impl crate::Parser<Record = Bibliographic> {
     ByFormat::new().keep_others()
 }
 
@@ -506,7 +545,7 @@ fn causes(error: &RunError) -> impl Iterator<Item = &(dyn std::error::Error + 's
 }
 
 /// Whether the run is another worker's by now.
-fn is_stale(error: &RunError) -> bool {
+pub(super) fn is_stale(error: &RunError) -> bool {
     causes(error)
         .any(|cause| matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Stale(_))))
 }

@@ -204,7 +204,8 @@ fn by_origin(records: Vec<StoredRecord>) -> Vec<Batch> {
     batches.collect()
 }
 
-fn item(record: StoredRecord) -> Item {
+/// A live record, as its source delivered it.
+pub(super) fn item(record: StoredRecord) -> Item {
     let format = record.format.unwrap_or_default();
     let mut item =
         Item::put(record.identifier, Payload::new(format, record.metadata.unwrap_or_default()))

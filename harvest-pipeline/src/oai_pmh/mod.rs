@@ -191,6 +191,7 @@ impl OaiPmhSource {
         Kind::new("oai-pmh", "OAI-PMH", |options: Options, transport| {
             options.source(transport).map(|source| Box::new(source) as Box<dyn Source>)
         })
+        .with_sign_in()
     }
 
     /// Where it stands by this checkpoint, which must be of the same selection.

@@ -6,7 +6,8 @@ use futures_util::stream::BoxStream;
 use super::PostgresCatalogue;
 use crate::batch::SourceId;
 use crate::catalogue::{
-    Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord, StoredVersion,
+    Arrival, ArrivalPoint, Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
+    StoredVersion,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -28,6 +29,22 @@ impl Catalogue for PostgresCatalogue {
 
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>> {
         self.walked(query)
+    }
+
+    fn arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>> {
+        self.arrived(source, after)
+    }
+
+    async fn count_arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<&ArrivalPoint>,
+    ) -> Result<u64, RunError> {
+        self.arrivals_counted(source, after).await
     }
 
     async fn versions(

@@ -63,7 +63,10 @@ impl PostgresCatalogue {
         self.read(sql).await
     }
 
-    async fn read(&self, mut sql: QueryBuilder<Postgres>) -> Result<Vec<StoredRecord>, RunError> {
+    pub(super) async fn read(
+        &self,
+        mut sql: QueryBuilder<Postgres>,
+    ) -> Result<Vec<StoredRecord>, RunError> {
         let mut conn = self.reader().await?;
         let rows = sql.build().fetch_all(&mut *conn).await;
         let rows = rows.map_err(|error| self.unreadable(error))?;

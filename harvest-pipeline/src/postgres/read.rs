@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row};
@@ -17,7 +18,7 @@ use crate::run::RunId;
 /// The columns of records `r` of sources `s`, and what they are joined with.
 pub(super) const COLUMNS: &str =
     "s.name AS source, r.identifier, r.datestamp, r.version, r.sets, r.deleted,
-    r.format, r.about, r.first_run, r.last_run, p.codec, p.size, p.body, p.fields, g.request_url,
+    r.format, r.about, r.first_run, r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url,
     g.response_date, g.received";
 /// See [`COLUMNS`].
 pub(super) const JOINED: &str = "JOIN pages g ON g.id = r.page
@@ -166,6 +167,7 @@ fn stored_record(row: &PgRow) -> sqlx::Result<StoredRecord> {
         request_url: row.try_get("request_url")?,
         response_date: row.try_get("response_date")?,
         harvested: row.try_get("received")?,
+        changed: time(row.try_get("changed")?),
         first_run: row.try_get("first_run")?,
         last_run: row.try_get("last_run")?,
     })
@@ -175,6 +177,11 @@ fn content(row: &PgRow) -> sqlx::Result<Option<(i64, usize, &[u8])>> {
     let Some(codec) = row.try_get::<Option<i64>, _>("codec")? else { return Ok(None) };
     let size: i64 = row.try_get("size")?;
     Ok(Some((codec, usize::try_from(size).unwrap_or(0), row.try_get("body")?)))
+}
+
+/// A point in time as it is kept: in seconds.
+pub(super) fn time(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 /// A list in JSON.

@@ -129,6 +129,7 @@ impl Slice {
         let page = mend::insert_page(conn, run.0, true).await?;
         mend::bury(conn, &self.new, page).await?;
         let turned = counters.deleted.cast_signed() - counters.created.cast_signed();
+        mend::offer_anew(conn, source).await?;
         mend::restock(conn, source, Stock { live: -turned, tombstones: turned }).await?;
         Ok(counters)
     }

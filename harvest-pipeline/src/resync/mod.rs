@@ -193,6 +193,7 @@ impl ResyncSource {
             }
             Ok(Box::new(source))
         })
+        .with_sign_in()
     }
 
     /// Where it stands by this checkpoint.

@@ -6,7 +6,8 @@ use futures_util::stream::BoxStream;
 use super::SqliteCatalogue;
 use crate::batch::SourceId;
 use crate::catalogue::{
-    Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord, StoredVersion,
+    Arrival, ArrivalPoint, Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
+    StoredVersion,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -32,6 +33,22 @@ impl Catalogue for SqliteCatalogue {
 
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>> {
         self.records(query)
+    }
+
+    fn arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>> {
+        self.arrived(source, after)
+    }
+
+    async fn count_arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<&ArrivalPoint>,
+    ) -> Result<u64, RunError> {
+        self.arrivals_counted(source, after).await
     }
 
     async fn versions(

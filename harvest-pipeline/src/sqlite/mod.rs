@@ -1,7 +1,9 @@
 //! The SQLite catalogue.
 
 mod absent;
+mod arrivals;
 mod catalogue;
+mod changes;
 mod index;
 mod list;
 mod lock;
@@ -9,8 +11,6 @@ mod lookup;
 mod mend;
 mod payloads;
 mod read;
-#[cfg(feature = "provider")]
-mod repository;
 mod schema;
 mod search;
 mod sink;
@@ -32,8 +32,6 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-#[cfg(feature = "provider")]
-pub use self::repository::CatalogueRepository;
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -23,7 +24,7 @@ pub(super) const PAGE_ROWS: usize = 128;
 macro_rules! select_records {
     () => {
         "SELECT r.identifier, r.datestamp, r.version, r.sets, r.deleted, r.format, r.about, r.first_run,
-            r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
+            r.last_run, r.changed, r.page, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
          FROM records r
          JOIN pages g ON g.id = r.page
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
@@ -292,6 +293,7 @@ fn stored_record(row: &SqliteRow, source: SourceId) -> sqlx::Result<StoredRecord
         request_url: row.try_get("request_url")?,
         response_date: row.try_get("response_date")?,
         harvested: row.try_get("received")?,
+        changed: time(row.try_get("changed")?),
         first_run: row.try_get("first_run")?,
         last_run: row.try_get("last_run")?,
     })
@@ -303,7 +305,12 @@ fn content(row: &SqliteRow) -> sqlx::Result<Option<(i64, usize, &[u8])>> {
     Ok(Some((codec, usize::try_from(size).unwrap_or(0), row.try_get("body")?)))
 }
 
-fn list(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<String>> {
+/// A point in time as it is kept: in seconds.
+pub(super) fn time(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+pub(super) fn list(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<String>> {
     let json: Option<&str> = row.try_get(column)?;
     json.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlx::Error::ColumnDecode {
         index: column.to_owned(),

@@ -17,6 +17,7 @@ use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
 use crate::schedule::Schedule;
+use crate::secrets;
 
 /// A source as an administrator sets it up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,7 +112,8 @@ impl SourceDefinition {
         let mut hash = Sha256::new();
         hash.update(self.kind.as_bytes());
         hash.update(b"\n");
-        hash.update(in_order(&self.options).to_string());
+        // Nothing of a secret, not even a digest; sealed twice it would differ anyway.
+        hash.update(in_order(&secrets::shown(None, &self.options)).to_string());
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -361,6 +363,20 @@ impl SourceEntry {
     }
 
     /// Takes over what was changed in the definition.
+    /// Whether it is still as it was when it was read, if it was.
+    pub(super) fn check_unchanged(
+        &self,
+        read: Option<&SourceDefinition>,
+    ) -> Result<(), StoreError> {
+        match read.is_none_or(|read| *read == self.definition) {
+            true => Ok(()),
+            false => {
+                let name = self.definition.id.to_string();
+                Err(StoreError::Changed { what: "source", name })
+            }
+        }
+    }
+
     pub(super) fn change(&mut self, definition: SourceDefinition, now: DateTime<Utc>) {
         if definition.schedule != self.definition.schedule {
             self.next_due = definition.schedule.first(now);
@@ -442,6 +458,16 @@ pub trait SourceStore: Send + Sync {
     /// [`StoreError::Missing`], or [`StoreError::Taken`] as in [`add_source`](Self::add_source).
     async fn change_source(&self, definition: &SourceDefinition)
     -> Result<SourceEntry, StoreError>;
+
+    /// Changes a source, unless it is another by now than it was when it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`], or as [`change_source`](Self::change_source).
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError>;
 
     /// Removes a source that was never harvested.
     ///

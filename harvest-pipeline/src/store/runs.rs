@@ -32,12 +32,21 @@ pub enum RunKind {
     Reprocess,
     /// Fetches again what failed.
     Replay,
+    /// Gives the targets what they are owed. Every run that changes something does that at its end.
+    Deliver,
 }
 
 impl RunKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Harvest, Self::Collect, Self::Import, Self::Audit, Self::Reprocess, Self::Replay];
+    pub const ALL: [Self; 7] = [
+        Self::Harvest,
+        Self::Collect,
+        Self::Import,
+        Self::Audit,
+        Self::Reprocess,
+        Self::Replay,
+        Self::Deliver,
+    ];
 
     /// The kind as it is stored and shown.
     #[must_use]
@@ -49,6 +58,7 @@ impl RunKind {
             Self::Audit => "audit",
             Self::Reprocess => "reprocess",
             Self::Replay => "replay",
+            Self::Deliver => "deliver",
         }
     }
 }

@@ -95,6 +95,7 @@ macro_rules! store_contract {
         $crate::store_contract! { $make:
             sources {
                 a_source_is_read_as_it_was_set_up
+                a_change_does_not_undo_one_that_was_made_meanwhile
                 an_id_is_taken_once
                 sources_that_harvest_the_same_are_refused_unless_one_is_archived
                 another_kind_or_other_options_take_the_checkpoint_away
@@ -157,6 +158,13 @@ macro_rules! store_contract {
                 a_dry_run_stages_apart_and_begins_anew
                 a_stale_ticket_stages_nothing
             }
+            targets {
+                a_target_is_read_as_it_was_set_up
+                the_last_delivery_of_each_record_is_known
+                what_could_not_be_given_is_owed_until_it_is
+                a_target_that_cannot_be_served_is_known_until_it_can
+                everything_is_offered_once_more_when_somebody_wants_that
+            }
             notes {
                 coverage_is_entered_once_and_listed_by_its_end
                 events_are_listed_newest_first_by_source_run_and_level
@@ -191,6 +199,7 @@ mod tests {
             include_str!("rules/schedule.rs"),
             include_str!("rules/sources.rs"),
             include_str!("rules/staging.rs"),
+            include_str!("rules/targets.rs"),
         ];
         let named = rules.iter().flat_map(|rules| rules.split("\npub async fn ").skip(1));
         for name in named.filter_map(|rule| rule.split('(').next()) {

@@ -33,10 +33,10 @@ scenarios! {
 }
 
 /// More writes than there are.
-const NEVER: i64 = 1_000_000;
+pub(crate) const NEVER: i64 = 1_000_000;
 
 /// From the n-th write on, the database writes nothing: to those who use it, as if they were killed.
-async fn prepare(world: &World) {
+pub(crate) async fn prepare(world: &World) {
     let (mut sqlite, mut postgres) = (
         "CREATE TABLE faults (waits INTEGER); INSERT INTO faults VALUES (0);".to_owned(),
         "CREATE TABLE faults (waits BIGINT); INSERT INTO faults VALUES (0);
@@ -70,20 +70,25 @@ async fn prepare(world: &World) {
 }
 
 /// The database dies at this write; 0: it lives.
-async fn dies_at(world: &World, write: i64) {
+pub(crate) async fn dies_at(world: &World, write: i64) {
     let sqlite = format!("UPDATE faults SET waits = {write}");
     let postgres = format!("SELECT setval('fault_count', 1, false); {sqlite}");
     world.execute(&sqlite, &postgres).await;
 }
 
 /// How many writes there were, of so many before it dies.
-async fn writes(world: &World) -> i64 {
+pub(crate) async fn writes(world: &World) -> i64 {
     let sqlite = format!("SELECT {NEVER} - waits FROM faults");
     world.asks(&sqlite, "SELECT last_value FROM fault_count").await
 }
 
 /// A source whose clock stands still, whatever this world's does.
-fn serve(world: &World, id: &str, at: &str, repository: &oai_pmh::provider::MemoryRepository) {
+pub(crate) fn serve(
+    world: &World,
+    id: &str,
+    at: &str,
+    repository: &oai_pmh::provider::MemoryRepository,
+) {
     let at = time(at);
     let provider = Provider::new(repository.clone(), b"a key of sixteen bytes or more");
     let provider = provider.unwrap().page_records(4).clock(move || at);

@@ -27,6 +27,7 @@ mod absent;
 mod aside;
 mod crash;
 mod cut;
+mod deliveries;
 mod documents;
 mod failures;
 mod hands;

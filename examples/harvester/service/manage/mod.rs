@@ -9,4 +9,4 @@ mod waiting;
 
 pub(super) use self::filter_sets::run as filter_sets;
 pub(super) use self::runs::{Manager, run as runs};
-pub(super) use self::sources::run as sources;
+pub(super) use self::sources::{kinds, run as sources};

@@ -2,6 +2,7 @@
 
 mod engine;
 mod mail;
+mod secret;
 mod span;
 
 use std::fs;
@@ -15,6 +16,7 @@ use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::secret::Secret;
 use super::env;
 use crate::accounts::Limits;
 use crate::report::Failure;
@@ -25,6 +27,8 @@ use crate::report::Failure;
 pub(crate) struct Settings {
     /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
+    /// Which key seals the passwords of sources.
+    pub(crate) secret: Secret,
     /// The pages.
     pub(crate) web: Web,
     /// Logging in.
@@ -75,6 +79,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             db: "sqlite:harvest.db".to_owned(),
+            secret: Secret::default(),
             web: Web::default(),
             login: Login::default(),
             network: Network::default(),
@@ -178,7 +183,11 @@ impl Settings {
 
     /// The same without secrets, to be shown.
     pub(crate) fn without_secrets(&self) -> Self {
-        let mut shown = Self { mail: self.mail.clone().without_secrets(), ..self.clone() };
+        let mut shown = Self {
+            mail: self.mail.clone().without_secrets(),
+            secret: self.secret.clone().without_secrets(),
+            ..self.clone()
+        };
         if let Ok(url) = Url::parse(&self.db)
             && url.has_host()
         {
@@ -188,7 +197,11 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> Result<toml::Table, Failure> {
+/// What a file says.
+///
+/// # Errors
+/// If it cannot be read, or is no TOML.
+pub(super) fn read(path: &Path) -> Result<toml::Table, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{shown} cannot be read: {error}")))?;
@@ -279,8 +292,15 @@ mod tests {
         let mut settings =
             Settings { db: "postgres://me:secret@db/harvest".to_owned(), ..Settings::default() };
         settings.mail.password = "secret".to_owned();
-        assert!(!format!("{:?}", settings.mail).contains("secret"));
+        assert!(!format!("{:?}", settings.mail).contains("\"secret\""));
+        settings.secret.key = "secret".to_owned();
+        assert!(!format!("{:?}", settings.secret).contains("\"secret\""));
         let shown = toml::to_string(&settings.without_secrets()).unwrap();
-        assert!(!shown.contains("secret") && shown.contains("postgres://db/harvest"), "{shown}");
+        assert!(
+            !shown.contains("\"secret\"")
+                && !shown.contains("me:secret")
+                && shown.contains("postgres://db/harvest"),
+            "{shown}"
+        );
     }
 }

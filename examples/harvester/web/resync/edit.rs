@@ -51,14 +51,9 @@ pub(super) async fn save(
         return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
     }
     record.write(&mut definition);
-    match app.store.change_source(&definition).await {
-        Ok(_) => {}
-        Err(error) if error.is_conflict() => {
-            let mut errors = Errors::none();
-            errors.add("", error.to_string());
-            return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
-        }
-        Err(error) => return Err(error.into()),
+    if let Err(error) = app.store.change_source(&definition).await {
+        let errors = create::refused(&app, words, error).await?;
+        return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
     }
     visitor.did(&app, "resync.change", &definition.id).await;
     Ok(Done::go(&app, "/resync").saying("resync-changed").into_response())

@@ -12,8 +12,8 @@ use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
 use crate::web::parts::{
-    Table, action, card, duration, facts, moment, moment_or, nothing, run_state, source_status,
-    timeline,
+    Table, action, card, count, duration, facts, moment, moment_or, nothing, run_state,
+    source_status, timeline,
 };
 use crate::web::problem::Problem;
 use crate::web::section::Section;
@@ -113,7 +113,8 @@ fn last_runs(words: Words, runs: &[RunEntry]) -> Markup {
         .column(words.text("source.kind"))
         .column(words.text("source.status"))
         .column(words.text("run.started"))
-        .column(words.text("run.duration"));
+        .column(words.text("run.duration"))
+        .dense();
     for (key, _) in counters(&Counters::default()) {
         table = table.number(words.text(key));
     }
@@ -130,7 +131,7 @@ fn last_runs(words: Words, runs: &[RunEntry]) -> Markup {
             html! { (length.unwrap_or_default()) },
         ];
         let counts = counters(&run.counters).into_iter();
-        cells.extend(counts.map(|(_, count)| html! { (words.number(count)) }));
+        cells.extend(counts.map(|(_, number)| count(words, number)));
         table.row(cells);
     }
     table.show()
@@ -165,7 +166,7 @@ pub(in crate::web) fn definition(app: &App, words: Words, definition: &SourceDef
         (words.text("source.id"), text(definition.id.as_str())),
         (words.text("source.kind"), text(kind_title(app, words, &definition.kind))),
     ];
-    let options = options::shown(words, definition);
+    let options = options::shown(app, words, definition);
     all.extend(options.iter().map(|(label, value)| (label.as_str(), text(value))));
     all.extend([
         (words.text("source.schedule"), text(&rhythm)),

@@ -73,7 +73,8 @@ pub(super) async fn change(
 ) -> Result<Response, Problem> {
     let source = find(&app, &visitor, &id).await?.definition;
     let form = form(&app, &visitor, Some(&source)).await?;
-    Ok(page(&form, &fill(&source), &Errors::none()))
+    let typed = fill(app.registry.kind(&source.kind), &source);
+    Ok(page(&form, &typed, &Errors::none()))
 }
 
 pub(super) async fn save(

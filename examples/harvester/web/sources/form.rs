@@ -2,15 +2,15 @@
 
 use std::fmt::Display;
 
-use harvest_pipeline::SourceId;
 use harvest_pipeline::store::{SourceDefinition, SourceStatus};
+use harvest_pipeline::{Kind, SourceId};
 use maud::{Markup, html};
 
 use super::typed::Typed;
 use super::{kind_title, kinds, options, policies, schedule};
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -31,11 +31,11 @@ pub(super) struct SourceForm<'a> {
 
 /// What a form begins with that nothing was typed into yet.
 pub(super) fn fresh() -> Typed {
-    fill(&SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
+    fill(None, &SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
 }
 
-/// A definition, as if it had been typed.
-pub(super) fn fill(definition: &SourceDefinition) -> Typed {
+/// A definition of this kind, as if it had been typed.
+pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition) -> Typed {
     let mut typed = Typed::default();
     typed.put("title", &definition.title);
     typed.put("id", definition.id.as_str());
@@ -49,7 +49,7 @@ pub(super) fn fill(definition: &SourceDefinition) -> Typed {
     for set in &definition.filter_sets {
         typed.put("filter_sets", set);
     }
-    options::fill(definition, &mut typed);
+    options::fill(kind, definition, &mut typed);
     schedule::fill(&definition.schedule, &mut typed);
     policies::fill(&definition.policies, &mut typed);
     typed
@@ -183,7 +183,7 @@ impl SourceForm<'_> {
             Some(source) => source.id.clone(),
             None => new_id(words, typed.get("id"), &mut errors),
         };
-        let options = options::read(self.app, self.visitor, typed, &mut errors);
+        let options = options::read(self.app, self.visitor, self.source, typed, &mut errors);
         let mut definition = match self.source {
             Some(source) => source.clone(),
             None => SourceDefinition::new(id, "", serde_json::Value::Null),
@@ -243,12 +243,7 @@ pub(super) fn is_sound_id(id: &str) -> bool {
 fn contacts(words: Words, text: &str, errors: &mut Errors) -> Vec<String> {
     let addresses = text.split([',', ';']).map(str::trim).filter(|address| !address.is_empty());
     let all: Vec<_> = addresses.map(str::to_owned).collect();
-    let is_address = |address: &String| {
-        let parts = address.split_once('@');
-        parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-            && !address.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    if !all.iter().all(is_address) {
+    if !all.iter().all(|address| is_mail(address)) {
         let field = [("field", &words.text("source.contacts") as &dyn Display)];
         errors.add("contacts", words.fill("form.mail", &field));
     }

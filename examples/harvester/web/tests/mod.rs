@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod coverage;
 mod described;
 mod filter_sets;
@@ -29,8 +30,8 @@ use serde_json::json;
 use tower::ServiceExt;
 use url::form_urlencoded;
 
-use super::{App, Parts, router};
-use crate::accounts::{Accounts, Limits, Role};
+use super::{App, Parts, Setup, router};
+use crate::accounts::{Accounts, AuditQuery, Caller, Limits, NewToken, Role};
 
 /// A small installation, and who visits it.
 struct World {
@@ -47,6 +48,11 @@ struct Browser {
     cookies: Vec<(String, String)>,
     csrf: String,
     headers: Vec<(&'static str, String)>,
+}
+
+/// A token that may do what its user may.
+fn for_tests() -> NewToken {
+    NewToken { purpose: "tests".to_owned(), role: None, expires: None }
 }
 
 /// What came back.
@@ -94,6 +100,7 @@ impl World {
             accounts,
             // The sites that are tried are on this machine.
             reach: Reach::anywhere(),
+            setup: Setup::default(),
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());
@@ -103,14 +110,15 @@ impl World {
     /// Adds a user and logs them in.
     async fn user(&self, name: &str, role: Role) -> Browser {
         let accounts = &self.app.accounts;
-        accounts.add_user(name, role, None, Utc::now()).await.unwrap();
+        accounts.add_user(name, role, Utc::now()).await.unwrap();
         let mut user = accounts.user(name).await.unwrap().unwrap();
         user.body.must_change = false;
         if role != Role::Administrator && accounts.user("admin").await.unwrap().is_none() {
-            accounts.add_user("admin", Role::Administrator, None, Utc::now()).await.unwrap();
+            accounts.add_user("admin", Role::Administrator, Utc::now()).await.unwrap();
         }
         accounts.change_user(&user, Utc::now()).await.unwrap();
-        let token = accounts.begin_session(&user.body, Utc::now()).await.unwrap();
+        let token =
+            accounts.begin_session(&user.body, &Caller::default(), Utc::now()).await.unwrap();
         let session = accounts.session(token.reveal(), Utc::now()).await.unwrap().unwrap();
         Browser {
             cookies: vec![("harvester-session".to_owned(), token.reveal().to_owned())],

@@ -60,6 +60,24 @@ impl Data {
     }
 }
 
+impl MemoryStore {
+    fn put_source(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let now = self.time();
+        let mut data = self.data();
+        data.source(&definition.id)?.check_unchanged(before)?;
+        data.check_unique(definition)?;
+        let entry = data.source(&definition.id)?;
+        entry.change(definition.clone(), now);
+        let entry = entry.clone();
+        self.notify();
+        Ok(data.entry(&entry))
+    }
+}
+
 #[async_trait]
 impl SourceStore for MemoryStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
@@ -79,15 +97,15 @@ impl SourceStore for MemoryStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let now = self.time();
-        let mut data = self.data();
-        data.source(&definition.id)?;
-        data.check_unique(definition)?;
-        let entry = data.source(&definition.id)?;
-        entry.change(definition.clone(), now);
-        let entry = entry.clone();
-        self.notify();
-        Ok(data.entry(&entry))
+        self.put_source(None, definition)
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.put_source(Some(before), definition)
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
@@ -111,6 +129,7 @@ impl SourceStore for MemoryStore {
         data.runs.retain(|_, run| run.entry.request.source != *id);
         data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
         data.staged.retain(|_, row| row.source != *id);
+        data.ledgers.retain(|(_, source), _| source != id);
         data.coverage.remove(id);
         data.sources.remove(id);
         Ok(Erased {

@@ -55,6 +55,28 @@ impl Dialect {
         }
     }
 
+    /// The texts of a JSON list, to be looked for.
+    pub(super) fn each(self, list: &str) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => format!("(SELECT value FROM json_each({list}))"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                format!("(SELECT json_array_elements_text({list}::json) COLLATE \"C\")")
+            }
+        }
+    }
+
+    /// What writes a file anew, so that nothing is left in it of what was overwritten.
+    pub(super) fn rewrite(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &[],
+        }
+    }
+
     /// The tables and columns of the catalogue that name a row of `pages`.
     pub(super) fn points_at_pages(self) -> &'static [(&'static str, &'static str)] {
         match self {

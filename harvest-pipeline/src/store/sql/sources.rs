@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use super::erase::forget_belongings;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, OPEN, SOURCE, json, text};
 use super::{SqlStore, limit, number};
@@ -141,11 +142,36 @@ impl SqlStore {
         Ok(entry)
     }
 
-    async fn change(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
+    async fn changed(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
+        let changed = match self.change(before, definition).await {
+            Err(error) if error.is_unique_violation() => self.change(before, definition).await,
+            changed => changed,
+        };
+        attempt("change the source", async { changed }).await
+    }
+
+    async fn change(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
         let (number, mut entry, now) = self.locked_source(&mut tx, &definition.id).await?;
+        if let Err(error) = entry.check_unchanged(before) {
+            return self.refuse(tx, error).await;
+        }
         if let Err(error) = self.check_unique(&mut tx, definition).await {
             return self.refuse(tx, error).await;
+        }
+        if let Some(secrets) = &self.0.secrets
+            && let Err(error) = secrets.check_change(&entry.definition, definition)
+        {
+            return self.refuse(tx, StoreError::from(error)).await;
         }
         let had_checkpoint = entry.checkpoint.is_some();
         entry.change(definition.clone(), now);
@@ -248,6 +274,7 @@ async fn update(
 #[async_trait]
 impl SourceStore for SqlStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let added = match self.insert(definition).await {
             // Another process added the like at the same time; now there it is.
             Err(error) if error.is_unique_violation() => self.insert(definition).await,
@@ -260,11 +287,15 @@ impl SourceStore for SqlStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let changed = match self.change(definition).await {
-            Err(error) if error.is_unique_violation() => self.change(definition).await,
-            changed => changed,
-        };
-        attempt("change the source", async { changed }).await
+        self.changed(None, definition).await
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.changed(Some(before), definition).await
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
@@ -274,12 +305,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            for table in ["coverage WHERE source", "sources WHERE id"] {
-                sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
-            }
+            forget_belongings(&mut tx, number).await?;
+            let query = sqlx::query("DELETE FROM sources WHERE id = $1").bind(number);
+            query.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
         .await

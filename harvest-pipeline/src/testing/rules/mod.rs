@@ -8,6 +8,7 @@ pub mod queue;
 pub mod schedule;
 pub mod sources;
 pub mod staging;
+pub mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;

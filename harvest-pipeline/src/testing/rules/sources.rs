@@ -11,6 +11,7 @@ use crate::store::{
     Coverage, Ending, Event, EventLevel, EventQuery, Harvested, ManualClock, Page, Policies,
     RunKind, RunQuery, RunRequest, SourceQuery, SourceStatus, StoreError, Unique,
 };
+use crate::targets::Delivery;
 use crate::testing::start;
 
 pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock) {
@@ -43,6 +44,20 @@ pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock
     assert_eq!((changed.created, changed.updated), (added.created, clock.now()));
     assert_eq!(store.source(&definition.id).await.unwrap(), Some(changed));
     assert!(is_missing(store.change_source(&source("other")).await));
+}
+
+pub async fn a_change_does_not_undo_one_that_was_made_meanwhile(store: Shared, _: ManualClock) {
+    let read = source("a");
+    store.add_source(&read).await.unwrap();
+    let (mut first, mut second) = (read.clone(), read.clone());
+    first.title = "first".to_owned();
+    second.title = "second".to_owned();
+    assert_eq!(store.replace_source(&read, &first).await.unwrap().definition, first);
+    let lost = store.replace_source(&read, &second).await;
+    assert!(matches!(lost, Err(StoreError::Changed { .. })), "{lost:?}");
+    assert_eq!(store.source(&read.id).await.unwrap().unwrap().definition, first);
+    store.replace_source(&first, &second).await.unwrap();
+    assert!(is_missing(store.replace_source(&read, &source("other")).await));
 }
 
 pub async fn an_id_is_taken_once(store: Shared, _: ManualClock) {
@@ -183,6 +198,9 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         store.record(&[event.in_run(id.into(), run)]).await.unwrap();
         let coverage = Coverage::new(None, start(), run);
         store.cover(&id.into(), &coverage).await.unwrap();
+        let delivery = Delivery::new("1", None);
+        store.note("t", &id.into(), vec![("x".to_owned(), delivery)]).await.unwrap();
+        store.note_served(ticket, "t", &id.into(), None).await.unwrap();
         store.end_run(ticket, &Ending::Done).await.unwrap();
     }
     let (a, b) = (SourceId::from("a"), SourceId::from("b"));
@@ -200,6 +218,8 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         assert_eq!(store.events(&events).await.unwrap(), []);
         assert_eq!(store.coverage(id, None).await.unwrap(), []);
         assert!(store.staged(id, None, 0).await.unwrap().is_none());
+        assert!(store.last("t", id, &["x"]).await.unwrap().is_empty());
+        assert!(store.standings("t").await.unwrap().iter().all(|it| it.source != *id));
         assert!(is_missing(store.erase_source(id, Harvested::Erase).await));
     }
     // Its name and its place are free, it begins anew, and no number is given twice.
