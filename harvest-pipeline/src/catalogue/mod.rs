@@ -314,12 +314,17 @@ pub trait Catalogue: Sink<Bibliographic> + Changes + Debug + Send + Sync {
     /// If the catalogue cannot be read.
     async fn summary(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError>;
 
-    /// The records of a source that failed, by key; those that came through later only if `resolved`.
+    /// A page of the records of a source that failed, by key; those that came through later only if
+    /// `resolved`.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
-    async fn errors(&self, source: &SourceId, resolved: bool)
-    -> Result<Vec<StoredError>, RunError>;
+    async fn errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+        page: &Page<String>,
+    ) -> Result<Vec<StoredError>, RunError>;
 
     /// Forgets that a record failed.
     ///

@@ -14,6 +14,7 @@ use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
+use crate::store::Page;
 
 /// The columns of records `r` of sources `s`, and what they are joined with.
 pub(super) const COLUMNS: &str =
@@ -46,12 +47,18 @@ impl PostgresCatalogue {
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
         let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
              FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = $1 AND ($2 OR NOT e.resolved)
-             ORDER BY e.key";
-        let query = sqlx::query(query).bind(text::shown(source.as_str())).bind(resolved);
+             WHERE s.name = $1 AND ($2 OR NOT e.resolved) AND e.key >= $3 AND ($4 OR e.key > $3)
+             ORDER BY e.key LIMIT $5";
+        let query = sqlx::query(query)
+            .bind(text::shown(source.as_str()))
+            .bind(resolved)
+            .bind(text::shown(page.after.as_deref().unwrap_or_default()))
+            .bind(page.after.is_none())
+            .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
         let rows = query.fetch_all(&self.0.pool).await;
         let error = |row: &PgRow| {
             Ok(StoredError {

@@ -12,6 +12,7 @@ use crate::catalogue::{
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::{Counters, Run, RunId};
+use crate::store::Page;
 
 #[async_trait]
 impl Catalogue for SqliteCatalogue {
@@ -71,8 +72,9 @@ impl Catalogue for SqliteCatalogue {
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
-        self.errors(source, resolved).await
+        self.errors(source, resolved, page).await
     }
 
     async fn dismiss_error(&self, source: &SourceId, key: &str) -> Result<(), RunError> {

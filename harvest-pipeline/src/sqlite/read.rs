@@ -15,6 +15,7 @@ use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
+use crate::store::Page;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
@@ -97,8 +98,8 @@ impl SqliteCatalogue {
         Ok(self.summaries_of(Some(source)).await?.pop())
     }
 
-    /// The records of a source that failed, ordered by key; those that came through later only if
-    /// `resolved`.
+    /// A page of the records of a source that failed, ordered by key; those that came through later only
+    /// if `resolved`.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
@@ -106,12 +107,18 @@ impl SqliteCatalogue {
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
         let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
              FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = ? AND (? OR NOT e.resolved)
-             ORDER BY e.key";
-        let query = sqlx::query(query).bind(source.as_str()).bind(resolved);
+             WHERE s.name = ?1 AND (?2 OR NOT e.resolved) AND e.key >= ?3 AND (?4 OR e.key > ?3)
+             ORDER BY e.key LIMIT ?5";
+        let query = sqlx::query(query)
+            .bind(source.as_str())
+            .bind(resolved)
+            .bind(page.after.as_deref().unwrap_or_default())
+            .bind(page.after.is_none())
+            .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
         let rows = query.fetch_all(&self.0.readers).await;
         let error = |row: &SqliteRow| {
             Ok(StoredError {

@@ -110,7 +110,7 @@ pub(crate) async fn errors_are_forgotten_when_they_are_dismissed(catalogue: &dyn
     harvest_all(catalogue, "s", vec![failed("a"), failed("b")]).await;
     let source = SourceId::new("s");
     let keys = async || -> Vec<String> {
-        let errors = catalogue.errors(&source, true).await.unwrap();
+        let errors = catalogue.errors(&source, true, &Default::default()).await.unwrap();
         errors.into_iter().map(|error| error.key).collect()
     };
     assert_eq!(keys().await, ["a", "b"]);
@@ -119,4 +119,21 @@ pub(crate) async fn errors_are_forgotten_when_they_are_dismissed(catalogue: &dyn
     catalogue.dismiss_error(&"nobody".into(), "b").await.unwrap();
     assert_eq!(keys().await, ["b"]);
     assert_eq!(catalogue.summary(&source).await.unwrap().unwrap().errors, 1);
+}
+
+pub(crate) async fn failures_have_pages_by_key(catalogue: &dyn Catalogue) {
+    let failed = |n| Err(RecordError::new(format!("id{n:02}"), Stage::Source, "no answer"));
+    harvest_all(catalogue, "s", (0..23).map(failed).collect()).await;
+    harvest_all(catalogue, "other", vec![failed(99)]).await;
+    let source = "s".into();
+    let (mut keys, mut page) = (Vec::new(), Page::first(10));
+    loop {
+        let errors = catalogue.errors(&source, false, &page).await.unwrap();
+        assert!(errors.len() <= 10);
+        let Some(last) = errors.last() else { break };
+        page.after = Some(last.key.clone());
+        keys.extend(errors.into_iter().map(|error| error.key));
+    }
+    assert_eq!(keys, (0..23).map(|n| format!("id{n:02}")).collect::<Vec<_>>());
+    assert!(catalogue.errors(&"nobody".into(), true, &page).await.unwrap().is_empty());
 }

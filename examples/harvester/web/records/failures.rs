@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::extract::{Query, State};
-use harvest_pipeline::store::{Requested, RunKind, RunRequest};
+use harvest_pipeline::store::{Page, Requested, RunKind, RunRequest};
 use harvest_pipeline::{SourceId, StoredError};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,14 +12,14 @@ use crate::accounts::Permission;
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::{self, csrf};
-use crate::web::parts::{Table, card, nothing};
+use crate::web::parts::{Pager, Table, card, nothing};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;
 use crate::web::{runs, sources};
 
 /// So many are shown.
-const SHOWN: usize = 200;
+const SHOWN: usize = 100;
 /// So much is shown of what came instead of a record, in bytes.
 const SHOWN_BODY: usize = 4000;
 
@@ -28,6 +28,7 @@ const SHOWN_BODY: usize = 4000;
 pub(super) struct Wanted {
     source: String,
     resolved: bool,
+    after: Option<String>,
 }
 
 pub(super) async fn page(
@@ -47,7 +48,7 @@ pub(super) async fn page(
             button { (words.text("list.show")) }
         }
         @if source.is_empty() { (overview(&app, &visitor).await?) }
-        @else { (of_source(&app, &visitor, &SourceId::from(source), wanted.resolved).await?) }
+        @else { (of_source(&app, &visitor, &SourceId::from(source), &wanted).await?) }
     };
     Ok(layout::page(&visitor, words.text("failed.title"), Some(Section::Records), &body))
 }
@@ -89,16 +90,24 @@ async fn of_source(
     app: &App,
     visitor: &Visitor,
     source: &SourceId,
-    resolved: bool,
+    wanted: &Wanted,
 ) -> Result<Markup, Problem> {
     let words = visitor.words;
     let known = sources::find(app, visitor, source.as_str()).await;
     if visitor.confined_to().is_some() {
         known.as_ref().map_err(Clone::clone)?;
     }
-    let errors = app.catalogue.errors(source, resolved).await?;
+    let mut page = Page::first(SHOWN + 1);
+    page.after.clone_from(&wanted.after);
+    let mut errors = app.catalogue.errors(source, wanted.resolved, &page).await?;
+    let is_more = errors.len() > SHOWN;
+    errors.truncate(SHOWN);
+    let next = errors.last().filter(|_| is_more).map(|last| last.key.as_str());
+    let resolved = if wanted.resolved { "true" } else { "" };
+    let pager =
+        Pager::new("/failures").filter("source", source.as_str()).filter("resolved", resolved);
     let identifiers: Vec<_> =
-        errors.iter().take(SHOWN).filter_map(|error| error.identifier.as_deref()).collect();
+        errors.iter().filter_map(|error| error.identifier.as_deref()).collect();
     let here = app.catalogue.known(source, &identifiers).await?;
     let is_here = |error: &StoredError| {
         error.identifier.as_ref().is_some_and(|identifier| here.contains_key(identifier))
@@ -116,15 +125,10 @@ async fn of_source(
                     span.quiet { (words.text("failed.replay-hint")) }
                 }
             }
-            p.quiet {
-                (words.fill("list.of", &[
-                    ("shown", &words.number(errors.len().min(SHOWN) as u64)),
-                    ("total", &words.number(errors.len() as u64)),
-                ]))
-            }
-            @for error in errors.iter().take(SHOWN) {
+            @for error in &errors {
                 (card(&error.key, &one(visitor, source, error, is_here(error))))
             }
+            (pager.show(words, wanted.after.is_none(), next))
         }
     })
 }

@@ -285,7 +285,8 @@ async fn decisions_and_failures(book: &mut Book) {
     book.plant.put_xml("one", "worse", "no xml");
     book.plant.put_xml("one", "worst", "no xml");
     book.plant.harvest("one").await;
-    let errors = book.world().app.catalogue.errors(&"one".into(), false).await.unwrap();
+    let errors =
+        book.world().app.catalogue.errors(&"one".into(), false, &Default::default()).await.unwrap();
     let key = errors[0].key.as_str();
     let about = format!("one: {key}");
     let fields = [("source", "one"), ("key", key)];
