@@ -247,7 +247,7 @@ async fn what_the_database_does_not_take_is_an_error_of_that_record_alone() {
     ];
     let summary = it.harvest(list).await;
     assert_eq!(summary.counters, counters([(Outcome::Created, 2), (Outcome::Failed, 5)]));
-    let errors = it.catalogue.errors(&"s".into(), false, &Default::default()).await.unwrap();
+    let errors = it.catalogue.errors(&"s".into(), false).await.unwrap();
     let keys: Vec<_> = errors.iter().map(|it| &*it.key).collect();
     assert_eq!(keys, ["NUL␀", "b", "c", "d", "e␀"]);
     let record = it.catalogue.find(&"s".into(), "f").await.unwrap().unwrap();

@@ -306,7 +306,7 @@ async fn errors(
     let limit = wanted.limit.get();
     let mut page = Page::first(limit);
     page.after = wanted.after;
-    let failed = app.catalogue.errors(&source, wanted.resolved, &page).await?;
+    let failed = app.catalogue.list_errors(&source, wanted.resolved, &page).await?;
     let page = failed.into_iter().map(Failed::from).collect();
     Ok(Listing::new(&visitor, limit, page, |failed: &Failed| failed.key.clone()))
 }

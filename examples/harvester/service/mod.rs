@@ -33,6 +33,7 @@ use harvest_pipeline::Registry;
 use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
 use crate::output::print;
 use crate::progress::Console;
+use crate::provide::output;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
@@ -41,7 +42,7 @@ pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Log, LogFormat, Provide as ProvideSettings, Settings};
 pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::{Need, Stores};
 pub(crate) use self::users::run as users;
@@ -66,11 +67,22 @@ pub(crate) async fn roles(
     if let Some(runs) = args.worker.runs {
         settings.worker.concurrency = runs;
     }
+    if let Some(format) = args.log.format {
+        settings.log.format = format;
+    }
+    if let Some(filter) = &args.log.filter {
+        settings.log.filter.clone_from(filter);
+    }
+    let traces = console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
     let setup = set_up(args.config.config.as_deref(), &settings)?;
-    roles::run(roles, &settings, setup, &stores, console, stop).await?;
+    let ran = roles::run(roles, &settings, setup, &stores, console, stop).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ran?;
     stores.close().await?;
     Ok(Status::Complete)
 }
@@ -97,6 +109,10 @@ pub(crate) async fn sources(
             print(manage::kinds(&Registry::standard(), global.json))?;
             return Ok(Status::Complete);
         }
+        SourceCommand::Connect(args) => {
+            print(manage::connect(&args.url, global).await?)?;
+            return Ok(Status::Complete);
+        }
         SourceCommand::Add(args) => &args.config,
         SourceCommand::List(args) => &args.config,
         SourceCommand::Change(args) => &args.config,
@@ -113,7 +129,11 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global).await;
+    if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
+        let (store, catalogue) = (&*stores.store, &*stores.catalogue);
+        output::make_up(store, catalogue, stores.accounts.documents()).await?;
+    }
     drop(installation);
     stores.close().await?;
     print(done?)?;

@@ -317,7 +317,7 @@ impl Execution {
         let (mut identifiers, mut page) = (Vec::new(), Page::first(FAILED));
         loop {
             let catalogue = self.installation.catalogue();
-            let errors = catalogue.errors(&definition.id, false, &page).await?;
+            let errors = catalogue.list_errors(&definition.id, false, &page).await?;
             let Some(last) = errors.last() else { break };
             page.after = Some(last.key.clone());
             let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);

@@ -64,7 +64,11 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.summaries_of(Some(source)).await?.pop())
     }
 
-    async fn errors(
+    async fn failing(&self, page: &Page<SourceId>) -> Result<Vec<(SourceId, u64)>, RunError> {
+        self.sources_failing(page).await
+    }
+
+    async fn list_errors(
         &self,
         source: &SourceId,
         resolved: bool,

@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError};
 use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 use zstd::dict::DecoderDictionary;
 
+use super::list::as_limit;
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
@@ -49,17 +50,19 @@ impl PostgresCatalogue {
         resolved: bool,
         page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
-             FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = $1 AND ($2 OR NOT e.resolved) AND e.key >= $3 AND ($4 OR e.key > $3)
-             ORDER BY e.key LIMIT $5";
-        let query = sqlx::query(query)
-            .bind(text::shown(source.as_str()))
-            .bind(resolved)
-            .bind(text::shown(page.after.as_deref().unwrap_or_default()))
-            .bind(page.after.is_none())
-            .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
-        let rows = query.fetch_all(&self.0.pool).await;
+        let mut sql = QueryBuilder::new(
+            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+             FROM record_errors e WHERE e.source = (SELECT id FROM sources WHERE name = ",
+        );
+        sql.push_bind(text::shown(source.as_str())).push(")");
+        if !resolved {
+            sql.push(" AND NOT e.resolved");
+        }
+        if let Some(after) = &page.after {
+            sql.push(" AND e.key > ").push_bind(text::shown(after));
+        }
+        sql.push(" ORDER BY e.key LIMIT ").push_bind(as_limit(page.limit));
+        let rows = sql.build().fetch_all(&self.0.pool).await;
         let error = |row: &PgRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
@@ -73,6 +76,27 @@ impl PostgresCatalogue {
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    pub(super) async fn sources_failing(
+        &self,
+        page: &Page<SourceId>,
+    ) -> Result<Vec<(SourceId, u64)>, RunError> {
+        let query = "SELECT s.name,
+                (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             FROM sources s
+             WHERE ($1::text IS NULL OR s.name > $1)
+               AND EXISTS (SELECT 1 FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             ORDER BY s.name LIMIT $2";
+        let after = page.after.as_ref().map(|after| text::shown(after.as_str()));
+        let query = sqlx::query(query).bind(after).bind(as_limit(page.limit));
+        let rows = query.fetch_all(&self.0.pool).await;
+        let failing = |row: &PgRow| {
+            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok((name.into(), count.unsigned_abs()))
+        };
+        rows.and_then(|rows| rows.iter().map(failing).collect())
             .map_err(|error| self.unreadable(error))
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::clock::later;
-use super::{Page, RunEntry, RunKind, StoreError, Trigger};
+use super::{Output, Page, RunEntry, RunKind, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
@@ -59,6 +59,12 @@ pub struct SourceDefinition {
     /// Whether it is harvested at all.
     #[serde(default)]
     pub status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here.
+    #[serde(default)]
+    pub output: Output,
+    /// Whether its hub, if it names one, is asked to tell of changes, each of which starts a run.
+    #[serde(default)]
+    pub push: bool,
     /// Who set it up.
     #[serde(default)]
     pub owner: Option<String>,
@@ -86,6 +92,8 @@ impl SourceDefinition {
             filter_sets: Vec::new(),
             policies: Policies::default(),
             status: SourceStatus::default(),
+            output: Output::default(),
+            push: false,
             owner: None,
             extra: Value::Null,
         }
@@ -113,7 +121,7 @@ impl SourceDefinition {
         hash.update(self.kind.as_bytes());
         hash.update(b"\n");
         // Nothing of a secret, not even a digest; sealed twice it would differ anyway.
-        hash.update(in_order(&secrets::shown(None, &self.options)).to_string());
+        hash.update(in_order(&secrets::shown(secrets::NO_KIND, &self.options)).to_string());
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -439,6 +447,8 @@ pub struct SourceQuery {
     pub kind: Option<String>,
     /// Only those of this owner.
     pub owner: Option<String>,
+    /// Only those that use the filter set of this name.
+    pub filter_set: Option<String>,
     /// Which part of the list, by id.
     pub page: Page<SourceId>,
 }

@@ -110,7 +110,7 @@ pub(crate) async fn errors_are_forgotten_when_they_are_dismissed(catalogue: &dyn
     harvest_all(catalogue, "s", vec![failed("a"), failed("b")]).await;
     let source = SourceId::new("s");
     let keys = async || -> Vec<String> {
-        let errors = catalogue.errors(&source, true, &Default::default()).await.unwrap();
+        let errors = catalogue.errors(&source, true).await.unwrap();
         errors.into_iter().map(|error| error.key).collect()
     };
     assert_eq!(keys().await, ["a", "b"]);
@@ -121,19 +121,27 @@ pub(crate) async fn errors_are_forgotten_when_they_are_dismissed(catalogue: &dyn
     assert_eq!(catalogue.summary(&source).await.unwrap().unwrap().errors, 1);
 }
 
-pub(crate) async fn failures_have_pages_by_key(catalogue: &dyn Catalogue) {
-    let failed = |n| Err(RecordError::new(format!("id{n:02}"), Stage::Source, "no answer"));
-    harvest_all(catalogue, "s", (0..23).map(failed).collect()).await;
-    harvest_all(catalogue, "other", vec![failed(99)]).await;
-    let source = "s".into();
-    let (mut keys, mut page) = (Vec::new(), Page::first(10));
-    loop {
-        let errors = catalogue.errors(&source, false, &page).await.unwrap();
-        assert!(errors.len() <= 10);
-        let Some(last) = errors.last() else { break };
-        page.after = Some(last.key.clone());
-        keys.extend(errors.into_iter().map(|error| error.key));
+pub(crate) async fn failures_have_pages_of_sources_and_of_records(catalogue: &dyn Catalogue) {
+    let failed = |id: &str| Err(RecordError::new(id, Stage::Source, "broken"));
+    for (source, failing) in [("b", 3), ("a", 1), ("c", 0), ("d", 2)] {
+        let list = (0..failing).map(|n| failed(&format!("{n}"))).chain([Ok(dc("x", "t"))]);
+        harvest_all(catalogue, source, list.collect()).await;
     }
-    assert_eq!(keys, (0..23).map(|n| format!("id{n:02}")).collect::<Vec<_>>());
-    assert!(catalogue.errors(&"nobody".into(), true, &page).await.unwrap().is_empty());
+    harvest(catalogue, "d", vec![dc("0", "t")]).await;
+    let page = Page::first(2);
+    let first = catalogue.failing(&page).await.unwrap();
+    assert_eq!(first, [(SourceId::new("a"), 1), (SourceId::new("b"), 3)]);
+    let second = catalogue.failing(&page.clone().after("b".into())).await.unwrap();
+    assert_eq!(second, [(SourceId::new("d"), 1)]);
+    assert_eq!(catalogue.failing(&page.after("d".into())).await.unwrap(), []);
+
+    let keys = async |source: &str, resolved, page: Page<String>| -> Vec<String> {
+        let errors = catalogue.list_errors(&source.into(), resolved, &page).await.unwrap();
+        errors.into_iter().map(|error| error.key).collect()
+    };
+    assert_eq!(keys("b", false, Page::first(2)).await, ["0", "1"]);
+    assert_eq!(keys("b", false, Page::first(2).after("1".to_owned())).await, ["2"]);
+    assert_eq!(keys("d", false, Page::first(2)).await, ["1"]);
+    assert_eq!(keys("d", true, Page::first(1)).await, ["0"]);
+    assert_eq!(keys("nobody", true, Page::first(1)).await, [""; 0]);
 }

@@ -103,7 +103,7 @@ pub(crate) async fn records_that_fail_are_kept_until_they_come_through(catalogue
         let summary = harvest_all(catalogue, "s", list).await;
         assert_eq!(summary.state, RunState::SucceededWithErrors);
         assert_eq!(summary.counters.failed, 3);
-        let errors = catalogue.errors(&source, false, &Default::default()).await.unwrap();
+        let errors = catalogue.errors(&source, false).await.unwrap();
         let [named, unnamed, refused] = &*errors else { panic!("{errors:?}") };
         assert_eq!((&*named.key, &*named.stage, named.tries), ("a", "source", tries));
         assert_eq!((refused.key.starts_with('c'), &*refused.stage), (true, "sink"));
@@ -112,16 +112,16 @@ pub(crate) async fn records_that_fail_are_kept_until_they_come_through(catalogue
         assert_eq!((&*unnamed.key, unnamed.tries), ("batch 0, record 1", tries));
     }
     harvest(catalogue, "s", vec![dc("a", "a")]).await;
-    let open = catalogue.errors(&source, false, &Default::default()).await.unwrap();
+    let open = catalogue.errors(&source, false).await.unwrap();
     assert_eq!((&*open[0].key, open.len()), ("batch 0, record 1", 2));
-    assert_eq!(catalogue.errors(&source, true, &Default::default()).await.unwrap().len(), 3);
+    assert_eq!(catalogue.errors(&source, true).await.unwrap().len(), 3);
     let summary = catalogue.summary(&source).await.unwrap().unwrap();
     assert_eq!((summary.live, summary.errors), (2, 2));
     catalogue.dismiss_error(&source, "c\0").await.unwrap();
-    assert_eq!(catalogue.errors(&source, false, &Default::default()).await.unwrap().len(), 1);
+    assert_eq!(catalogue.errors(&source, false).await.unwrap().len(), 1);
     // Once for each time, in one batch, too.
     harvest_all(catalogue, "s", vec![broken(), broken()]).await;
-    assert_eq!(catalogue.errors(&source, false, &Default::default()).await.unwrap()[0].tries, 4);
+    assert_eq!(catalogue.errors(&source, false).await.unwrap()[0].tries, 4);
 }
 
 pub(crate) async fn a_version_that_cannot_be_parsed_leaves_the_one_before(

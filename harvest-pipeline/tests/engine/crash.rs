@@ -278,7 +278,7 @@ async fn state(world: &World, run: &RunEntry) -> Vec<String> {
             versions.len()
         ));
     }
-    for error in world.catalogue.errors(&source, true, &Default::default()).await.unwrap() {
+    for error in world.catalogue.errors(&source, true).await.unwrap() {
         let message = error.message.replace(source.as_str(), "…");
         lines.push(format!("{} {message} {}", error.key, error.resolved));
     }

@@ -92,7 +92,7 @@ async fn a_25_a_record_that_failed_is_fetched_again_by_its_identifier(world: &Wo
     assert_eq!(by_name.count(), 1, "{asked:#?}");
     assert_eq!(world.live("kytice").await.len(), 12);
     let source = SourceId::from("kytice");
-    assert!(world.catalogue.errors(&source, false, &Default::default()).await.unwrap().is_empty());
+    assert!(world.catalogue.errors(&source, false).await.unwrap().is_empty());
     // The time in which nothing was listed is an empty one, though a record came.
     let coverage = world.store.coverage(&source, None).await.unwrap();
     assert!(coverage.last().unwrap().is_empty(), "{coverage:#?}");

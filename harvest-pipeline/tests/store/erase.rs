@@ -160,14 +160,7 @@ async fn the_records_of_an_erased_source_can_stay() {
         assert_eq!(place.found("a", "own").await, 150);
         let versions = place.catalogue.versions(&"a".into(), "id0001").await.unwrap();
         assert_eq!(versions.len(), 2);
-        assert!(
-            place
-                .catalogue
-                .errors(&"a".into(), true, &Default::default())
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        assert!(place.catalogue.errors(&"a".into(), true).await.unwrap().is_empty());
 
         // Whoever sets up a source of this name has them.
         let options = json!({"url": "https://a.example/oai"});

@@ -148,16 +148,12 @@ async fn what_failed_is_fetched_again_or_forgotten() {
     let page = world.get(&admin, "/failures?source=one").await.body;
     assert!(page.contains("broken") && page.contains("worse"), "{page}");
     assert!(!page.contains("<script>"));
-    let errors =
-        world.app.catalogue.errors(&"one".into(), false, &Default::default()).await.unwrap();
+    let errors = world.app.catalogue.errors(&"one".into(), false).await.unwrap();
     assert_eq!(errors.len(), 2);
     let gone = [("source", "one"), ("key", errors[1].key.as_str())];
     let answer = world.post(&admin, "/failures/dismiss", &gone).await;
     assert_eq!(answer.location(), "/failures?source=one");
-    assert_eq!(
-        world.app.catalogue.errors(&"one".into(), false, &Default::default()).await.unwrap().len(),
-        1
-    );
+    assert_eq!(world.app.catalogue.errors(&"one".into(), false).await.unwrap().len(), 1);
 
     let replayed = world.post(&admin, "/failures/replay", &[("source", "one")]).await;
     assert_eq!(replayed.location(), "/runs/2");

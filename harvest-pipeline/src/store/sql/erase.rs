@@ -11,8 +11,8 @@ use crate::store::{Erased, Harvested, StoreError};
 
 /// The tables of what goes with every source. What failed cannot be fetched again; what was delivered
 /// stays with the targets, but nobody knows of it any more.
-const OF_SOURCES: [&str; 5] =
-    ["staged", "coverage", "record_errors", "deliveries", "target_sources"];
+const OF_SOURCES: [&str; 6] =
+    ["staged", "coverage", "source_filter_sets", "record_errors", "deliveries", "target_sources"];
 
 impl SqlStore {
     pub(super) async fn erase(&self, id: &SourceId, harvested: Harvested) -> SqlResult<Erased> {
