@@ -26,12 +26,15 @@ use crate::run::{RunId, RunState, Summary, Ticket};
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::store::{
-    Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError,
-    Wanted,
+    Ending, Event, EventLevel, Failure, Page, RunEntry, RunKind, RunQuery, SourceDefinition,
+    StoreError, Wanted,
 };
 
 /// The kind of sources whose records are documents of Metacat.
 const DOCUMENT_LIST: &str = "document-list";
+
+/// How many records that failed are read at once.
+const FAILED: usize = 200;
 
 /// A run that was claimed.
 pub(super) struct Execution {
@@ -216,8 +219,7 @@ impl Execution {
         if summary.state == RunState::Cancelled {
             return Ok(Came::Stopped);
         }
-        let errors = self.failed_before(definition).await?;
-        let items: Vec<_> = errors.iter().filter_map(StoredError::item).collect();
+        let items = self.failed_before(definition, |error| error.item()).await?;
         if items.is_empty() {
             return Ok(Came::ToItsEnd(None));
         }
@@ -226,13 +228,21 @@ impl Execution {
         Ok(came(&summary, None))
     }
 
-    /// What failed in earlier runs and did not come through since.
-    async fn failed_before(
+    /// What is needed of all that failed in earlier runs and did not come through since.
+    async fn failed_before<T>(
         &self,
         definition: &SourceDefinition,
-    ) -> Result<Vec<StoredError>, RunError> {
-        let errors = self.installation.catalogue().errors(&definition.id, false).await?;
-        Ok(errors.into_iter().filter(|error| error.last_run < self.entry.id).collect())
+        needed: impl Fn(StoredError) -> Option<T>,
+    ) -> Result<Vec<T>, RunError> {
+        let (mut all, mut page) = (Vec::new(), Page::first(FAILED));
+        loop {
+            let catalogue = self.installation.catalogue();
+            let errors = catalogue.list_errors(&definition.id, false, &page).await?;
+            let Some(last) = errors.last() else { return Ok(all) };
+            page.after = Some(last.key.clone());
+            let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);
+            all.extend(errors.filter_map(&needed));
+        }
     }
 
     /// The source of this run, whose doubts are kept.
@@ -276,6 +286,7 @@ impl Execution {
     ) -> Result<Came, RunError> {
         if let Some(dry_run) = self.entry.request.parent {
             self.refuse_if_harvested_since(dry_run).await?;
+            self.refuse_if_expired(dry_run).await?;
         }
         let kept = Arc::new(Kept {
             id: definition.id.clone(),
@@ -335,8 +346,7 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<bool, RunError> {
-        let errors = self.failed_before(definition).await?.into_iter();
-        let identifiers: Vec<_> = errors.filter_map(|error| error.identifier).collect();
+        let identifiers = self.failed_before(definition, |error| error.identifier).await?;
         let at = self.installation.catalogue().checkpoint(&definition.id).await?;
         let failed = Failed { inner: Arc::clone(source), identifiers, at };
         if !failed.can() {
@@ -402,6 +412,24 @@ impl Execution {
             None if request.full => Resume::Afresh,
             None => Resume::FromSink,
         }
+    }
+
+    /// What a dry run fetched is not kept for ever.
+    async fn refuse_if_expired(&self, dry_run: RunId) -> Result<(), RunError> {
+        let store = self.installation.store();
+        let has_fetched = store.run(dry_run).await?.is_none_or(|run| run.batches > 0);
+        let source = &self.entry.request.source;
+        if self.entry.batches > 0
+            || !has_fetched
+            || store.staged(source, Some(dry_run), 0).await?.is_some()
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "what run {dry_run} fetched is not kept any longer, so it cannot be stored; try it once \
+             more"
+        );
+        Err(RunError::new(Stage::Sink, message))
     }
 
     /// What a dry run fetched may be older by now than what is here.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Event, EventLevel, Store, StoreError};
 
 /// How long what happened is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct Retention {
     pub runs: Duration,
     /// How many runs of each source are kept however old they are. Left out: 20.
     pub least_runs: u32,
+    /// How long what a dry run fetched is kept, to be stored without asking the source again. Left out:
+    /// 30 days.
+    pub dry_runs: Duration,
 }
 
 impl Default for Retention {
@@ -28,6 +31,7 @@ impl Default for Retention {
             most_events: 1_000_000,
             runs: Duration::from_secs(400 * DAY),
             least_runs: 20,
+            dry_runs: Duration::from_secs(30 * DAY),
         }
     }
 }
@@ -39,6 +43,16 @@ impl Retention {
             store.purge_events(before, self.most_events).await?;
         }
         Ok(())
+    }
+
+    /// Forgets what dry runs fetched that nobody wanted to be stored.
+    pub(super) async fn forget_dry_runs(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let Some(before) = ago(self.dry_runs, store.now().await?) else { return Ok(()) };
+        let expired = store.expire_staged(before).await?.into_iter().map(|(source, run)| {
+            let message = "what it fetched is not kept any longer: to store it, try it once more";
+            Event::new("DryRunExpired", EventLevel::Info, message).in_run(source, run)
+        });
+        store.record(&expired.collect::<Vec<_>>()).await
     }
 
     /// Forgets runs that are too old.

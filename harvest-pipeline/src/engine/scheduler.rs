@@ -115,6 +115,8 @@ impl Scheduler {
     pub async fn forget(&self) -> Result<(), StoreError> {
         let store = &**self.installation.store();
         self.retention.forget_events(store).await?;
+        // Runs are kept for what they fetched.
+        self.retention.forget_dry_runs(store).await?;
         self.retention.forget_runs(store).await
     }
 }

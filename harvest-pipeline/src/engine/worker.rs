@@ -14,7 +14,7 @@ use super::installation::Installation;
 use super::retention::Retention;
 use super::settle;
 use crate::run::{RunId, RunState};
-use crate::store::{RunEntry, StoreError};
+use crate::store::{Event, EventLevel, RunEntry, StoreError};
 
 /// How long to wait for work before asking again, if the store does not say that there is some.
 const IDLE: Duration = Duration::from_secs(3);
@@ -66,6 +66,7 @@ impl Worker {
     pub async fn run(&self, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.concurrency.get()));
         let mut runs = JoinSet::new();
+        self.say("HarvesterStartup", "begins").await;
         let ended = Arc::new(Notify::new());
         // Outside the runs: searches may lag behind, the next run must not.
         let (indexer, told) = (self.clone(), Arc::clone(&ended));
@@ -114,6 +115,15 @@ impl Worker {
         while runs.join_next().await.is_some() {}
         indexing.shutdown().await;
         self.index().await;
+        self.say("HarvesterShutdown", "is stopped").await;
+    }
+
+    async fn say(&self, code: &str, what: &str) {
+        let message = format!("the worker {} {what}", self.name);
+        let event = Event::new(code, EventLevel::Info, message);
+        if let Err(error) = self.installation.store().record(&[event]).await {
+            tracing::warn!(worker = %self.name, %error, "an event is lost");
+        }
     }
 
     /// Does the runs that wait, one after the other, until none is left. Says how they ended.

@@ -300,7 +300,10 @@ impl Default for Deletions {
     }
 }
 
-/// When a person must agree to deletions first: if they are more than both of these.
+/// When a person must agree to deletions first: if they are more than both of these, or if nothing would
+/// be left, were it a single record. Such a run waits ([`Held`](super::Held)) until somebody agrees to its
+/// deletions or does not; everything else that it brought is stored. Left out: more than 10 records that
+/// are more than a tenth of what is live. With 0 and 0 every deletion waits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -324,8 +327,7 @@ impl Guard {
     pub fn holds(&self, deletions: u64, live: u64) -> bool {
         let share = self.share * live as f64;
         deletions > 0
-            && (deletions >= live && live > 1
-                || (deletions > self.records && deletions as f64 > share))
+            && (deletions >= live || (deletions > self.records && deletions as f64 > share))
     }
 }
 

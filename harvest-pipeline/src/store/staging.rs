@@ -64,6 +64,16 @@ pub trait StagingStore: Send + Sync {
         after: i64,
     ) -> Result<Option<Staged>, StoreError>;
 
+    /// Forgets what was staged by dry runs that were over before this time and that no open run is to
+    /// store. Says which they are.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    async fn expire_staged(
+        &self,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<(SourceId, RunId)>, StoreError>;
+
     /// Forgets what is staged of this source up to `id`, of one run or of all that are not dry.
     ///
     /// # Errors

@@ -157,6 +157,7 @@ macro_rules! store_contract {
                 another_worker_goes_on_staging_behind_the_first
                 a_dry_run_stages_apart_and_begins_anew
                 a_stale_ticket_stages_nothing
+                what_dry_runs_fetched_expires_unless_it_is_to_be_stored
             }
             targets {
                 a_target_is_read_as_it_was_set_up

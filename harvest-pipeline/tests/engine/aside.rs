@@ -15,6 +15,7 @@ scenarios! {
     a_19_a_39_a_dry_run_changes_nothing
     a_dry_run_is_applied_without_a_request
     a_dry_run_is_not_applied_over_what_came_since
+    a_dry_run_that_was_kept_for_too_long_is_not_applied
     what_was_collected_is_imported_without_a_request_once
     an_audit_counts_what_is_new_changed_and_gone_and_changes_nothing
     a_38_what_is_here_is_parsed_anew_without_a_request
@@ -93,6 +94,25 @@ async fn a_dry_run_is_not_applied_over_what_came_since(world: &World) {
     let run = world.run(apply).await;
     assert_eq!(run.state, RunState::Failed);
     assert!(run.failure.unwrap().message.contains("try it once more"));
+}
+
+async fn a_dry_run_that_was_kept_for_too_long_is_not_applied(world: &World) {
+    changed(world).await;
+    let tried = world.run(dry()).await;
+    world.clock.advance(30 * DAY);
+    world.scheduler().forget().await.unwrap();
+    let source = SourceId::from("kytice");
+    assert!(world.store.staged(&source, Some(tried.id), 0).await.unwrap().is_some());
+    world.clock.advance(DAY);
+    world.scheduler().forget().await.unwrap();
+    assert!(world.store.staged(&source, Some(tried.id), 0).await.unwrap().is_none());
+    assert!(world.codes(tried.id).await.contains(&"DryRunExpired".to_owned()));
+    let mut apply = RunRequest::new("kytice", RunKind::Import);
+    apply.parent = Some(tried.id);
+    let run = world.run(apply).await;
+    assert_eq!((run.state, run.counters.total()), (RunState::Failed, 0));
+    let message = run.failure.unwrap().message;
+    assert!(message.contains("not kept any longer"), "{message}");
 }
 
 async fn what_was_collected_is_imported_without_a_request_once(world: &World) {

@@ -130,6 +130,7 @@ impl SourceStore for MemoryStore {
         data.runs.retain(|_, run| run.entry.request.source != *id);
         data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
         data.staged.retain(|_, row| row.source != *id);
+        data.ledgers.retain(|(_, source), _| source != id);
         data.coverage.remove(id);
         data.ledgers.retain(|(_, source), _| source != id);
         data.sources.remove(id);

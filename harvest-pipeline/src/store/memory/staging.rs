@@ -1,8 +1,9 @@
 //! Staged batches in memory.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
-use super::super::{Staged, StagingStore, StoreError};
+use super::super::{RunEntry, Staged, StagingStore, StoreError};
 use super::{MemoryStore, StagedRow};
 use crate::batch::{Batch, SourceId};
 use crate::run::{Counters, RunId, Ticket};
@@ -62,6 +63,24 @@ impl StagingStore for MemoryStore {
         let data = self.data();
         let mut behind = data.staged.values().filter(|row| row.staged.id > after);
         Ok(behind.find(|row| row.is_of(source, run)).map(|row| row.staged.clone()))
+    }
+
+    async fn expire_staged(
+        &self,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<(SourceId, RunId)>, StoreError> {
+        let mut data = self.data();
+        let runs = || data.runs.values().map(|run| &run.entry);
+        let is_wanted =
+            |run: RunId| runs().any(|it| it.state.is_open() && it.request.parent == Some(run));
+        let is_old = |run: &RunEntry| run.ended.is_some_and(|ended| ended < before);
+        let expired = runs()
+            .filter(|run| run.request.dry_run && is_old(run) && !is_wanted(run.id))
+            .map(|run| (run.request.source.clone(), run.id))
+            .filter(|(_, run)| data.staged.values().any(|row| row.staged.run == *run))
+            .collect::<Vec<_>>();
+        data.staged.retain(|_, row| expired.iter().all(|(_, run)| row.staged.run != *run));
+        Ok(expired)
     }
 
     async fn unstage(

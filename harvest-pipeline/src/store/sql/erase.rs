@@ -9,16 +9,10 @@ use super::runs::still_named;
 use crate::batch::SourceId;
 use crate::store::{Erased, Harvested, StoreError};
 
-/// What goes with every source, by the column that names it; `$1` is the number of the source.
-const OF_SOURCES: &[(&str, &str)] = &[
-    ("staged", "source"),
-    ("coverage", "source"),
-    ("source_filter_sets", "source"),
-    ("target_sources", "source"),
-    ("deliveries", "source"),
-    // What failed cannot be fetched again.
-    ("record_errors", "source"),
-];
+/// The tables of what goes with every source. What failed cannot be fetched again; what was delivered
+/// stays with the targets, but nobody knows of it any more.
+const OF_SOURCES: [&str; 6] =
+    ["staged", "coverage", "source_filter_sets", "record_errors", "deliveries", "target_sources"];
 
 impl SqlStore {
     pub(super) async fn erase(&self, id: &SourceId, harvested: Harvested) -> SqlResult<Erased> {
@@ -28,9 +22,7 @@ impl SqlStore {
             return self.refuse(tx, StoreError::is_running(id, run)).await;
         }
         let mut erased = Erased::default();
-        for (table, column) in OF_SOURCES {
-            delete(&mut tx, &format!("{table} WHERE {column} = $1"), source).await?;
-        }
+        forget_belongings(&mut tx, source).await?;
         let events = sqlx::query("DELETE FROM events WHERE source = $1").bind(id.as_str());
         erased.events = events.execute(&mut *tx).await?.rows_affected();
         if harvested == Harvested::Erase {
@@ -69,6 +61,14 @@ impl SqlStore {
         let kept = named(POINTS_AT_RUNS, &runs);
         delete(conn, &format!("runs WHERE source = $1{kept}"), source).await
     }
+}
+
+/// Forgets what goes with a source.
+pub(super) async fn forget_belongings(conn: &mut AnyConnection, source: i64) -> SqlResult<()> {
+    for table in OF_SOURCES {
+        delete(conn, &format!("{table} WHERE source = $1"), source).await?;
+    }
+    Ok(())
 }
 
 /// Nobody set it up any more; if nothing is left that belongs to it, it is gone.

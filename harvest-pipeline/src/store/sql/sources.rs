@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use super::erase::forget_belongings;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, OPEN, SOURCE, json, text};
 use super::{SqlStore, limit, number};
@@ -313,14 +314,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            let tables =
-                ["coverage WHERE source", "source_filter_sets WHERE source", "sources WHERE id"];
-            for table in tables {
-                sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
-            }
+            forget_belongings(&mut tx, number).await?;
+            let query = sqlx::query("DELETE FROM sources WHERE id = $1").bind(number);
+            query.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
         .await

@@ -1,11 +1,12 @@
 //! Staged batches in a database.
 
 use async_trait::async_trait;
-use sqlx::Row;
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::SqlStore;
 use super::error::{SqlResult, attempt};
-use super::row::{Columns, signed, text};
+use super::row::{Columns, OPEN, signed, text};
 use super::runs::count;
 use super::sources::{number_of, stand};
 use crate::batch::{Batch, SourceId};
@@ -105,6 +106,34 @@ impl StagingStore for SqlStore {
             let row = Columns(&row);
             let run = RunId(row.integer("run")?);
             Ok(Some(Staged::new(row.integer("id")?, run, row.time("time")?, batch)))
+        })
+        .await
+    }
+
+    async fn expire_staged(
+        &self,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<(SourceId, RunId)>, StoreError> {
+        attempt("forget what dry runs fetched", async {
+            let mut tx = self.begin().await?;
+            let query = format!(
+                "SELECT r.id, s.name FROM runs r JOIN sources s ON s.id = r.source
+                 WHERE r.dry = 1 AND r.ended < $1
+                    AND EXISTS (SELECT 1 FROM staged t WHERE t.run = r.id)
+                    AND NOT EXISTS (SELECT 1 FROM runs i WHERE i.parent = r.id AND i.state IN {OPEN})
+                 ORDER BY r.id"
+            );
+            let query = sqlx::query(AssertSqlSafe(query)).bind(text(before));
+            let mut expired = Vec::new();
+            for row in query.fetch_all(&mut *tx).await? {
+                let row = Columns(&row);
+                let run = row.integer("id")?;
+                let forget = sqlx::query("DELETE FROM staged WHERE run = $1").bind(run);
+                forget.execute(&mut *tx).await?;
+                expired.push((SourceId::new(row.text("name")?), RunId(run)));
+            }
+            tx.commit().await?;
+            Ok(expired)
         })
         .await
     }

@@ -149,3 +149,35 @@ pub async fn a_stale_ticket_stages_nothing(store: Shared, clock: ManualClock) {
     assert_eq!(names(&*store, "a", None).await.0, "");
     assert_eq!(stands(&*store, "a").await, None);
 }
+
+pub async fn what_dry_runs_fetched_expires_unless_it_is_to_be_stored(
+    store: Shared,
+    clock: ManualClock,
+) {
+    let mut runs = Vec::new();
+    for (id, dry_run) in [("a", true), ("b", true), ("c", false), ("d", true)] {
+        add(&*store, id).await;
+        let kind = if dry_run { RunKind::Harvest } else { RunKind::Collect };
+        let mut request = RunRequest::new(id, kind);
+        request.dry_run = dry_run;
+        store.request_run(&request).await.unwrap();
+        let (ticket, _) = claim(&*store).await;
+        stage(&*store, ticket, 0, "k").await;
+        stage(&*store, ticket, 1, "l").await;
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+        runs.push(ticket.run);
+        clock.advance(HOUR);
+    }
+    let mut apply = RunRequest::new("b", RunKind::Import);
+    apply.parent = Some(runs[1]);
+    store.request_run(&apply).await.unwrap();
+    let before = clock.now() - HOUR;
+    let expired = store.expire_staged(before).await.unwrap();
+    assert_eq!(expired, [("a".into(), runs[0])]);
+    assert_eq!(store.expire_staged(before).await.unwrap(), [], "once");
+    for (run, id, left) in
+        [(runs[0], "a", ""), (runs[1], "b", "kl"), (runs[2], "c", "kl"), (runs[3], "d", "kl")]
+    {
+        assert_eq!(names(&*store, id, Some(run)).await.0, left, "{id}");
+    }
+}
