@@ -1,4 +1,10 @@
-//! Which database `--db` names.
+//! Which database `--db` names, and the catalogue in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use harvest_pipeline::{Catalogue, PostgresCatalogue, RunError, SqliteCatalogue};
+use resync_core::transport::without_credentials;
 
 use crate::report::Failure;
 
@@ -36,6 +42,78 @@ pub(crate) fn sqlite(db: &str) -> Result<&str, Failure> {
         Database::Sqlite(db) => Ok(db),
         Database::Postgres(_) => {
             Err(Failure::usage("--db: this command cannot work with PostgreSQL; use sqlite:FILE"))
+        }
+    }
+}
+
+/// Whether there is a file of this name (`sqlite:path` or `sqlite://path`).
+pub(crate) fn exists(db: &str) -> bool {
+    let path = db.trim_start_matches("sqlite:");
+    Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
+}
+
+/// Whether this names a database, and no folder.
+pub(crate) fn is_named(from: &str) -> bool {
+    from.starts_with("sqlite:") || matches!(named(from), Ok(Database::Postgres(_)))
+}
+
+/// The same for people: without the credentials that a URL may have.
+pub(crate) fn shown(from: &str) -> String {
+    match url::Url::parse(from) {
+        Ok(url) if url.has_host() => without_credentials(&url).into(),
+        _ => from.to_owned(),
+    }
+}
+
+/// A catalogue, by the database that it is in.
+#[derive(Debug)]
+pub(crate) enum Records {
+    Sqlite(SqliteCatalogue),
+    Postgres(PostgresCatalogue),
+}
+
+impl Records {
+    /// Opens the catalogue in a database, and makes one if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) async fn open(db: &str) -> Result<Self, Failure> {
+        Ok(match named(db)? {
+            Database::Sqlite(db) => Self::Sqlite(SqliteCatalogue::open(db).await?),
+            Database::Postgres(db) => Self::Postgres(PostgresCatalogue::open(db).await?),
+        })
+    }
+
+    /// Opens the catalogue in a database, which must have one.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be opened.
+    pub(crate) async fn open_existing(db: &str) -> Result<Self, Failure> {
+        Ok(match named(db)? {
+            Database::Sqlite(db) => Self::Sqlite(SqliteCatalogue::open_existing(db).await?),
+            Database::Postgres(db) => Self::Postgres(PostgresCatalogue::open_existing(db).await?),
+        })
+    }
+
+    /// The catalogue.
+    pub(crate) fn catalogue(&self) -> Arc<dyn Catalogue> {
+        match self {
+            Self::Sqlite(catalogue) => Arc::new(catalogue.clone()),
+            Self::Postgres(catalogue) => Arc::new(catalogue.clone()),
+        }
+    }
+
+    /// Closes it, when nothing else uses it any more.
+    ///
+    /// # Errors
+    /// If what is left to write cannot be.
+    pub(crate) async fn close(self) -> Result<(), RunError> {
+        match self {
+            Self::Sqlite(catalogue) => catalogue.close().await,
+            Self::Postgres(catalogue) => {
+                catalogue.close().await;
+                Ok(())
+            }
         }
     }
 }

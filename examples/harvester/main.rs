@@ -9,21 +9,25 @@ mod accounts;
 mod api;
 mod args;
 mod conformance;
+mod connect;
 mod database;
 mod demo;
 mod findings;
 mod harvest;
 mod json;
 mod network;
+mod notices;
 mod oai;
 mod output;
 mod progress;
+mod provide;
 mod records;
 mod report;
 mod resync;
 mod serve;
 mod service;
 mod signals;
+mod traces;
 mod web;
 mod words;
 
@@ -42,7 +46,9 @@ fn main() -> ExitCode {
         command,
         Command::All(_) | Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_)
     );
-    console.listen(is_service);
+    if !is_service {
+        console.listen();
+    }
 
     // Fetching takes little; parsing, formatting and writing have threads of their own. Each thread
     // more keeps memory for itself, which is a good part of what a list needs. A service does many
@@ -77,7 +83,10 @@ fn main() -> ExitCode {
                 Command::Status(args) => service::status(args.config.as_deref(), &global).await,
                 Command::User(command) => service::users(&command, &global).await,
                 Command::Config(ConfigCommand::Check(args)) => {
-                    service::config(args.config.as_deref(), &global)
+                    service::check_config(args.config.as_deref(), &global)
+                }
+                Command::Config(ConfigCommand::RotateKey(args)) => {
+                    service::rotate_key(args.config.as_deref(), &global).await
                 }
                 Command::Records(args) => records::run(&args, &global).await,
             }

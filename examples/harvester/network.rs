@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use harvest_pipeline::SignIn;
 use http::{HeaderName, HeaderValue};
 use oai_pmh::Client;
 use oai_pmh::retry::{Backoff, Retrying};
@@ -19,7 +20,7 @@ use crate::progress::Console;
 use crate::report::Failure;
 
 /// The environment variable with the password, which should not be seen in a list of processes.
-const PASSWORD: &str = "HARVESTER_PASSWORD";
+pub(crate) const PASSWORD: &str = "HARVESTER_PASSWORD";
 /// How long a connection may take, and an answer to a first look.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -69,27 +70,37 @@ pub(crate) fn with_allowed(
     concurrency: NonZeroUsize,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
-    let polite = throttled(url, reach(url, allowed, args), args, args.timeout, concurrency)?;
+    let builder = builder(url, reach(url, allowed, args), args, args.timeout);
+    let polite = throttled(sign_in(builder, args.user.as_deref()), args, concurrency)?;
     Ok(patient(polite, backoff(args), console))
 }
 
-/// The way to a source that somebody set up: with the credentials in its address, which nobody else
-/// gets, and no farther than `reach`.
+/// The way to a source that somebody set up: signed in as its options or its address say, which
+/// nobody else learns, and no farther than `reach`.
 ///
 /// # Errors
 /// If a header or a name cannot be sent.
 pub(crate) fn to_source(
     url: &Url,
+    sign_in: &SignIn,
     reach: Reach,
     args: &NetworkArgs,
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let user = (!url.username().is_empty()).then(|| {
-        format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()))
-    });
-    let args = &NetworkArgs { user, ..args.clone() };
-    let polite = throttled(url, reach, args, args.timeout, args.concurrency)?;
+    let password = |it: Option<&String>| it.cloned().unwrap_or_default();
+    let user = match &sign_in.user {
+        Some(user) => Some((user.clone(), password(sign_in.password.as_ref()))),
+        None => (!url.username().is_empty())
+            .then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default()))),
+    };
+    let builder = builder(url, reach, args, args.timeout);
+    let builder = match (&sign_in.token, user) {
+        (Some(token), _) => builder.bearer(token),
+        (None, Some((user, password))) => builder.basic_auth(user, password),
+        (None, None) => builder,
+    };
+    let polite = throttled(builder, args, args.concurrency)?;
     Ok(patient(polite, backoff(args), console))
 }
 
@@ -111,7 +122,8 @@ pub(crate) fn glance(
     console: &Console,
 ) -> Result<Retrying<Arc<dyn Transport>>, Failure> {
     let timeout = args.timeout.min(SOON);
-    let polite = throttled(url, reach(url, &[], args), args, timeout, args.concurrency)?;
+    let builder = builder(url, reach(url, &[], args), args, timeout);
+    let polite = throttled(sign_in(builder, args.user.as_deref()), args, args.concurrency)?;
     let hasty = backoff(args).retries(args.retries.min(1)).cap(SOON).max_retry_after(SOON);
     Ok(patient(polite, hasty, console))
 }
@@ -128,31 +140,31 @@ fn backoff(args: &NetworkArgs) -> Backoff {
         .max_elapsed(defaults.max_elapsed.max(cap.saturating_mul(args.retries.saturating_add(1))))
 }
 
-/// The way to this address, every request being sent once.
-fn throttled(
-    url: &Url,
-    reach: Reach,
-    args: &NetworkArgs,
-    timeout: Duration,
-    concurrency: NonZeroUsize,
-) -> Result<Throttled<HttpTransport>, Failure> {
-    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
+/// What makes the way to this address.
+fn builder(url: &Url, reach: Reach, args: &NetworkArgs, timeout: Duration) -> HttpTransportBuilder {
     let builder = HttpTransport::builder()
         .user_agent(&args.user_agent)
         .secrets_only_for(url)
         .reach(reach)
         .connect_timeout(timeout.min(SOON))
         .read_timeout(timeout);
-    let builder = match &args.contact {
+    match &args.contact {
         Some(contact) => builder.contact(contact),
         None => builder,
-    };
-    let builder = sign_in(builder, args.user.as_deref());
+    }
+}
+
+/// The way there, every request being sent once.
+fn throttled(
+    builder: HttpTransportBuilder,
+    args: &NetworkArgs,
+    concurrency: NonZeroUsize,
+) -> Result<Throttled<HttpTransport>, Failure> {
+    let politeness = Politeness::default().interval(args.interval).concurrency(concurrency);
     let http = headers(builder, &args.headers)?.build().map_err(|error| {
         // Says what is wrong, but not with which secret.
         Failure::usage(error.to_string())
     })?;
-
     Ok(Throttled::new(http, politeness))
 }
 
@@ -205,3 +217,35 @@ pub(crate) fn shown(url: &Url) -> Url {
     let _ = url.set_password(None);
     url
 }
+
+/// Hosts on this machine and its network, in all the ways in which they can be written.
+#[cfg(test)]
+pub(crate) const LOCAL: [&str; 27] = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.0.2",
+    "2130706433",
+    "0177.0.0.1",
+    "0x7f.0.0.1",
+    "0x7f000001",
+    "0",
+    "0.0.0.0",
+    "①②⑦.⓪.⓪.①",
+    "localhost",
+    "LOCALHOST.",
+    "a.localhost",
+    "10.0.0.1",
+    "167772161",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::127.0.0.1]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+];

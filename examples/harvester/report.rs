@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use harvest_pipeline::RunError;
+use harvest_pipeline::secrets::VaultError;
 use harvest_pipeline::store::StoreError;
 use oai_pmh::{ErrorCode, ErrorKind};
 use resync_core::ErrorKind as Net;
@@ -12,7 +13,7 @@ use resync_core::client::{self, ErrorKind as Source};
 use resync_core::document::Capability;
 use url::Url;
 
-use crate::accounts::AccountError;
+use crate::accounts::{AccountError, DocumentError};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,6 +129,12 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(with_cause(&error))
@@ -136,6 +143,12 @@ impl From<StoreError> for Failure {
 
 impl From<AccountError> for Failure {
     fn from(error: AccountError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<DocumentError> for Failure {
+    fn from(error: DocumentError) -> Self {
         Self::new(error.to_string())
     }
 }

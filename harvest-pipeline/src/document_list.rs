@@ -116,6 +116,7 @@ impl DocumentListSource {
             source.allows_local = options.allow_local;
             Ok(Box::new(source))
         })
+        .with_sign_in()
     }
 
     async fn begin(
@@ -197,6 +198,7 @@ struct Options {
     url: Url,
     /// Follow a list on the Internet to documents on the local network.
     #[serde(default)]
+    #[schemars(extend("x-privileged" = true))]
     allow_local: bool,
 }
 
@@ -354,7 +356,8 @@ impl TwoStep for Running<'_> {
     ) -> Result<Option<Checkpoint>, RunError> {
         self.done += done;
         let running = (!self.is_over).then(|| (self.digest.clone(), self.done));
-        Ok(Some(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?))
+        let checkpoint = Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?;
+        Ok(Some(if self.is_over { checkpoint.at_end() } else { checkpoint }))
     }
 }
 

@@ -27,10 +27,14 @@ mod pipeline;
 mod postgres;
 mod registry;
 pub mod reports;
+#[cfg(feature = "provider")]
+mod republish;
 #[cfg(feature = "resync")]
 mod resync;
 mod run;
 pub mod schedule;
+pub mod secrets;
+mod sign_in;
 mod sink;
 pub mod sinks;
 mod source;
@@ -48,8 +52,8 @@ pub use self::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload,
 #[cfg(feature = "object-store")]
 pub use self::bucket::{Bucket, BucketError};
 pub use self::catalogue::{
-    Catalogue, Query, RecordQuery, RunRecord, SourceSummary, StoredError, StoredRecord,
-    StoredVersion,
+    Arrival, ArrivalPoint, Catalogue, ChangeQuery, Changes, Query, RecordQuery, RunRecord, Shape,
+    SourceSummary, Span, StoredError, StoredRecord, StoredVersion, Touched,
 };
 pub use self::checkpoint::{Checkpoint, CheckpointError};
 #[cfg(feature = "document-list")]
@@ -62,17 +66,18 @@ pub use self::parser::{Fields, Issue, IssueLevel, Keys, Parsed, Parser, Preview}
 pub use self::pipeline::{ParseStage, Pipeline, Resume, Unparsed, With};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresCatalogue;
-pub use self::registry::{Kind, KindError, Registry};
+pub use self::registry::{Kind, KindError, Receiver, Registry};
+#[cfg(feature = "provider")]
+pub use self::republish::{CatalogueRepository, Naming, Shelf, Shelves, Withheld};
 #[cfg(feature = "resync")]
 pub use self::resync::{ResyncMode, ResyncSource};
 pub use self::run::{
     Counters, LISTED, Listed, Outcome, Progress, Run, RunEvent, RunId, RunState, Summary, Ticket,
     UnknownWord,
 };
+pub use self::sign_in::SignIn;
 pub use self::sink::{Entry, Hold, ParsedBatch, PreparedEntries, Preparer, Sink, Written};
 pub use self::source::Source;
-#[cfg(feature = "provider")]
-pub use self::sqlite::CatalogueRepository;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteCatalogue;
 

@@ -45,7 +45,7 @@ pub enum Rhythm {
     Manual,
     /// At equal distances.
     Every {
-        /// How many units, from 1 to 99.
+        /// How many units, from 1 to 9999.
         count: u32,
         /// Of what.
         unit: Unit,
@@ -112,7 +112,7 @@ impl Unit {
 #[non_exhaustive]
 pub enum ScheduleError {
     /// The distance is none, or too large.
-    #[error("the frequency should be in the range 1 to 99, not {0}")]
+    #[error("the frequency should be in the range 1 to {most}, not {0}", most = Rhythm::MOST)]
     Frequency(u32),
     /// It is not a cron expression, or one that never comes true.
     #[error("{expression:?} is no time of the calendar: {why}")]
@@ -128,13 +128,16 @@ pub enum ScheduleError {
 }
 
 impl Rhythm {
-    /// At equal distances of 1 to 99 units.
+    /// The largest distance, in units.
+    pub const MOST: u32 = 9999;
+
+    /// At equal distances of 1 to [`MOST`](Self::MOST) units.
     ///
     /// # Errors
     /// If it is another number.
     pub fn every(count: u32, unit: Unit) -> Result<Self, ScheduleError> {
         match count {
-            1..=99 => Ok(Self::Every { count, unit }),
+            1..=Self::MOST => Ok(Self::Every { count, unit }),
             _ => Err(ScheduleError::Frequency(count)),
         }
     }
@@ -272,8 +275,8 @@ mod tests {
     #[test]
     fn what_cannot_be_kept_is_refused_where_it_is_written() {
         for (json, why) in [
-            (r#"{"kind":"every","count":0,"unit":"days"}"#, "range 1 to 99, not 0"),
-            (r#"{"kind":"every","count":100,"unit":"days"}"#, "range 1 to 99, not 100"),
+            (r#"{"kind":"every","count":0,"unit":"days"}"#, "range 1 to 9999, not 0"),
+            (r#"{"kind":"every","count":10000,"unit":"days"}"#, "range 1 to 9999, not 10000"),
             (r#"{"kind":"cron","expression":"soon","zone":"UTC"}"#, "no time of the calendar"),
             (r#"{"kind":"cron","expression":"0 3 * * *","zone":"Mars"}"#, "no time zone"),
         ] {

@@ -4,9 +4,10 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
-use harvest_pipeline::{CatalogueRepository, OaiPmhSource, Pipeline, SqliteCatalogue};
+use harvest_pipeline::{CatalogueRepository, OaiPmhSource, Pipeline, Shelf, SqliteCatalogue};
 use oai_pmh::provider::{Failure, Key, MemoryRepository, Provider, Repository, Touch};
 use oai_pmh::{Client, Datestamp, Header, Identify, MetadataFormat, Record, Selection};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -43,8 +44,8 @@ async fn harvest(from: impl Repository + 'static, host: &str, into: &Path) -> Sq
 }
 
 fn published(catalogue: &SqliteCatalogue, host: &str) -> CatalogueRepository {
-    CatalogueRepository::new(catalogue.clone(), identify(host))
-        .publish(SOURCE, MetadataFormat::oai_dc())
+    CatalogueRepository::new(Arc::new(catalogue.clone()), identify(host))
+        .publish(Shelf::new(SOURCE, vec![MetadataFormat::oai_dc()]))
 }
 
 async fn all(repository: &impl Repository, selection: &Selection) -> Vec<Record> {

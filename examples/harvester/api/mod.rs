@@ -3,12 +3,16 @@
 //! ```text
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
-//! openapi    the description, made from the endpoints, and a page of it for people
-//! sources, runs, records, filter_sets, people, installation: what there is
+//! openapi    the description, made from the endpoints; page: the same for people
+//! version    ETag and If-Match
+//! sources, connect, runs, records, filter_sets, users, tokens, audit, account, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
 
+mod account;
+mod audit;
+mod connect;
 mod endpoint;
 mod events;
 mod exchange;
@@ -17,10 +21,13 @@ mod installation;
 pub(crate) mod live;
 pub(crate) mod metrics;
 mod openapi;
-mod people;
+mod page;
 mod records;
 mod runs;
 mod sources;
+mod tokens;
+mod users;
+mod version;
 
 use harvest_pipeline::SourceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -35,18 +42,22 @@ use crate::web::visitor::Visitor;
 /// The lines of the table of routes.
 pub(crate) fn routes() -> Vec<Route> {
     let api = endpoints().into_iter().map(|endpoint| endpoint.route);
-    api.chain([openapi::route(), metrics::route()]).collect()
+    api.chain([page::route(), metrics::route()]).collect()
 }
 
 /// Everything that the API has.
 fn endpoints() -> Vec<Endpoint> {
     let mut all = sources::endpoints();
+    all.extend(connect::endpoints());
     all.extend(runs::endpoints());
     all.extend(events::endpoints());
     all.extend(records::endpoints());
     all.extend(filter_sets::endpoints());
     all.extend(installation::endpoints());
-    all.extend(people::endpoints());
+    all.extend(users::endpoints());
+    all.extend(tokens::endpoints());
+    all.extend(audit::endpoints());
+    all.extend(account::endpoints());
     all.extend(openapi::endpoints());
     all
 }

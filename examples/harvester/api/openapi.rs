@@ -1,9 +1,8 @@
-//! The description of the API (OpenAPI 3.1), made from the endpoints; and the same for people.
+//! The description of the API (OpenAPI 3.1), made from the endpoints.
 
 use axum::Json;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use maud::{Markup, html};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -11,27 +10,21 @@ use serde_json::{Map, Value, json};
 
 use super::endpoint::{Answer, Endpoint, Sketch, Told};
 use crate::accounts::Permission;
-use crate::web::layout;
 use crate::web::problem::Problem;
-use crate::web::route::Route;
-use crate::web::visitor::Visitor;
 
 /// Where the description is.
-const ADDRESS: &str = "/api/openapi.json";
+pub(super) const ADDRESS: &str = "/api/openapi.json";
 
-const INTRODUCTION: &str = "\
+pub(super) const INTRODUCTION: &str = "\
 What the pages of the harvester show and do, for programs. Send a token along, as `Authorization: \
 Bearer hvt_…`; `harvester user token NAME --for TEXT` makes one, and it may do what that user may. \
 Site contacts see and change sources of their own only. Lists go on behind a key: `next` of a page is \
-`after` of the next one. Problems come as application/problem+json (RFC 9457).";
+`after` of the next one. What can be changed comes with an \
+ETag; sent along as If-Match, it keeps a change from undoing somebody else's. Problems come as \
+application/problem+json (RFC 9457).";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(ADDRESS, Permission::View, "This description", describe)]
-}
-
-/// The page that shows the description to people.
-pub(super) fn route() -> Route {
-    Route::get("/api", Permission::View, page)
 }
 
 /// Why something was not answered (RFC 9457).
@@ -124,9 +117,17 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         .map(|(name, schema)| json!({ "name": name, "in": "path", "required": true, "schema": schema }))
         .collect();
     parameters.extend(sketch.query.iter().flat_map(|query| query_parameters(query.as_value())));
+    if sketch.expects_version {
+        parameters.extend(version_parameters());
+    }
     let mut responses = Map::new();
     for Told { status, what, content } in sketch.answers {
         let mut response = json!({ "description": what });
+        if sketch.has_version {
+            let what = "Which version this is: another one after every change.";
+            response["headers"] =
+                json!({ "ETag": { "description": what, "schema": { "type": "string" } } });
+        }
         if let Some((content_type, schema)) = content {
             response["content"] = json!({ content_type: { "schema": schema } });
         }
@@ -147,6 +148,23 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
+}
+
+/// The headers that keep a change from undoing another.
+fn version_parameters() -> [Value; 2] {
+    let header = |name: &str, description: &str| {
+        json!({
+            "name": name,
+            "in": "header",
+            "required": false,
+            "description": description,
+            "schema": { "type": "string" },
+        })
+    };
+    [
+        header("If-Match", "The ETag that was read: if it is another by now, the answer is 412."),
+        header("If-None-Match", "`*`: if there is any, the answer is 412."),
+    ]
 }
 
 /// The names in braces of a path, in their order.
@@ -197,35 +215,4 @@ fn operation_id(method: &Method, path: &str) -> String {
 /// The first part of a path: what an operation is about.
 fn tag(path: &str) -> &str {
     path.split('/').nth(2).unwrap_or("description")
-}
-
-/// The description, as a page.
-async fn page(visitor: Visitor) -> layout::Page {
-    layout::page(&visitor, "API", None, &shown(&document(&super::endpoints())))
-}
-
-fn shown(described: &Value) -> Markup {
-    html! {
-        p { (INTRODUCTION) }
-        p { a href=(ADDRESS) { (ADDRESS) } }
-        @for (path, operations) in described["paths"].as_object().into_iter().flatten() {
-            @for (method, operation) in operations.as_object().into_iter().flatten() {
-                h2 { code { (method.to_uppercase()) " " (path) } }
-                p { (text(&operation["summary"])) }
-                @let parameters = operation["parameters"].as_array();
-                @if let Some(parameters) = parameters.filter(|all| !all.is_empty()) {
-                    dl {
-                        @for parameter in parameters {
-                            dt { code { (text(&parameter["name"])) } }
-                            dd { (text(&parameter["description"])) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -4,19 +4,20 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
-    Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    Output, Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
-use harvest_pipeline::{RunId, SourceId};
+use harvest_pipeline::{RunId, SourceId, secrets};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
+use super::version::{Expected, Version, Versioned};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
-use crate::web::sources::{check_options, find, is_sound_id};
+use crate::web::sources::{find, is_sound_id, settled_options};
 use crate::web::visitor::Visitor;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -30,6 +31,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             EditSources,
             "Removes a source that was never harvested",
             delete,
+        ),
+        Endpoint::get(
+            "/api/sources/{source}/subscription",
+            View,
+            "What became of the subscription to a source's changes",
+            subscription,
         ),
         Endpoint::post(
             "/api/sources/{source}/pause",
@@ -67,7 +74,8 @@ struct Definition {
     licence: String,
     /// The name of its kind: see `/api/kinds`.
     kind: String,
-    /// The options that the kind declares, such as the URL.
+    /// The options that the kind declares, such as the URL. Passwords and tokens are never in an
+    /// answer: those that are not sent stay as they are, `null` takes one away.
     options: Value,
     /// Where its records belong here: a collection, an index.
     #[serde(default)]
@@ -87,6 +95,13 @@ struct Definition {
     /// Whether it is harvested at all.
     #[serde(default)]
     status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here: on, unless it was turned off.
+    /// Left out, it stays as it is.
+    #[serde(default)]
+    output: Option<Switch>,
+    /// Whether its hub, if it names one, is asked to tell of changes. Left out, it stays as it is.
+    #[serde(default)]
+    push: Option<Switch>,
     /// Whose it is; site contacts see theirs only.
     #[serde(default)]
     owner: Option<String>,
@@ -95,8 +110,29 @@ struct Definition {
     extra: Value,
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
+impl From<Output> for Switch {
+    fn from(output: Output) -> Self {
+        if output.is_on() { Self::On } else { Self::Off }
+    }
+}
+
 impl Definition {
-    fn for_source(self, id: SourceId) -> SourceDefinition {
+    /// The definition of a source, whose output and push were like this until now.
+    fn for_source(
+        self,
+        id: SourceId,
+        output: Output,
+        push: bool,
+        now: DateTime<Utc>,
+    ) -> SourceDefinition {
         let mut definition = SourceDefinition::new(id, self.kind, self.options);
         definition.title = self.title;
         definition.description = self.description;
@@ -107,6 +143,11 @@ impl Definition {
         definition.filter_sets = self.filter_sets;
         definition.policies = self.policies;
         definition.status = self.status;
+        definition.output = match self.output {
+            Some(to) => output.turned(to == Switch::On, now),
+            None => output,
+        };
+        definition.push = self.push.map_or(push, |to| to == Switch::On);
         definition.owner = self.owner;
         definition.extra = self.extra;
         definition
@@ -127,6 +168,8 @@ impl From<SourceDefinition> for Definition {
             filter_sets: of.filter_sets,
             policies: of.policies,
             status: of.status,
+            output: Some(of.output.into()),
+            push: Some(if of.push { Switch::On } else { Switch::Off }),
             owner: of.owner,
             extra: of.extra,
         }
@@ -140,10 +183,14 @@ struct Source {
     id: String,
     /// How it is set up.
     definition: Definition,
+    /// The names of the options that are set and not shown: passwords and tokens.
+    secrets: Vec<String>,
     /// When it was set up.
     created: DateTime<Utc>,
     /// When that was changed last.
     updated: DateTime<Utc>,
+    /// Since when its records are not given out; none: they are.
+    output_off_since: Option<DateTime<Utc>>,
     /// When the next run is due by its schedule; none: never.
     next_due: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
@@ -154,10 +201,15 @@ struct Source {
     last_run: Option<RunId>,
 }
 
-impl From<SourceEntry> for Source {
-    fn from(entry: SourceEntry) -> Self {
+impl Source {
+    fn of(app: &App, mut entry: SourceEntry) -> Self {
+        let kind = app.registry.kind(&entry.definition.kind);
+        let secrets = secrets::set(kind, &entry.definition.options);
+        entry.definition.options = secrets::shown(kind, &entry.definition.options);
         Self {
             id: entry.definition.id.to_string(),
+            secrets,
+            output_off_since: entry.definition.output.off_since(),
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -166,6 +218,17 @@ impl From<SourceEntry> for Source {
             open_run: entry.open_run,
             last_run: entry.last_run,
         }
+    }
+}
+
+impl Source {
+    /// Runs change a source, but not what people say of it.
+    fn version(&self) -> Version {
+        Version::of(&self.definition)
+    }
+
+    fn versioned(self) -> Versioned<Reply<Self>> {
+        Versioned { version: self.version(), answer: Reply(self) }
     }
 }
 
@@ -198,7 +261,8 @@ async fn list(
     query.owner = visitor.confined_to().map(str::to_owned);
     query.page = Page::first(limit);
     query.page.after = wanted.after.map(SourceId::from);
-    let found = app.store.sources(&query).await?.into_iter().map(Source::from).collect();
+    let found = app.store.sources(&query).await?.into_iter();
+    let found = found.map(|entry| Source::of(&app, entry)).collect();
     Ok(Listing::new(&visitor, limit, found, |source: &Source| source.id.clone()))
 }
 
@@ -206,16 +270,59 @@ async fn get(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
-    Ok(Reply(find(&app, &visitor, &id).await?.into()))
+) -> Result<Versioned<Reply<Source>>, Problem> {
+    Ok(Source::of(&app, find(&app, &visitor, &id).await?).versioned())
+}
+
+/// What became of the subscription at the hub of a source.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Subscription {
+    /// How far it has come: `off`, `looking` for the hub, `no-hub`, `pending`, `active`, `denied`,
+    /// `failed` or `ending`.
+    state: &'static str,
+    /// Why, where there is something to say.
+    why: Option<String>,
+    /// When the lease ends that the hub granted last.
+    until: Option<DateTime<Utc>>,
+    /// How many notices came.
+    notices: u64,
+    /// When the last one came.
+    last_notice: Option<DateTime<Utc>>,
+}
+
+async fn subscription(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Subscription>, Problem> {
+    let source = find(&app, &visitor, &id).await?;
+    let kept = app.callbacks.subscriptions.of(&source.definition.id).await;
+    let kept = kept.map_err(Problem::unavailable)?.map(|document| document.body);
+    Ok(Reply(match kept {
+        None => Subscription {
+            state: if source.definition.push { "looking" } else { "off" },
+            why: None,
+            until: None,
+            notices: 0,
+            last_notice: None,
+        },
+        Some(kept) => Subscription {
+            state: kept.state.as_str(),
+            why: kept.state.why().map(str::to_owned),
+            until: kept.until,
+            notices: kept.notices,
+            last_notice: kept.last_notice,
+        },
+    }))
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
-    Body(sent): Body<Definition>,
-) -> Result<Put<Source>, Problem> {
+    Body(mut sent): Body<Definition>,
+) -> Result<Versioned<Put<Source>>, Problem> {
     let id = SourceId::from(id);
     // One of another's is as good as taken: whose it is is not told.
     let before = app.store.source(&id).await?;
@@ -227,36 +334,49 @@ async fn put(
             visitor.words.text("source.id-invalid")
         )));
     }
+    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
-    check_options(&app, &visitor, &sent.kind, &sent.options).map_err(Problem::bad_request)?;
+    let was = before.as_ref().map(|entry| &entry.definition);
+    sent.options = settled_options(&app, &visitor, &sent.kind, was, sent.options)
+        .map_err(Problem::bad_request)?;
     for name in &sent.filter_sets {
         if app.store.filter_set(name).await?.is_none() {
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
         }
     }
-    let mut definition = sent.for_source(id);
+    let output = before.as_ref().map(|before| before.definition.output).unwrap_or_default();
+    let push = before.as_ref().is_some_and(|before| before.definition.push);
+    let mut definition = sent.for_source(id, output, push, app.now());
     if let Some(owner) = visitor.confined_to() {
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());
     }
     let is_new = before.is_none();
-    let (entry, what) = match is_new {
-        true => (app.store.add_source(&definition).await?, "source.create"),
-        false => (app.store.change_source(&definition).await?, "source.change"),
+    let (entry, what) = match before {
+        None => (app.store.add_source(&definition).await?, "source.create"),
+        Some(before) if expected.is_some() => {
+            let replaced = app.store.replace_source(&before.definition, &definition).await?;
+            (replaced, "source.change")
+        }
+        Some(_) => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
-    Ok(Put { is_new, value: entry.into() })
+    app.provide.make_up().await?;
+    let value = Source::of(&app, entry);
+    Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }
 
 async fn delete(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
 ) -> Result<Gone, Problem> {
-    let source = find(&app, &visitor, &id).await?;
-    app.store.remove_source(&source.definition.id).await?;
+    let source = Source::of(&app, find(&app, &visitor, &id).await?);
+    expected.check(Some(&source.version()))?;
+    app.store.remove_source(&SourceId::from(source.id)).await?;
     visitor.did(&app, "source.delete", &id).await;
     Ok(Gone)
 }
@@ -265,7 +385,7 @@ async fn pause(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Paused).await
 }
 
@@ -273,7 +393,7 @@ async fn resume(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Active).await
 }
 
@@ -281,7 +401,7 @@ async fn archive(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Archived).await
 }
 
@@ -290,10 +410,10 @@ async fn set_status(
     visitor: &Visitor,
     id: &str,
     status: SourceStatus,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     let mut definition = find(app, visitor, id).await?.definition;
     definition.status = status;
     let changed = app.store.change_source(&definition).await?;
     visitor.did(app, &format!("source.{}", status.as_str()), id).await;
-    Ok(Reply(changed.into()))
+    Ok(Source::of(app, changed).versioned())
 }

@@ -29,7 +29,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ProvideArgs {
-    /// What is served: sqlite:FILE, or a folder of XML files
+    /// What is served: sqlite:FILE, postgres://…, or a folder of XML files
     #[arg(value_name = "FROM")]
     pub(crate) from: String,
     /// Only this source; needed where several were harvested in the same format

@@ -130,13 +130,13 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The folder, or a database: sqlite:FILE
+    /// The folder, or a database: sqlite:FILE or postgres://…
     #[arg(value_name = "FROM")]
     pub(crate) from: PathBuf,
-    /// Only records of this source; with sqlite:FILE
+    /// Only records of this source; with a database
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
-    /// The folder for the documents, FILE.resync unless given; with sqlite:FILE
+    /// The folder for the documents, with a database; for sqlite:FILE it is FILE.resync unless given
     #[arg(long, value_name = "DIR")]
     pub(crate) documents: Option<PathBuf>,
     /// Where to listen: an address of this machine, and a port (0 for any that is free)

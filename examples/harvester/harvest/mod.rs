@@ -5,7 +5,6 @@ mod protocol;
 mod summary;
 mod watch;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -18,10 +17,10 @@ use harvest_pipeline::{
 use tokio_util::sync::CancellationToken;
 
 use self::dry_run::DryRun;
-use self::protocol::Spoken;
 use self::summary::Ended;
 use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs};
+use crate::connect::Spoken;
 use crate::database::Database;
 use crate::progress::Console;
 use crate::records::csv;
@@ -41,7 +40,7 @@ pub(crate) async fn run(
     match &args.to {
         Destination::Database => match database::named(global.db())? {
             Database::Sqlite(file) if args.dry_run => {
-                let known = match exists(file) {
+                let known = match database::exists(file) {
                     true => Some(SqliteCatalogue::open_existing(file).await?),
                     false => None,
                 };
@@ -140,12 +139,6 @@ async fn sources(
         sources.push(Asked { source: source.into(), spoken });
     }
     Ok(sources)
-}
-
-/// Whether there is a database of this name (`sqlite:path` or `sqlite://path`).
-fn exists(db: &str) -> bool {
-    let path = db.trim_start_matches("sqlite:");
-    Path::new(path.strip_prefix("//").unwrap_or(path)).exists()
 }
 
 /// Takes records in this format only.

@@ -1,14 +1,14 @@
 //! The records of a catalogue as resources: `records/<source>/<identifier>.xml`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use chrono::DateTime;
-use futures_util::TryStreamExt;
-use harvest_pipeline::{RunError, SourceId, SqliteCatalogue, StoredRecord};
+use chrono::{DateTime, Utc};
+use harvest_pipeline::{Catalogue, RunError, SourceId, StoredRecord};
 use resync_core::publish::{self, Resource};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
@@ -26,17 +26,20 @@ const FOLDER: &str = "records/";
 /// source, the identifiers are read once for each so many.
 const AT_ONCE: usize = 100_000;
 
+/// How many identifiers are read at a time.
+const READ: usize = 2048;
+
 /// The live records of a catalogue.
 #[derive(Debug)]
 pub(crate) struct CatalogueShelf {
-    catalogue: SqliteCatalogue,
+    catalogue: Arc<dyn Catalogue>,
     /// Only those of this source.
     only: Option<SourceId>,
     at_once: usize,
 }
 
 impl CatalogueShelf {
-    pub(crate) fn new(catalogue: SqliteCatalogue, only: Option<SourceId>) -> Self {
+    pub(crate) fn new(catalogue: Arc<dyn Catalogue>, only: Option<SourceId>) -> Self {
         Self { catalogue, only, at_once: AT_ONCE }
     }
 
@@ -46,7 +49,7 @@ impl CatalogueShelf {
 
     /// The sources with their folders, in the order of these.
     async fn folders(&self) -> Result<VecDeque<(String, SourceId)>, RunError> {
-        let sources = self.catalogue.sources().await?.into_iter().map(|summary| summary.source);
+        let sources = self.catalogue.summaries().await?.into_iter().map(|summary| summary.source);
         let served = sources.filter(|source| self.has(source));
         let mut folders: Vec<_> =
             served.filter_map(|source| Some((folder(&source)?, source))).collect();
@@ -55,13 +58,44 @@ impl CatalogueShelf {
     }
 }
 
+/// What there is of a source, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Another when anything has changed, at the latest when the run that changed it is over.
+    counts: (u64, u64, DateTime<Utc>, Option<(i64, String)>),
+    /// Whether it is being harvested.
+    pub(crate) is_busy: bool,
+}
+
+/// What there is of each source that has records.
+///
+/// # Errors
+/// If the catalogue cannot be read.
+pub(crate) async fn states(
+    catalogue: &dyn Catalogue,
+) -> Result<BTreeMap<SourceId, State>, RunError> {
+    let spans = catalogue.spans().await?.into_iter();
+    let last: BTreeMap<_, _> = spans.map(|span| (span.source, span.last)).collect();
+    let summaries = catalogue.summaries().await?.into_iter();
+    let states = summaries.filter_map(|summary| {
+        let last = *last.get(&summary.source)?;
+        let run = summary.last_run.map(|run| (run.id, run.state));
+        let is_busy = run.as_ref().is_some_and(|(_, state)| state == "running");
+        Some((
+            summary.source,
+            State { counts: (summary.live, summary.deleted, last, run), is_busy },
+        ))
+    });
+    Ok(states.collect())
+}
+
 #[async_trait]
 impl Shelf for CatalogueShelf {
     fn resources(&self, base: &str) -> io::Result<Resources> {
         let runtime = Handle::current();
         let folders = runtime.block_on(self.folders()).map_err(io::Error::other)?;
         Ok(Box::new(Listing {
-            catalogue: self.catalogue.clone(),
+            catalogue: Arc::clone(&self.catalogue),
             runtime,
             base: base.to_owned(),
             at_once: self.at_once,
@@ -86,14 +120,15 @@ impl Shelf for CatalogueShelf {
     }
 
     async fn state(&self) -> io::Result<Option<String>> {
-        let last = self.catalogue.last_batch().await.map_err(io::Error::other)?;
-        Ok(Some(format!("{last:?}")))
+        let mut states = states(&*self.catalogue).await.map_err(io::Error::other)?;
+        states.retain(|source, _| self.has(source));
+        Ok(Some(format!("{states:?}")))
     }
 }
 
 /// A walk over the records in the order of their addresses, which is not that of their identifiers.
 struct Listing {
-    catalogue: SqliteCatalogue,
+    catalogue: Arc<dyn Catalogue>,
     runtime: Handle,
     base: String,
     at_once: usize,
@@ -109,7 +144,7 @@ impl Listing {
     fn try_next(&mut self) -> Result<Option<Resource>, RunError> {
         while let Some((folder, source)) = self.folders.front() {
             let Some(name) = self.names.pop_first() else {
-                let names = names_after(&self.catalogue, source, &self.after, self.at_once);
+                let names = names_after(&*self.catalogue, source, &self.after, self.at_once);
                 self.names = self.runtime.block_on(names)?;
                 if self.names.is_empty() {
                     self.folders.pop_front();
@@ -145,23 +180,30 @@ impl Iterator for Listing {
 
 /// The first names behind this one.
 async fn names_after(
-    catalogue: &SqliteCatalogue,
+    catalogue: &dyn Catalogue,
     source: &SourceId,
     after: &str,
     at_once: usize,
 ) -> Result<BTreeSet<String>, RunError> {
     let mut names = BTreeSet::new();
-    let mut identifiers = catalogue.identifiers(source);
-    while let Some(identifier) = identifiers.try_next().await? {
-        let name = name(&identifier);
-        if *name > *after {
-            names.insert(name);
+    let mut last: Option<String> = None;
+    loop {
+        let page = catalogue.identifiers_after(source, last.as_deref(), READ).await?;
+        for identifier in &page {
+            let name = name(identifier);
+            if *name > *after {
+                names.insert(name);
+            }
+            if names.len() > at_once {
+                names.pop_last();
+            }
         }
-        if names.len() > at_once {
-            names.pop_last();
+        let is_end = page.len() < READ;
+        last = page.into_iter().next_back();
+        if is_end {
+            return Ok(names);
         }
     }
-    Ok(names)
 }
 
 /// The metadata of a live record, and since when it is here.
@@ -212,7 +254,7 @@ fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harvest_pipeline::{Item, Payload, Pipeline, sources};
+    use harvest_pipeline::{Item, Payload, Pipeline, SqliteCatalogue, sources};
 
     use super::*;
 
@@ -229,7 +271,7 @@ mod tests {
         }
         let mut listings = Vec::new();
         for at_once in [AT_ONCE, 10, 3, 1] {
-            let mut shelf = CatalogueShelf::new(catalogue.clone(), None);
+            let mut shelf = CatalogueShelf::new(Arc::new(catalogue.clone()), None);
             shelf.at_once = at_once;
             let listed = tokio::task::spawn_blocking(move || {
                 let resources = shelf.resources("http://x.org/").unwrap();

@@ -19,7 +19,7 @@ use harvest_pipeline::{RunId, RunState};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::{AccountError, Document, DocumentError, Documents};
+use crate::accounts::{Document, DocumentError, Documents};
 use crate::report::Failure;
 
 /// How long to wait before looking again.
@@ -106,7 +106,7 @@ impl Reporter {
     async fn write(&self) -> Result<(), Failure> {
         let now = self.installation.store().now().await?;
         let open = self.open().await?;
-        let position = self.documents.get::<Position>(POSITION, KEY).await.map_err(failed)?;
+        let position = self.documents.get::<Position>(POSITION, KEY).await?;
         let Some(mut position) = position else { return self.begin().await };
         let new = self.newer(Some(position.body.seen)).await?;
         let (still_open, over): (Vec<_>, Vec<_>) = new.iter().partition(|run| run.state.is_open());
@@ -220,7 +220,7 @@ impl Reporter {
         let mut after: Option<String> = None;
         loop {
             let page = self.documents.after::<Letter>(LETTERS, after.as_deref(), AT_ONCE as i64);
-            let page = page.await.map_err(failed)?;
+            let page = page.await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.key.clone());
             let now = self.installation.store().now().await?;
@@ -237,17 +237,16 @@ impl Reporter {
         taken.body.next = now + TAKEN;
         match self.documents.replace(LETTERS, &taken, now).await {
             Err(DocumentError::Changed { .. }) => return Ok(()),
-            done => done.map_err(failed)?,
+            done => done?,
         }
         let key = taken.key.clone();
-        let Some(mut letter) = self.documents.get::<Letter>(LETTERS, &key).await.map_err(failed)?
-        else {
+        let Some(mut letter) = self.documents.get::<Letter>(LETTERS, &key).await? else {
             return Ok(());
         };
         let Letter { to, attempts, .. } = letter.body.clone();
         let (level, code, message) = match self.deliver(&letter.body, now).await {
             Ok(()) => {
-                self.documents.remove(LETTERS, &key).await.map_err(failed)?;
+                self.documents.remove(LETTERS, &key).await?;
                 (
                     EventLevel::Info,
                     "ReportSent",
@@ -255,7 +254,7 @@ impl Reporter {
                 )
             }
             Err(why) if attempts >= MOST_ATTEMPTS => {
-                self.documents.remove(LETTERS, &key).await.map_err(failed)?;
+                self.documents.remove(LETTERS, &key).await?;
                 let message = format!("{why}; it was tried {attempts} times, and is not any more");
                 (EventLevel::Error, "ReportGivenUp", message)
             }
@@ -323,12 +322,8 @@ fn concerns_administrators(run: &RunEntry, contacts: &[String]) -> bool {
 fn unless_another(done: Result<(), DocumentError>) -> Result<(), Failure> {
     match done {
         Err(DocumentError::Taken { .. } | DocumentError::Changed { .. }) => Ok(()),
-        done => done.map_err(failed),
+        done => Ok(done?),
     }
-}
-
-fn failed(error: DocumentError) -> Failure {
-    AccountError::from(error).into()
 }
 
 #[cfg(test)]

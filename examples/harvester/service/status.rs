@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::manage::shown;
 use super::settings::Settings;
-use super::stores::Stores;
+use super::stores::{Need, Stores};
 use crate::output::{one_line, print};
 use crate::report::{Failure, Status};
 
@@ -37,7 +37,7 @@ struct Overview {
 /// # Errors
 /// If the database cannot be read.
 pub(super) async fn run(settings: &Settings, as_json: bool) -> Result<Status, Failure> {
-    let stores = Stores::open(settings).await?;
+    let stores = Stores::open(settings, Need::Existing).await?;
     let overview = Overview::of(&*stores.store).await;
     stores.close().await?;
     let overview = overview?;

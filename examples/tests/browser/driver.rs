@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -116,10 +117,36 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap() == json!(true)
     }
 
-    /// Keeps how the page looks now.
+    /// What a script returns, a value at once or a promise of one.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; (async () => {{ {script} }})().then(done)"
+        );
+        self.client.execute_async(&script, Vec::new()).await.unwrap()
+    }
+
+    /// Presses the tabulator, wherever the focus is.
+    pub(crate) async fn tab(&self) {
+        let focus = self.client.active_element().await.unwrap();
+        focus.send_keys(&String::from(char::from(Key::Tab))).await.unwrap();
+    }
+
+    /// Makes the window so high that all of the page is seen, up to this.
+    pub(crate) async fn grow(&self, most: u32) {
+        let height = self.run("return document.documentElement.scrollHeight").await;
+        let height = u32::try_from(height.as_u64().unwrap()).unwrap().clamp(800, most);
+        self.client.set_window_size(1280, height).await.unwrap();
+    }
+
+    /// Keeps how the page looks now, in the target folder.
     pub(crate) async fn screenshot(&self, name: &str) {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-        fs::create_dir_all(&folder).unwrap();
+        self.screenshot_into(&folder, name).await;
+    }
+
+    /// Keeps how the page looks now.
+    pub(crate) async fn screenshot_into(&self, folder: &Path, name: &str) {
+        fs::create_dir_all(folder).unwrap();
         let mut picture = self.client.screenshot().await;
         for _ in 0..3 {
             // The driver may still see the page that was left, if that one followed a stream.
@@ -176,7 +203,7 @@ fn port(driver: &mut Child) -> u16 {
     panic!("chromedriver did not say which port it has");
 }
 
-fn capabilities(chromium: &std::path::Path, shape: Shape) -> Value {
+fn capabilities(chromium: &Path, shape: Shape) -> Value {
     let mut options = json!({
         "binary": chromium,
         // Containers have no sandbox of their own for it, and little shared memory.

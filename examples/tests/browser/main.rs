@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod driver;
+mod everybody;
+mod pictures;
 mod system;
 mod weko;
 

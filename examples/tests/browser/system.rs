@@ -1,10 +1,12 @@
-//! The system under test: `harvester serve` in a folder of its own.
+//! The system under test: `harvester serve`, or the demo, in a folder of its own.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use harvest_pipeline::RunState;
 use harvest_pipeline::store::{
-    RunKind, RunRequest, RunStore, SourceDefinition, SourceStore, SqlStore,
+    RunKind, RunQuery, RunRequest, RunStore, SourceDefinition, SourceStore, SqlStore,
 };
 use serde_json::json;
 
@@ -18,12 +20,22 @@ pub(crate) struct System {
 }
 
 impl System {
-    /// Starts it at a port that is free.
+    /// Starts it at a port that is free, with nothing in it.
     pub(crate) fn start() -> Self {
+        Self::run(&["serve", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts it with a world of sources that are harvested.
+    pub(crate) fn demo() -> Self {
+        Self::run(&["demo"])
+    }
+
+    fn run(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let mut process = Command::new(env!("CARGO_BIN_EXE_harvester"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--db", &db])
+            .args(arguments)
+            .args(["--db", &db])
             .env_remove("HARVESTER_CONFIG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -35,9 +47,10 @@ impl System {
         let password = line.rsplit(' ').next().unwrap().to_owned();
         // Nobody must be kept waiting who has more to say.
         std::thread::spawn(move || said.for_each(drop));
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let url = url.trim().trim_end_matches('/').to_owned();
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let url = said.find(|line| line.starts_with("http://")).unwrap();
+        std::thread::spawn(move || said.for_each(drop));
+        let url = url.trim_end_matches('/').to_owned();
         Self { process, url, password, db, _folder: folder }
     }
 
@@ -54,6 +67,19 @@ impl System {
     /// What it keeps, beside it.
     pub(crate) async fn store(&self) -> SqlStore {
         SqlStore::open(&self.db).await.unwrap()
+    }
+
+    /// Waits until so many runs are over.
+    pub(crate) async fn wait_for_runs(&self, runs: usize) {
+        let store = self.store().await;
+        let begun = Instant::now();
+        let mut ended = RunQuery::default();
+        ended.states = RunState::ALL.into_iter().filter(|state| !state.is_open()).collect();
+        while store.runs(&ended).await.unwrap().len() < runs {
+            assert!(begun.elapsed() < Duration::from_secs(300), "no {runs} runs are over yet");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        store.close().await;
     }
 
     /// Sets up sources, as if people had.

@@ -1,5 +1,7 @@
 //! What was harvested, as it can be read and mended.
 
+pub(crate) mod arrivals;
+mod changes;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod codec;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -17,12 +19,14 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use chrono::DateTime;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
-use chrono::{SecondsFormat, Utc};
+use chrono::SecondsFormat;
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use serde::Serialize;
 
+pub use self::arrivals::{Arrival, ArrivalPoint};
+pub use self::changes::{ChangeQuery, Changes, Shape, Span, Touched};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -31,6 +35,10 @@ use crate::run::{Counters, Run, RunId};
 use crate::sink::Sink;
 use crate::sinks::{Line, Row};
 use crate::store::Page;
+
+/// How many kinds of records are told apart when the formats and sets of a source are looked for.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) const MOST_SHAPES: i64 = 100_000;
 
 /// Which records to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,6 +102,8 @@ pub struct StoredRecord {
     pub response_date: Option<String>,
     /// When it arrived here, RFC 3339 in UTC.
     pub harvested: String,
+    /// When it became what it is here, to the second: also by the undoing of a run.
+    pub changed: DateTime<Utc>,
     /// The run that saw the record first.
     pub first_run: i64,
     /// The run that saw it last.
@@ -234,7 +244,7 @@ pub struct StoredVersion {
 /// What was harvested: a sink that can be read and mended. [`SqliteCatalogue`](crate::SqliteCatalogue)
 /// is one, and so is `PostgresCatalogue`.
 #[async_trait]
-pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
+pub trait Catalogue: Sink<Bibliographic> + Changes + Debug + Send + Sync {
     /// The record, or tombstone, that a source has under this identifier.
     ///
     /// # Errors
@@ -263,6 +273,25 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// All records that `query` asks for, ordered by source and identifier (by code point).
     fn records(&self, query: Query) -> BoxStream<'_, Result<StoredRecord, RunError>>;
 
+    /// The records of a source that changed behind this point, in the order in which that was stored:
+    /// whatever is stored from now on stands behind all of them. Of a record that changed more than
+    /// once, only the last change is among them.
+    fn arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>>;
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn count_arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<&ArrivalPoint>,
+    ) -> Result<u64, RunError>;
+
     /// All versions of a record that are kept, oldest first; the last is the present one.
     ///
     /// # Errors
@@ -285,12 +314,35 @@ pub trait Catalogue: Sink<Bibliographic> + Debug + Send + Sync {
     /// If the catalogue cannot be read.
     async fn summary(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError>;
 
-    /// The records of a source that failed, by key; those that came through later only if `resolved`.
+    /// Sources that have records that failed and did not come through since, by name, and how many.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
-    async fn errors(&self, source: &SourceId, resolved: bool)
-    -> Result<Vec<StoredError>, RunError>;
+    async fn failing(&self, page: &Page<SourceId>) -> Result<Vec<(SourceId, u64)>, RunError>;
+
+    /// A page of the records of a source that failed, by key; those that came through later only if
+    /// `resolved`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn list_errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+        page: &Page<String>,
+    ) -> Result<Vec<StoredError>, RunError>;
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+    ) -> Result<Vec<StoredError>, RunError> {
+        self.list_errors(source, resolved, &Page::first(usize::MAX)).await
+    }
 
     /// Forgets that a record failed.
     ///

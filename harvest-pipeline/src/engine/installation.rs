@@ -13,14 +13,15 @@ use crate::batch::SourceId;
 use crate::catalogue::Catalogue;
 use crate::error::{RunError, Stage};
 use crate::filters::{FilterSet, FilterSets};
-use crate::registry::Registry;
+use crate::registry::{Receiver, Registry};
 use crate::run::RunId;
+use crate::secrets::{self, Vault};
 use crate::source::Source;
-use crate::store::{RunEntry, SourceDefinition, Store, StoreError};
+use crate::store::{RunEntry, SourceDefinition, Store, StoreError, TargetDefinition};
 
 /// Gives each source its way to the network: with its credentials, its patience, its limits.
 pub trait Network: Send + Sync {
-    /// The way for this source.
+    /// The way for this source; its secrets are in clear.
     ///
     /// # Errors
     /// If its settings make none; the message is shown to whoever looks at the run.
@@ -46,7 +47,34 @@ pub(super) struct Parts {
     pub(super) catalogue: Arc<dyn Catalogue>,
     registry: Registry,
     network: Arc<dyn Network>,
+    vault: Option<Arc<dyn Vault>>,
     apart: Duration,
+    outlets: Option<Outlets>,
+}
+
+/// Which kinds of targets there are, and how they are reached.
+#[derive(Clone)]
+struct Outlets {
+    kinds: Registry<Receiver>,
+    network: Arc<dyn TargetNetwork>,
+}
+
+/// Gives each target its way to the network.
+pub trait TargetNetwork: Send + Sync {
+    /// The way for this target; its secrets are in clear.
+    ///
+    /// # Errors
+    /// If its settings make none; the message is shown to whoever looks at the run.
+    fn transport(&self, definition: &TargetDefinition) -> Result<Arc<dyn Transport>, String>;
+}
+
+impl<F> TargetNetwork for F
+where
+    F: Fn(&TargetDefinition) -> Result<Arc<dyn Transport>, String> + Send + Sync,
+{
+    fn transport(&self, definition: &TargetDefinition) -> Result<Arc<dyn Transport>, String> {
+        self(definition)
+    }
 }
 
 impl Installation {
@@ -62,22 +90,40 @@ impl Installation {
             catalogue,
             registry: Registry::standard(),
             network: Arc::new(network),
+            vault: None,
             apart: Duration::ZERO,
+            outlets: None,
         }))
     }
 
     /// The same with other kinds of sources.
     #[must_use]
     pub fn with_registry(self, registry: Registry) -> Self {
-        let Parts { store, catalogue, network, apart, .. } = self.parts();
-        Self(Arc::new(Parts { store, catalogue, registry, network, apart }))
+        Self(Arc::new(Parts { registry, ..self.parts() }))
+    }
+
+    /// The same with targets of these [kinds](crate::targets::kinds): whatever a run changed is delivered
+    /// to those in the store. Left out, nothing is delivered.
+    #[must_use]
+    pub fn with_targets(
+        self,
+        kinds: Registry<Receiver>,
+        network: impl TargetNetwork + 'static,
+    ) -> Self {
+        let outlets = Some(Outlets { kinds, network: Arc::new(network) });
+        Self(Arc::new(Parts { outlets, ..self.parts() }))
     }
 
     /// The same with requests to one host so far apart, counting those of all workers.
     #[must_use]
     pub fn with_turns(self, apart: Duration) -> Self {
-        let Parts { store, catalogue, registry, network, .. } = self.parts();
-        Self(Arc::new(Parts { store, catalogue, registry, network, apart }))
+        Self(Arc::new(Parts { apart, ..self.parts() }))
+    }
+
+    /// The same with what opens the secrets of sources and targets, for their runs only.
+    #[must_use]
+    pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self(Arc::new(Parts { vault: Some(vault), ..self.parts() }))
     }
 
     fn parts(self) -> Parts {
@@ -86,7 +132,9 @@ impl Installation {
             catalogue: Arc::clone(&shared.catalogue),
             registry: shared.registry.clone(),
             network: Arc::clone(&shared.network),
+            vault: shared.vault.clone(),
             apart: shared.apart,
+            outlets: shared.outlets.clone(),
         })
     }
 
@@ -117,14 +165,41 @@ impl Installation {
             let id = &definition.id;
             RunError::new(Stage::Sink, format!("{id} cannot be harvested as it is set up: {why}"))
         };
-        let transport = self.0.network.transport(definition).map_err(cannot)?;
+        let opened = secrets::open(self.0.vault.as_deref(), definition);
+        let opened = &opened.map_err(|error| cannot(error.to_string()))?;
+        let transport = self.0.network.transport(opened).map_err(cannot)?;
         let transport = Courteous::new(transport, Arc::clone(&self.0.store), self.0.apart);
+        let unsent = transport.unsent();
         let source = self
             .0
             .registry
-            .create(&definition.kind, definition.options.clone(), Arc::new(transport))
+            .create(&opened.kind, opened.options.clone(), Arc::new(transport))
             .map_err(|error| cannot(error.to_string()))?;
-        Ok(Arc::new(Configured::new(source, definition)))
+        Ok(Arc::new(Configured::new(source, definition, unsent)))
+    }
+
+    /// Whether anything is delivered.
+    pub(super) fn delivers(&self) -> bool {
+        self.0.outlets.is_some()
+    }
+
+    /// What takes the records for the target that a definition describes.
+    ///
+    /// # Errors
+    /// If there is no such kind, or the options are not its.
+    pub fn receiver(&self, definition: &TargetDefinition) -> Result<Box<Receiver>, RunError> {
+        let name = &definition.name;
+        let cannot = |why: String| {
+            let message = format!("the target {name} cannot be used as it is set up: {why}");
+            RunError::new(Stage::Sink, message)
+        };
+        let outlets = self.0.outlets.as_ref();
+        let outlets = outlets.ok_or_else(|| cannot("nothing is delivered from here".to_owned()))?;
+        let opened = secrets::open_target(self.0.vault.as_deref(), definition);
+        let opened = opened.map_err(|error| cannot(error.to_string()))?;
+        let transport = outlets.network.transport(&opened).map_err(cannot)?;
+        let made = outlets.kinds.create(&opened.kind, opened.options, transport);
+        made.map_err(|error| cannot(error.to_string()))
     }
 
     /// What applying a dry run would change, from `after` on, which is 0 at first: a batch at a time, and

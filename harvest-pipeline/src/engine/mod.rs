@@ -8,15 +8,20 @@
 //!           ◀─sweep_runs── └───────┘ ◀───end─── └────────┘
 //! ```
 //!
+//! When a run is through, what it changed is delivered to the [targets](crate::targets) of its source,
+//! from the catalogue: a target that cannot be reached costs the run nothing, and is owed.
+//!
 //! Any number of either may run, in one process or on many machines, over one
 //! [`Store`](crate::store::Store).
 
 mod audit;
 mod courtesy;
+mod delivery;
 mod documents;
 mod execute;
 mod installation;
 mod origin;
+mod retention;
 mod scheduler;
 mod settle;
 mod staging;
@@ -24,6 +29,7 @@ mod watch;
 mod worker;
 
 pub use self::audit::{Difference, differences};
-pub use self::installation::{Installation, Network};
-pub use self::scheduler::{Retention, Scheduler, Tick};
+pub use self::installation::{Installation, Network, TargetNetwork};
+pub use self::retention::Retention;
+pub use self::scheduler::{Scheduler, Tick};
 pub use self::worker::Worker;

@@ -79,6 +79,14 @@ pub(super) async fn bury(conn: &mut PgConnection, records: &[i64], page: i64) ->
     Ok(())
 }
 
+/// Has the targets of a source offered everything once more: what came back did not come from a new page,
+/// behind which they stand.
+pub(super) async fn offer_anew(conn: &mut PgConnection, source: i64) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE target_sources SET offered = NULL WHERE source = $1");
+    query.bind(source).execute(conn).await?;
+    Ok(())
+}
+
 /// Keeps count of the records of a source.
 pub(super) async fn restock(
     conn: &mut PgConnection,

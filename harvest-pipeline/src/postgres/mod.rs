@@ -1,7 +1,9 @@
 //! The PostgreSQL catalogue.
 
 mod absent;
+mod arrivals;
 mod catalogue;
+mod changes;
 mod errors;
 mod list;
 mod lock;

@@ -40,6 +40,8 @@ impl PostgresCatalogue {
             let mut tx = conn.begin_with(BEGIN).await.map_err(&cannot)?;
             let slice = Slice::find(&mut tx, id, run).await.map_err(&cannot)?;
             if slice.all.is_empty() {
+                // Not left to the pool: until then it would hold its locks.
+                tx.rollback().await.map_err(&cannot)?;
                 return Ok(all);
             }
             all += slice.undo(&mut tx, id, run).await.map_err(&cannot)?;
@@ -129,6 +131,7 @@ impl Slice {
         let page = mend::insert_page(conn, run.0, true).await?;
         mend::bury(conn, &self.new, page).await?;
         let turned = counters.deleted.cast_signed() - counters.created.cast_signed();
+        mend::offer_anew(conn, source).await?;
         mend::restock(conn, source, Stock { live: -turned, tombstones: turned }).await?;
         Ok(counters)
     }

@@ -3,7 +3,6 @@
 use sha2::{Digest, Sha256};
 
 use crate::batch::SourceId;
-#[cfg(any(feature = "http-post", feature = "object-store"))]
 use crate::run::Run;
 
 /// How much of the identifier is shown in the file name, in bytes.
@@ -42,15 +41,18 @@ pub(super) fn file_name(source: &SourceId, identifier: &str) -> String {
 }
 
 /// What is called the same for no other source: [`file_name`] of the source itself.
-#[cfg(any(feature = "http-post", feature = "object-store"))]
 pub(super) fn source_name(source: &SourceId) -> String {
     file_name(source, source.as_str())
 }
 
 /// What is called the same for no other run of a source, and sorts by when it began.
-#[cfg(any(feature = "http-post", feature = "object-store"))]
 pub(super) fn run_name(run: &Run) -> String {
     run.started.format("%Y%m%dT%H%M%S%.6fZ").to_string()
+}
+
+/// What is called the same for no other batch, and sorts by when it came.
+pub(crate) fn batch_name(run: &Run, number: u64) -> String {
+    format!("{}-{}-{number:06}", source_name(&run.source), run_name(run))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod row;
 mod tee;
 mod xml_files;
 
+pub(crate) use file_name::batch_name;
+
 pub use csv::{Column, Csv, CsvTable};
 #[cfg(feature = "http-post")]
 pub use http_post::HttpPost;

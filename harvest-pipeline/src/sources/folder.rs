@@ -163,6 +163,7 @@ impl Folder {
 #[serde(deny_unknown_fields)]
 struct Options {
     /// Where the folder is.
+    #[schemars(extend("x-privileged" = true))]
     path: PathBuf,
     /// What all identifiers begin with.
     #[serde(default)]

@@ -99,6 +99,7 @@ impl JsonLines {
 #[serde(deny_unknown_fields)]
 struct Options {
     /// Where the file is.
+    #[schemars(extend("x-privileged" = true))]
     path: PathBuf,
     /// The format of all records; told by their root elements if nothing is said.
     format: Option<String>,

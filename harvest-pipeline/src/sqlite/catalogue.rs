@@ -6,11 +6,13 @@ use futures_util::stream::BoxStream;
 use super::SqliteCatalogue;
 use crate::batch::SourceId;
 use crate::catalogue::{
-    Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord, StoredVersion,
+    Arrival, ArrivalPoint, Catalogue, Query, RecordQuery, SourceSummary, StoredError, StoredRecord,
+    StoredVersion,
 };
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::{Counters, Run, RunId};
+use crate::store::Page;
 
 #[async_trait]
 impl Catalogue for SqliteCatalogue {
@@ -34,6 +36,22 @@ impl Catalogue for SqliteCatalogue {
         self.records(query)
     }
 
+    fn arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<ArrivalPoint>,
+    ) -> BoxStream<'_, Result<Arrival, RunError>> {
+        self.arrived(source, after)
+    }
+
+    async fn count_arrivals(
+        &self,
+        source: &SourceId,
+        after: Option<&ArrivalPoint>,
+    ) -> Result<u64, RunError> {
+        self.arrivals_counted(source, after).await
+    }
+
     async fn versions(
         &self,
         source: &SourceId,
@@ -50,12 +68,17 @@ impl Catalogue for SqliteCatalogue {
         self.source(source).await
     }
 
-    async fn errors(
+    async fn failing(&self, page: &Page<SourceId>) -> Result<Vec<(SourceId, u64)>, RunError> {
+        self.sources_failing(page).await
+    }
+
+    async fn list_errors(
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
-        self.errors(source, resolved).await
+        self.errors_of(source, resolved, page).await
     }
 
     async fn dismiss_error(&self, source: &SourceId, key: &str) -> Result<(), RunError> {

@@ -1,8 +1,5 @@
-//! Single records, and whether there is anything new.
+//! Single records, and the identifiers of all.
 
-use std::collections::VecDeque;
-
-use futures_util::stream::{self, BoxStream, StreamExt};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -11,9 +8,6 @@ use super::read::select_records;
 use crate::batch::SourceId;
 use crate::catalogue::StoredRecord;
 use crate::error::RunError;
-
-/// How many identifiers are read at a time.
-const PAGE_ROWS: i64 = 2048;
 
 impl SqliteCatalogue {
     /// The record, or tombstone, that a source has under this identifier.
@@ -43,28 +37,13 @@ impl SqliteCatalogue {
         query.fetch_all(&self.0.readers).await
     }
 
-    /// The identifiers of a source's live records, in order (by code point), a page at a time.
-    #[must_use = "a stream does nothing until it is polled"]
-    pub fn identifiers<'c>(
-        &'c self,
-        source: &'c SourceId,
-    ) -> BoxStream<'c, Result<String, RunError>> {
-        let begin = (VecDeque::new(), None);
-        stream::try_unfold(begin, async |(mut page, mut after): (VecDeque<String>, _)| {
-            if page.is_empty() {
-                page = self.identifiers_after(source, after.as_deref()).await?;
-                after = page.back().cloned();
-            }
-            Ok(page.pop_front().map(|identifier| (identifier, (page, after))))
-        })
-        .boxed()
-    }
-
-    async fn identifiers_after(
+    /// The identifiers of a source's live records, in order (by code point): so many behind `after`.
+    pub(super) async fn live_identifiers(
         &self,
         source: &SourceId,
         after: Option<&str>,
-    ) -> Result<VecDeque<String>, RunError> {
+        limit: usize,
+    ) -> Result<Vec<String>, RunError> {
         // Even the empty string is an identifier.
         let query = match after {
             None => {
@@ -80,19 +59,10 @@ impl SqliteCatalogue {
                  ORDER BY identifier LIMIT ?3"
             }
         };
-        let query = sqlx::query(query).bind(source.as_str()).bind(after).bind(PAGE_ROWS);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = sqlx::query(query).bind(source.as_str()).bind(after).bind(limit);
         let rows = query.fetch_all(&self.0.readers).await;
         rows.and_then(|rows| rows.iter().map(|row| row.try_get(0)).collect())
             .map_err(|error| self.unreadable(error))
-    }
-
-    /// The number of the last batch that was stored, from any source; `None` before the first. While
-    /// it stays, so do all records.
-    ///
-    /// # Errors
-    /// If the catalogue cannot be read.
-    pub async fn last_batch(&self) -> Result<Option<i64>, RunError> {
-        let row = sqlx::query("SELECT max(id) FROM pages").fetch_one(&self.0.readers).await;
-        row.and_then(|row| row.try_get(0)).map_err(|error| self.unreadable(error))
     }
 }

@@ -78,6 +78,14 @@ pub(super) async fn bury(
     Ok(())
 }
 
+/// Has the targets of a source offered everything once more: what came back did not come from a new page,
+/// behind which they stand.
+pub(super) async fn offer_anew(conn: &mut SqliteConnection, source: i64) -> sqlx::Result<()> {
+    let query = sqlx::query("UPDATE target_sources SET offered = NULL WHERE source = ?");
+    query.bind(source).execute(conn).await?;
+    Ok(())
+}
+
 /// Keeps count of the records of a source.
 pub(super) async fn restock(
     conn: &mut SqliteConnection,

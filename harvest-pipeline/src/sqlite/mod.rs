@@ -1,7 +1,9 @@
 //! The SQLite catalogue.
 
 mod absent;
+mod arrivals;
 mod catalogue;
+mod changes;
 mod index;
 mod list;
 mod lock;
@@ -9,8 +11,6 @@ mod lookup;
 mod mend;
 mod payloads;
 mod read;
-#[cfg(feature = "provider")]
-mod repository;
 mod schema;
 mod search;
 mod sink;
@@ -23,7 +23,7 @@ mod write;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -32,8 +32,6 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Mutex;
 
-#[cfg(feature = "provider")]
-pub use self::repository::CatalogueRepository;
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};
@@ -81,6 +79,8 @@ struct Inner {
     /// The dictionaries that were needed for reading so far, by row.
     dictionaries: std::sync::Mutex<Dictionaries>,
     kept_versions: AtomicU32,
+    /// Whether the index is being brought up to date because of a search.
+    indexes: AtomicBool,
 }
 
 impl SqliteCatalogue {
@@ -140,6 +140,7 @@ impl SqliteCatalogue {
             open: Default::default(),
             dictionaries: Default::default(),
             kept_versions: AtomicU32::new(KEPT_VERSIONS),
+            indexes: AtomicBool::new(false),
         })))
     }
 

@@ -3,17 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
+use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row};
 use zstd::dict::DecoderDictionary;
 
+use super::list::as_limit;
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
+use crate::store::Page;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
@@ -23,7 +26,7 @@ pub(super) const PAGE_ROWS: usize = 128;
 macro_rules! select_records {
     () => {
         "SELECT r.identifier, r.datestamp, r.version, r.sets, r.deleted, r.format, r.about, r.first_run,
-            r.last_run, r.changed, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
+            r.last_run, r.changed, r.page, p.codec, p.size, p.body, p.fields, g.request_url, g.response_date, g.received
          FROM records r
          JOIN pages g ON g.id = r.page
          LEFT JOIN payloads p ON p.id = r.payload AND NOT r.deleted
@@ -106,12 +109,28 @@ impl SqliteCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
-             FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = ? AND (? OR NOT e.resolved)
-             ORDER BY e.key";
-        let query = sqlx::query(query).bind(source.as_str()).bind(resolved);
-        let rows = query.fetch_all(&self.0.readers).await;
+        self.errors_of(source, resolved, &Page::first(usize::MAX)).await
+    }
+
+    pub(super) async fn errors_of(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+        page: &Page<String>,
+    ) -> Result<Vec<StoredError>, RunError> {
+        let mut sql = QueryBuilder::new(
+            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+             FROM record_errors e WHERE e.source = (SELECT id FROM sources WHERE name = ",
+        );
+        sql.push_bind(source.as_str()).push(")");
+        if !resolved {
+            sql.push(" AND NOT e.resolved");
+        }
+        if let Some(after) = &page.after {
+            sql.push(" AND e.key > ").push_bind(&**after);
+        }
+        sql.push(" ORDER BY e.key LIMIT ").push_bind(as_limit(page.limit));
+        let rows = sql.build().fetch_all(&self.0.readers).await;
         let error = |row: &SqliteRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
@@ -125,6 +144,30 @@ impl SqliteCatalogue {
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    pub(super) async fn sources_failing(
+        &self,
+        page: &Page<SourceId>,
+    ) -> Result<Vec<(SourceId, u64)>, RunError> {
+        let query = "SELECT s.name,
+                (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             FROM sources s
+             WHERE s.name >= ?1 AND (?2 IS NULL OR s.name > ?2)
+               AND EXISTS (SELECT 1 FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             ORDER BY s.name LIMIT ?3";
+        let after = page.after.as_ref().map(SourceId::as_str);
+        let query = sqlx::query(query)
+            .bind(after.unwrap_or_default())
+            .bind(after)
+            .bind(as_limit(page.limit));
+        let rows = query.fetch_all(&self.0.readers).await;
+        let failing = |row: &SqliteRow| {
+            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok((name.into(), count.unsigned_abs()))
+        };
+        rows.and_then(|rows| rows.iter().map(failing).collect())
             .map_err(|error| self.unreadable(error))
     }
 
@@ -292,6 +335,7 @@ fn stored_record(row: &SqliteRow, source: SourceId) -> sqlx::Result<StoredRecord
         request_url: row.try_get("request_url")?,
         response_date: row.try_get("response_date")?,
         harvested: row.try_get("received")?,
+        changed: time(row.try_get("changed")?),
         first_run: row.try_get("first_run")?,
         last_run: row.try_get("last_run")?,
     })
@@ -303,7 +347,12 @@ fn content(row: &SqliteRow) -> sqlx::Result<Option<(i64, usize, &[u8])>> {
     Ok(Some((codec, usize::try_from(size).unwrap_or(0), row.try_get("body")?)))
 }
 
-fn list(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<String>> {
+/// A point in time as it is kept: in seconds.
+pub(super) fn time(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+pub(super) fn list(row: &SqliteRow, column: &str) -> sqlx::Result<Vec<String>> {
     let json: Option<&str> = row.try_get(column)?;
     json.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|error| sqlx::Error::ColumnDecode {
         index: column.to_owned(),

@@ -16,6 +16,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_runs.sql"),
     include_str!("migrations/0005_store.sql"),
     include_str!("migrations/0006_versions.sql"),
+    include_str!("migrations/0007_targets.sql"),
+    include_str!("migrations/0008_lists.sql"),
+    include_str!("migrations/0009_erase.sql"),
 ];
 
 /// Upgrades the file, or refuses it without changing anything.

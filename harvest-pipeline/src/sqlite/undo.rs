@@ -112,6 +112,7 @@ async fn undo_slice(
     versions::prune(&mut tx, source, &all, kept).await?;
     index::miss(&mut tx, source, &all).await?;
     let turned = counters.deleted.cast_signed() - counters.created.cast_signed();
+    mend::offer_anew(&mut tx, source).await?;
     mend::restock(&mut tx, source, Stock { live: -turned, tombstones: turned }).await?;
     tx.commit().await?;
     Ok(Some(counters))

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Page, RunKind, StoreError, Trigger};
+use super::clock::later;
+use super::{Output, Page, RunEntry, RunKind, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
 use crate::schedule::Schedule;
+use crate::secrets;
 
 /// A source as an administrator sets it up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,10 @@ pub struct SourceDefinition {
     /// Where its records belong here: a collection, an index. Words of the installation's own.
     #[serde(default)]
     pub target: Option<String>,
+    /// What it has for itself: no other source that is not archived may have the same. Words of the
+    /// installation's own, such as `index 5` where an index is filled by one source.
+    #[serde(default)]
+    pub occupies: Option<String>,
     /// When it is harvested.
     #[serde(default)]
     pub schedule: Schedule,
@@ -53,6 +59,12 @@ pub struct SourceDefinition {
     /// Whether it is harvested at all.
     #[serde(default)]
     pub status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here.
+    #[serde(default)]
+    pub output: Output,
+    /// Whether its hub, if it names one, is asked to tell of changes, each of which starts a run.
+    #[serde(default)]
+    pub push: bool,
     /// Who set it up.
     #[serde(default)]
     pub owner: Option<String>,
@@ -74,11 +86,14 @@ impl SourceDefinition {
             kind: kind.into(),
             options,
             target: None,
+            occupies: None,
             schedule: Schedule::default(),
             contacts: Vec::new(),
             filter_sets: Vec::new(),
             policies: Policies::default(),
             status: SourceStatus::default(),
+            output: Output::default(),
+            push: false,
             owner: None,
             extra: Value::Null,
         }
@@ -105,7 +120,8 @@ impl SourceDefinition {
         let mut hash = Sha256::new();
         hash.update(self.kind.as_bytes());
         hash.update(b"\n");
-        hash.update(in_order(&self.options).to_string());
+        // Nothing of a secret, not even a digest; sealed twice it would differ anyway.
+        hash.update(in_order(&secrets::shown(secrets::NO_KIND, &self.options)).to_string());
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -132,14 +148,16 @@ impl SourceDefinition {
     }
 
     pub(super) fn is_taken(&self) -> StoreError {
-        StoreError::Conflict(format!("there is a source {} already; choose another id", self.id))
+        StoreError::Taken { what: Unique::Id, of: self.id.clone(), by: self.id.clone() }
     }
 
-    pub(super) fn is_like(&self, other: &str) -> StoreError {
-        StoreError::Conflict(format!(
-            "{other} has the same kind and options as {}; change one, or archive {other}",
-            self.id
-        ))
+    /// What this source cannot have beside the other, both not archived.
+    pub(super) fn shares(&self, likeness: &str, occupies: Option<&str>) -> Option<Unique> {
+        if self.likeness() == likeness {
+            return Some(Unique::Harvest);
+        }
+        let own = self.occupies.as_deref().filter(|own| Some(*own) == occupies);
+        own.map(|own| Unique::Place(own.to_owned()))
     }
 }
 
@@ -154,6 +172,41 @@ fn in_order(value: &Value) -> Value {
         }
         other => other.clone(),
     }
+}
+
+/// What no two sources have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unique {
+    /// Their id.
+    Id,
+    /// Kind and options, unless one is archived.
+    Harvest,
+    /// What they [occupy](SourceDefinition::occupies), unless one is archived.
+    Place(String),
+}
+
+/// What becomes of the records of a source that is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums)] // they stay or they go
+pub enum Harvested {
+    /// They stay under the name of the source, with those of its runs that brought them. A source that
+    /// is set up under that name has them.
+    Keep,
+    /// They go.
+    Erase,
+}
+
+/// What went with a source that was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erased {
+    /// How many runs.
+    pub runs: u64,
+    /// How many events.
+    pub events: u64,
+    /// How many records, tombstones included.
+    pub records: u64,
 }
 
 /// Whether a source is harvested.
@@ -288,6 +341,8 @@ pub struct SourceEntry {
     pub updated: DateTime<Utc>,
     /// When the next run is due by its schedule; `None`: never.
     pub next_due: Option<DateTime<Utc>>,
+    /// Not before this time it is asked for, although it was due: it could not take place.
+    pub due_again: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
     pub scheduled_runs: u32,
     /// Where the next run begins; `None`: at the beginning.
@@ -304,6 +359,7 @@ impl SourceEntry {
     pub fn new(definition: SourceDefinition, now: DateTime<Utc>) -> Self {
         Self {
             next_due: definition.schedule.first(now),
+            due_again: None,
             definition,
             created: now,
             updated: now,
@@ -315,28 +371,67 @@ impl SourceEntry {
     }
 
     /// Takes over what was changed in the definition.
+    /// Whether it is still as it was when it was read, if it was.
+    pub(super) fn check_unchanged(
+        &self,
+        read: Option<&SourceDefinition>,
+    ) -> Result<(), StoreError> {
+        match read.is_none_or(|read| *read == self.definition) {
+            true => Ok(()),
+            false => {
+                let name = self.definition.id.to_string();
+                Err(StoreError::Changed { what: "source", name })
+            }
+        }
+    }
+
     pub(super) fn change(&mut self, definition: SourceDefinition, now: DateTime<Utc>) {
         if definition.schedule != self.definition.schedule {
             self.next_due = definition.schedule.first(now);
+            self.due_again = None;
             self.scheduled_runs = 0;
         }
         if definition.likeness() != self.definition.likeness() {
             self.checkpoint = None;
+            self.due_again = None;
         }
         self.definition = definition;
         self.updated = now;
     }
 
+    /// When a run is asked for next.
+    pub(super) fn comes_due(&self) -> Option<DateTime<Utc>> {
+        self.next_due.map(|due| self.due_again.map_or(due, |again| again.max(due)))
+    }
+
     /// The run that was due is asked for: sets when the next one is.
     pub(super) fn came_due(&mut self, now: DateTime<Utc>) {
         self.scheduled_runs = self.scheduled_runs.saturating_add(1);
+        self.due_again = None;
         let schedule = &self.definition.schedule;
         self.next_due = match self.next_due {
             Some(due) if !schedule.is_over(self.scheduled_runs) => schedule.next(due, now),
             _ => None,
         };
     }
+
+    /// A run that was due could not take place: its date stands, unless the schedule is another by now.
+    pub(super) fn stays_due(&mut self, run: &RunEntry, now: DateTime<Utc>) {
+        let Some(due) = run.request.due else { return };
+        let schedule = &self.definition.schedule;
+        let asked_by = run.settings.get("schedule");
+        if serde_json::to_value(schedule).ok().as_ref() != asked_by {
+            return;
+        }
+        let tomorrow = later(now, DAY);
+        self.due_again = Some(schedule.next(due, now).map_or(tomorrow, |next| next.min(tomorrow)));
+        self.next_due = Some(due);
+        self.scheduled_runs = self.scheduled_runs.saturating_sub(1);
+    }
 }
+
+/// After how long a run that could not take place is asked for again at the latest.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which sources are wanted, by title and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -350,6 +445,8 @@ pub struct SourceQuery {
     pub kind: Option<String>,
     /// Only those of this owner.
     pub owner: Option<String>,
+    /// Only those that use the filter set of this name.
+    pub filter_set: Option<String>,
     /// Which part of the list, by id.
     pub page: Page<SourceId>,
 }
@@ -360,23 +457,41 @@ pub trait SourceStore: Send + Sync {
     /// Sets up a source. Its schedule begins now.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if the id is taken, or a source that is not archived has the same kind
-    /// and options (that one is named).
+    /// [`StoreError::Taken`] if another source has what no two may have, which is named. Of two that ask
+    /// at once for the same, one gets it.
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError>;
 
     /// Changes a source. If kind or options differ, its checkpoint is taken away, so that the next run
     /// is a full one; if the schedule differs, it begins anew.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], or [`StoreError::Conflict`] as in [`add_source`](Self::add_source).
+    /// [`StoreError::Missing`], or [`StoreError::Taken`] as in [`add_source`](Self::add_source).
     async fn change_source(&self, definition: &SourceDefinition)
     -> Result<SourceEntry, StoreError>;
+
+    /// Changes a source, unless it is another by now than it was when it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`], or as [`change_source`](Self::change_source).
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError>;
 
     /// Removes a source that was never harvested.
     ///
     /// # Errors
     /// [`StoreError::Missing`], or [`StoreError::Conflict`] if it has runs: archive it.
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError>;
+
+    /// Erases a source with its runs, events, coverage and all that is staged, in one commit; where the
+    /// records are kept in the same database, with them or without. There is no way back.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], or [`StoreError::Conflict`] while a run is open.
+    async fn erase_source(&self, id: &SourceId, harvested: Harvested)
+    -> Result<Erased, StoreError>;
 
     /// A source.
     ///

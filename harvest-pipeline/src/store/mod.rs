@@ -11,6 +11,7 @@
 //! EventStore      what happened, for people
 //! FilterSetStore  what is taken
 //! StagingStore    what was collected and not imported yet
+//! TargetStore     who is to have the records, and what they have
 //! HostStore       how soon a host may be asked again, for all workers together
 //! ```
 //!
@@ -25,10 +26,12 @@ mod filter_sets;
 mod hosts;
 mod lifecycle;
 mod memory;
+mod output;
 mod runs;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
 mod staging;
+mod targets;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -39,14 +42,15 @@ use chrono::{DateTime, Utc};
 pub use self::clock::ManualClock;
 pub use self::coverage::{Coverage, CoverageStore};
 pub use self::definition::{
-    Deletions, EmptyWindow, Guard, Policies, SourceDefinition, SourceEntry, SourceQuery,
-    SourceStatus, SourceStore,
+    Deletions, EmptyWindow, Erased, Guard, Harvested, Policies, SourceDefinition, SourceEntry,
+    SourceQuery, SourceStatus, SourceStore, Unique,
 };
 pub use self::error::StoreError;
 pub use self::events::{Event, EventLevel, EventQuery, EventScope, EventStore, StoredEvent};
 pub use self::filter_sets::FilterSetStore;
-pub use self::hosts::HostStore;
+pub use self::hosts::{HostStore, WaitingHost};
 pub use self::memory::MemoryStore;
+pub use self::output::Output;
 pub use self::runs::{
     Ending, Failure, Held, Requested, RunEntry, RunKind, RunQuery, RunRequest, RunStore, Trigger,
     Wanted,
@@ -54,6 +58,7 @@ pub use self::runs::{
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::{SqlStore, SqlStoreOptions};
 pub use self::staging::{Staged, StagingStore};
+pub use self::targets::{Condition, Offered, Owed, Standing, TargetDefinition, TargetStore};
 
 /// Everything that an installation keeps besides the records.
 #[async_trait]
@@ -65,6 +70,7 @@ pub trait Store:
     + FilterSetStore
     + HostStore
     + StagingStore
+    + TargetStore
     + Debug
     + Send
     + Sync

@@ -15,7 +15,7 @@ use crate::error::RunError;
 #[non_exhaustive]
 pub struct Delivery {
     /// What tells this version from others: a hash of all that the source delivered of it but its
-    /// datestamp.
+    /// datestamp, and of what the parser read in it.
     pub version: String,
     /// The datestamp of this version.
     pub datestamp: Option<String>,
@@ -42,7 +42,7 @@ impl Delivery {
 /// Keeps the last delivery of each record to each target.
 ///
 /// It is asked before a batch is delivered and told afterwards. After a crash in between, the batch
-/// is delivered again, which receivers can take.
+/// is delivered again, which receivers can take. Every [`Store`](crate::store::Store) is one.
 #[async_trait]
 pub trait Deliveries: fmt::Debug + Send + Sync {
     /// The last deliveries of these records to a target; records of which it never had any are left

@@ -39,6 +39,7 @@
 //! ```
 
 mod deliveries;
+mod kinds;
 mod operator;
 mod target;
 mod verdict;
@@ -47,10 +48,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 pub use self::deliveries::{Deliveries, Delivery, MemoryDeliveries};
-pub use self::target::{Offer, Target, Withdrawal};
-use self::verdict::AskedBy;
+pub use self::kinds::kinds;
+pub use self::target::{Offer, Target, Tolerance, Withdrawal};
+pub(crate) use self::verdict::AskedBy;
 use crate::error::{RecordError, RunError};
 use crate::run::{Counters, Outcome, Run, Summary};
 use crate::sink::{Entry, Hold, ParsedBatch, Sink, Written};
@@ -73,7 +76,7 @@ pub struct Targets<R> {
 #[non_exhaustive]
 pub struct SameName(pub String);
 
-impl<R: Clone + Send + Sync + 'static> Targets<R> {
+impl<R: Clone + Serialize + Send + Sync + 'static> Targets<R> {
     /// Delivers to these targets, and notes there what was delivered.
     ///
     /// # Errors
@@ -128,7 +131,7 @@ fn nowhere<R>(entry: &Entry<R>) -> Outcome {
 }
 
 #[async_trait]
-impl<R: Clone + Send + Sync + 'static> Sink<R> for Targets<R> {
+impl<R: Clone + Serialize + Send + Sync + 'static> Sink<R> for Targets<R> {
     async fn begin(&self, run: &Run) -> Result<Hold, RunError> {
         let mut holds = Vec::with_capacity(self.targets.len());
         for target in &self.targets {

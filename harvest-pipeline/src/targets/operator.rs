@@ -1,6 +1,7 @@
 //! Withdrawing by hand.
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::Targets;
 use super::deliveries::Deliveries;
@@ -14,7 +15,7 @@ use crate::run::{Run, Summary};
 use crate::sink::{Entry, Hold, ParsedBatch, Sink, Written};
 use crate::sources;
 
-impl<R: Clone + Send + Sync + 'static> Targets<R> {
+impl<R: Clone + Serialize + Send + Sync + 'static> Targets<R> {
     /// Withdraws records from one target because an operator wants it. In the summary, those that it
     /// does not have count as [`SkippedDeleted`](crate::Outcome::SkippedDeleted).
     ///
@@ -52,7 +53,7 @@ struct ByOperator<'a, R> {
 }
 
 #[async_trait]
-impl<R: Clone + Send + Sync + 'static> Sink<RawRecord> for ByOperator<'_, R> {
+impl<R: Clone + Serialize + Send + Sync + 'static> Sink<RawRecord> for ByOperator<'_, R> {
     async fn begin(&self, run: &Run) -> Result<Hold, RunError> {
         self.target.receiver().begin(run).await
     }

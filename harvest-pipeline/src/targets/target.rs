@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::deliveries::{Deliveries, Delivery};
 use super::verdict::{AskedBy, Verdict};
 use crate::batch::Item;
 use crate::error::{RecordError, RunError, Stage};
 use crate::filter::{Candidate, Decision, Filter};
-use crate::parser::{Fields, Issue, Parser};
+use crate::parser::{Fields, Issue, IssueLevel, Parser};
 use crate::run::{Outcome, Run};
 use crate::sink::{Entry, ParsedBatch, Sink, Written};
 
@@ -25,8 +28,38 @@ pub struct Offer<'a, R> {
     pub issues: &'a [Issue],
 }
 
+/// What may be wrong with a version that a target gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(clippy::exhaustive_enums)] // as many as there are levels of issues, and one
+pub enum Tolerance {
+    /// Warnings, and errors in fields: those are left out.
+    #[default]
+    FieldErrors,
+    /// Warnings.
+    Warnings,
+    /// Nothing.
+    Nothing,
+}
+
+impl Tolerance {
+    /// All of them, the most tolerant first.
+    pub const ALL: [Self; 3] = [Self::FieldErrors, Self::Warnings, Self::Nothing];
+
+    /// Whether a version may have an issue of this level.
+    #[must_use]
+    pub fn allows(self, level: IssueLevel) -> bool {
+        match self {
+            Self::FieldErrors => true,
+            Self::Warnings => level == IssueLevel::Warning,
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// When what was delivered to a target may be withdrawn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[allow(clippy::exhaustive_enums)] // nothing else ever withdraws
 pub enum Withdrawal {
     /// Not from here: what was handed in stays.
@@ -38,9 +71,15 @@ pub enum Withdrawal {
     ByOperatorOrDeletion,
 }
 
+impl Withdrawal {
+    /// All of them, from the one that keeps most.
+    pub const ALL: [Self; 3] = [Self::Never, Self::ByOperator, Self::ByOperatorOrDeletion];
+}
+
 /// Somebody to whom records are delivered, when a condition holds.
 pub struct Target<R> {
     name: Arc<str>,
+    tolerance: Tolerance,
     condition: Condition<R>,
     withdrawal: Withdrawal,
     receiver: Box<dyn Sink<R>>,
@@ -53,12 +92,25 @@ impl<R: Send + Sync + 'static> Target<R> {
     /// stay as it is.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, receiver: impl Sink<R> + 'static) -> Self {
+        Self::of(name, Box::new(receiver))
+    }
+
+    pub(crate) fn of(name: impl Into<Arc<str>>, receiver: Box<dyn Sink<R>>) -> Self {
         Self {
             name: name.into(),
+            tolerance: Tolerance::default(),
             condition: Box::new(|_| Ok(true)),
             withdrawal: Withdrawal::default(),
-            receiver: Box::new(receiver),
+            receiver,
         }
+    }
+
+    /// Sets what may be wrong with a version, whatever its condition. Left out: warnings, and errors in
+    /// fields.
+    #[must_use]
+    pub fn tolerate(mut self, tolerance: Tolerance) -> Self {
+        self.tolerance = tolerance;
+        self
     }
 
     /// Sets its condition, in place of the one before.
@@ -112,15 +164,16 @@ impl<R> Target<R> {
     }
 
     pub(super) fn wants(&self, offer: &Offer<'_, R>) -> Result<bool, RecordError> {
-        (self.condition)(offer)
+        let is_tolerable = offer.issues.iter().all(|issue| self.tolerance.allows(issue.level));
+        Ok(is_tolerable && (self.condition)(offer)?)
     }
 
-    pub(super) fn receiver(&self) -> &dyn Sink<R> {
+    pub(crate) fn receiver(&self) -> &dyn Sink<R> {
         &*self.receiver
     }
 
     /// The same error, with the name of the target.
-    pub(super) fn blame(&self, error: RunError) -> RunError {
+    pub(crate) fn blame(&self, error: RunError) -> RunError {
         let message = format!("the target {}: {}", self.name, error.message());
         let named = RunError::new(Stage::Sink, message).with_transient(error.is_transient());
         let named = match error.url() {
@@ -131,9 +184,9 @@ impl<R> Target<R> {
     }
 }
 
-impl<R: Clone + Send + Sync + 'static> Target<R> {
+impl<R: Clone + Serialize + Send + Sync + 'static> Target<R> {
     /// Delivers what this target is to have of a batch.
-    pub(super) async fn serve(
+    pub(crate) async fn serve(
         &self,
         deliveries: &dyn Deliveries,
         run: &Run,

@@ -1,11 +1,12 @@
 //! What is to be done for a target about one record. Nothing here sends anything.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::deliveries::Delivery;
 use super::target::{Offer, Target, Withdrawal};
 use crate::batch::{Change, Item};
-use crate::error::RecordError;
+use crate::error::{RecordError, Stage};
 use crate::run::Outcome;
 use crate::sink::Entry;
 
@@ -21,12 +22,12 @@ pub(super) enum Verdict {
 
 /// Who asks for a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AskedBy {
+pub(crate) enum AskedBy {
     Source,
     Operator,
 }
 
-impl<R> Target<R> {
+impl<R: Serialize> Target<R> {
     /// Decides about a record, of which this was delivered last.
     ///
     /// The one way to something withdrawn is a deletion: no error, warning or condition leads there.
@@ -42,7 +43,7 @@ impl<R> Target<R> {
                 if !self.wants(&Offer { item, record, issues })? {
                     return Ok(Verdict::Leave(Outcome::Filtered));
                 }
-                let delivery = Delivery::new(version(item), item.datestamp.clone());
+                let delivery = Delivery::new(version(item, record)?, item.datestamp.clone());
                 Ok(match last {
                     Some(last) if last.version == delivery.version => {
                         Verdict::Leave(Outcome::Unchanged)
@@ -72,8 +73,13 @@ impl<R> Target<R> {
     }
 }
 
-/// A hash of all that was delivered but the datestamp, in hexadecimal digits.
-fn version(item: &Item) -> String {
+/// A hash of all that was delivered but the datestamp, and of what was read in it, in hexadecimal
+/// digits.
+fn version<R: Serialize>(item: &Item, record: &R) -> Result<String, RecordError> {
+    let record = serde_json::to_string(record).map_err(|error| {
+        let message = format!("its fields cannot be JSON: {error}");
+        RecordError::new(item.identifier.clone(), Stage::Sink, message)
+    })?;
     let mut hash = Sha256::new();
     // With its length before it, no text can be taken for two others.
     let mut add = |text: &str| {
@@ -89,5 +95,6 @@ fn version(item: &Item) -> String {
         add(&payload.format);
         add(&payload.body);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    add(&record);
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

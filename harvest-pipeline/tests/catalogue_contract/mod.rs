@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 mod absent;
+mod changes;
 mod histories;
 mod lists;
 mod search;
@@ -27,6 +28,7 @@ use harvest_pipeline::{
 };
 
 pub(crate) use self::absent::*;
+pub(crate) use self::changes::*;
 pub(crate) use self::histories::*;
 pub(crate) use self::lists::*;
 pub(crate) use self::search::*;
@@ -52,6 +54,11 @@ macro_rules! catalogue_contract {
             a_list_can_be_of_what_a_run_changed
             sources_are_summed_up_as_what_they_hold
             errors_are_forgotten_when_they_are_dismissed
+            failures_have_pages_of_sources_and_of_records
+            what_changed_is_listed_page_by_page_in_the_order_of_its_coming
+            what_changes_back_or_is_put_back_has_changed
+            formats_and_sets_are_known_of_tombstones_too
+            what_is_touched_has_changed
             what_no_run_has_seen_since_is_absent
             what_is_absent_is_deleted_as_what_the_run_did
             nobody_deletes_without_a_run

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod databases;
+mod erase;
 #[path = "../support/postgres.rs"]
 mod postgres_schema;
 mod several;

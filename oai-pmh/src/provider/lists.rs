@@ -152,7 +152,7 @@ impl Provider {
             let items = T::page(&*self.repository, &selection, after.as_ref(), limit).await?;
             let is_last = items.len() < limit;
             for item in items {
-                let key = following(item.header(), after.as_ref())?;
+                let key = self.following(item.header(), after.as_ref())?;
                 if !self.hides(item.header()) {
                     let is_full = xml.len() - begin >= self.settings.page_bytes;
                     if listed == most || listed > 0 && is_full {
@@ -255,6 +255,21 @@ impl Provider {
         Ok(Ok(()))
     }
 
+    /// The item's place, which must be behind the last one: a list that goes back never ends.
+    fn following(&self, header: &Header, after: Option<&Key>) -> Result<Key, Failure> {
+        let Some(key) = Key::of(header) else {
+            return Err(format!("{} has no datestamp", header.identifier).into());
+        };
+        match after {
+            Some(after) if !self.repository.is_behind(&key, after) => Err(format!(
+                "the repository's page is out of order: {} of {} follows {} of {}",
+                key.identifier, key.datestamp, after.identifier, after.datestamp
+            )
+            .into()),
+            _ => Ok(key),
+        }
+    }
+
     fn token(
         &self,
         place: Place,
@@ -280,21 +295,6 @@ fn end_token(cursor: u64, size: Option<u64>) -> ResumptionToken {
         expiration_date: None,
         complete_list_size: size,
         cursor: Some(cursor),
-    }
-}
-
-/// The item's place, which must be behind the last one: a list that goes back never ends.
-fn following(header: &Header, after: Option<&Key>) -> Result<Key, Failure> {
-    let Some(key) = Key::of(header) else {
-        return Err(format!("{} has no datestamp", header.identifier).into());
-    };
-    match after {
-        Some(after) if key <= *after => Err(format!(
-            "the repository's page is out of order: {} of {} follows {} of {}",
-            key.identifier, key.datestamp, after.identifier, after.datestamp
-        )
-        .into()),
-        _ => Ok(key),
     }
 }
 

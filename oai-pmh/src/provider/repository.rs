@@ -57,6 +57,12 @@ pub trait Repository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Record>, Failure>;
 
+    /// Whether a record is behind another in lists: by default, if its [`Key`] is greater. Repositories
+    /// that list one part after the other say otherwise, and tell the parts by the identifiers.
+    fn is_behind(&self, key: &Key, last: &Key) -> bool {
+        key > last
+    }
+
     /// The headers of the same records; for repositories that have them cheaper.
     ///
     /// # Errors
@@ -149,6 +155,10 @@ impl<R: Repository + ?Sized> Repository for Arc<R> {
         (**self).page(selection, after, limit).await
     }
 
+    fn is_behind(&self, key: &Key, last: &Key) -> bool {
+        (**self).is_behind(key, last)
+    }
+
     async fn headers(
         &self,
         selection: &Selection,
@@ -176,7 +186,7 @@ impl<R: Repository + ?Sized> Repository for Arc<R> {
 }
 
 /// The place of a record in a list: lists are ordered by datestamp, and by identifier where
-/// datestamps are the same.
+/// datestamps are the same, unless [`Repository::is_behind`] says otherwise.
 ///
 /// Whatever happens between two pages, a record that was not changed keeps its place, and is
 /// therefore neither left out nor listed twice.

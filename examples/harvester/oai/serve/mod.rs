@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use chrono::Utc;
-use harvest_pipeline::SqliteCatalogue;
 use http::{Request, Response, StatusCode};
 use oai_pmh::provider::{OutputSwitch, Provider, ProviderError, Repository};
 use oai_pmh::xml::Cursor;
@@ -17,10 +16,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::args::{GlobalArgs, ProvideArgs};
+use crate::database::{self, Records};
+use crate::output;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
-use crate::{database, output};
 
 /// The longest form that is read, in bytes.
 const FORM: usize = 64 << 10;
@@ -44,10 +44,11 @@ pub(super) async fn run(
     }
     let identify = Identify::new(&args.name, &base_url, &args.admin);
     let mut opened = None;
-    let repository: Arc<dyn Repository> = if args.from.starts_with("sqlite:") {
-        let catalogue = SqliteCatalogue::open_existing(database::sqlite(&args.from)?).await?;
-        let repository = catalogue::publish(args, catalogue.clone(), identify, console).await?;
-        opened = Some(catalogue);
+    let repository: Arc<dyn Repository> = if database::is_named(&args.from) {
+        let records = Records::open_existing(&args.from).await?;
+        let catalogue = records.catalogue();
+        let repository = catalogue::publish(args, catalogue, identify, console).await?;
+        opened = Some(records);
         Arc::new(repository)
     } else {
         folder::publish(args, identify, console).await?
@@ -70,14 +71,17 @@ pub(super) async fn run(
     output::print(match global.json {
         true => format!("{}\n", json!({"event": "serving", "base_url": base_url})),
         false => {
-            format!("serving {} at {base_url}\n  harvester oai identify {base_url}\n", args.from)
+            format!(
+                "serving {} at {base_url}\n  harvester oai identify {base_url}\n",
+                database::shown(&args.from)
+            )
         }
     })?;
     let stop = stop_on_signals(console).cancelled_owned();
     let served = axum::serve(listener, router(provider)).with_graceful_shutdown(stop).await;
     served.map_err(|error| Failure::new(format!("the server has failed: {error}")))?;
-    if let Some(catalogue) = opened {
-        catalogue.close().await?;
+    if let Some(records) = opened {
+        records.close().await?;
     }
     Ok(Status::Complete)
 }

@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use harvest_pipeline::schedule::{Rhythm, Schedule};
+use harvest_pipeline::secrets::{self, NO_KIND};
 use harvest_pipeline::store::{RunEntry, SourceDefinition, SourceEntry, StoredEvent};
-use resync_core::transport::without_credentials;
 use serde_json::{Value, json};
-use url::Url;
 
 /// A run on one line.
 pub(in crate::service) fn run_line(run: &RunEntry) -> String {
@@ -129,7 +128,13 @@ pub(super) fn source(entry: &SourceEntry) -> String {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         line("option", &format!("{name}={plain}"));
     }
+    for name in secrets::set(NO_KIND, &entry.definition.options) {
+        line("option", &format!("{name}=(not shown)"));
+    }
     line("status", definition.status.as_str());
+    let output = definition.output.off_since();
+    line("output", &output.map_or("on".to_owned(), |since| format!("off since {since}")));
+    line("push", if definition.push { "on" } else { "" });
     line("schedule", &rhythm(&definition.schedule));
     line("target", definition.target.as_deref().unwrap_or_default());
     line("owner", definition.owner.as_deref().unwrap_or_default());
@@ -145,6 +150,7 @@ pub(super) fn source(entry: &SourceEntry) -> String {
 pub(super) fn source_json(entry: &SourceEntry) -> Value {
     json!({
         "definition": without_secrets(&entry.definition),
+        "secrets": secrets::set(NO_KIND, &entry.definition.options),
         "created": entry.created,
         "updated": entry.updated,
         "next_due": entry.next_due,
@@ -154,14 +160,10 @@ pub(super) fn source_json(entry: &SourceEntry) -> Value {
     })
 }
 
-/// The same without the name and password that its address may have.
+/// The same without passwords and tokens.
 fn without_secrets(definition: &SourceDefinition) -> SourceDefinition {
     let mut shown = definition.clone();
-    if let Some(url) = definition.url().and_then(|url| Url::parse(url).ok())
-        && let Some(option) = shown.options.get_mut("url")
-    {
-        *option = json!(without_credentials(&url));
-    }
+    shown.options = secrets::shown(NO_KIND, &definition.options);
     shown
 }
 

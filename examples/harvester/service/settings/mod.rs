@@ -1,7 +1,10 @@
 //! How an installation is set up.
 
 mod engine;
+mod log;
 mod mail;
+mod provide;
+mod secret;
 mod span;
 
 use std::fs;
@@ -14,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
+pub(crate) use self::log::{Format as LogFormat, Log};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::provide::Provide;
+pub(crate) use self::secret::Secret;
 use super::env;
 use crate::accounts::Limits;
 use crate::report::Failure;
@@ -25,6 +31,8 @@ use crate::report::Failure;
 pub(crate) struct Settings {
     /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
+    /// Which key seals the passwords of sources.
+    pub(crate) secret: Secret,
     /// The pages.
     pub(crate) web: Web,
     /// Logging in.
@@ -37,6 +45,10 @@ pub(crate) struct Settings {
     pub(crate) scheduler: Scheduler,
     /// Reports.
     pub(crate) mail: Mail,
+    /// What is given out.
+    pub(crate) provide: Provide,
+    /// What is said of what happens.
+    pub(crate) log: Log,
 }
 
 /// How pages are reached.
@@ -75,12 +87,15 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             db: "sqlite:harvest.db".to_owned(),
+            secret: Secret::default(),
             web: Web::default(),
             login: Login::default(),
             network: Network::default(),
             worker: Worker::default(),
             scheduler: Scheduler::default(),
             mail: Mail::default(),
+            provide: Provide::default(),
+            log: Log::default(),
         }
     }
 }
@@ -146,7 +161,14 @@ impl Settings {
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
-        self.mail.check()
+        self.mail.check()?;
+        self.provide.check()?;
+        self.log.check()
+    }
+
+    /// The address that others use, if a proxy stands in between.
+    pub(crate) fn public_base(&self) -> Option<Url> {
+        self.public_url().ok()
     }
 
     fn public_url(&self) -> Result<Url, Failure> {
@@ -178,7 +200,11 @@ impl Settings {
 
     /// The same without secrets, to be shown.
     pub(crate) fn without_secrets(&self) -> Self {
-        let mut shown = Self { mail: self.mail.clone().without_secrets(), ..self.clone() };
+        let mut shown = Self {
+            mail: self.mail.clone().without_secrets(),
+            secret: self.secret.clone().without_secrets(),
+            ..self.clone()
+        };
         if let Ok(url) = Url::parse(&self.db)
             && url.has_host()
         {
@@ -188,7 +214,11 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> Result<toml::Table, Failure> {
+/// What a file says.
+///
+/// # Errors
+/// If it cannot be read, or is no TOML.
+pub(super) fn read(path: &Path) -> Result<toml::Table, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{shown} cannot be read: {error}")))?;
@@ -267,6 +297,11 @@ mod tests {
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
             ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
             ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[log]\nfilter = \"ours=loud\"", &[], "log.filter"),
+            ("[log]\nformat = \"xml\"", &[], "format"),
+            ("[provide]\nat-once = 0", &[], "provide.at-once"),
+            ("[provide]\nadmin = \"me\"", &[], "provide.admin"),
+            ("[provide]\nnamespace = \"a b\"", &[], "provide.namespace"),
             ("[mail]\nserver = \"mail\"\nfrom = \"nobody\"", &[], "nobody"),
         ] {
             let message = load(file, variables).unwrap_err();
@@ -279,8 +314,15 @@ mod tests {
         let mut settings =
             Settings { db: "postgres://me:secret@db/harvest".to_owned(), ..Settings::default() };
         settings.mail.password = "secret".to_owned();
-        assert!(!format!("{:?}", settings.mail).contains("secret"));
+        assert!(!format!("{:?}", settings.mail).contains("\"secret\""));
+        settings.secret.key = "secret".to_owned();
+        assert!(!format!("{:?}", settings.secret).contains("\"secret\""));
         let shown = toml::to_string(&settings.without_secrets()).unwrap();
-        assert!(!shown.contains("secret") && shown.contains("postgres://db/harvest"), "{shown}");
+        assert!(
+            !shown.contains("\"secret\"")
+                && !shown.contains("me:secret")
+                && shown.contains("postgres://db/harvest"),
+            "{shown}"
+        );
     }
 }

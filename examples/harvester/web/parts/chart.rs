@@ -19,20 +19,21 @@ pub(crate) struct Bar {
     pub(crate) href: Option<String>,
 }
 
-/// Bars side by side. The same numbers must stand on the page as text, too.
+/// Bars side by side. The same numbers must stand on the page as text, too, and where they lead to must be
+/// reached otherwise: the tabulator does not stop at each bar.
 pub(crate) fn bars(label: &str, bars: &[Bar]) -> Markup {
     let most = bars.iter().map(|bar| bar.total).max().unwrap_or_default().max(1) as f64;
     let step = WIDTH / bars.len().max(12) as f64;
     let height = |count: u64| HEIGHT * count as f64 / most;
     html! {
-        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
+        svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="group"
             aria-label=(label) {
             line.axis x1="0" x2=(WIDTH) y1=(HEIGHT) y2=(HEIGHT) {}
             @for (at, bar) in bars.iter().enumerate() {
                 @let (left, wide) = (rounded(at as f64 * step + 1.0), rounded(step - 2.0));
                 // Something is seen of every bar.
                 @let (all, bad) = (rounded(height(bar.total).max(2.0)), rounded(height(bar.bad)));
-                a href=[bar.href.as_deref()] {
+                a href=[bar.href.as_deref()] tabindex="-1" {
                     title { (bar.title) }
                     rect.bar x=(left) y=(rounded(HEIGHT - all)) width=(wide) height=(all) {}
                     @if bar.bad > 0 {
@@ -76,10 +77,11 @@ pub(crate) fn shares(label: &str, shares: &[Share<'_>]) -> Markup {
     }
 }
 
-/// Which time was covered, and which never was, until now.
+/// Which time was covered, and which never was. What came after the last harvest is neither: the next
+/// one covers it.
 pub(crate) fn timeline(label: &str, covered: &[Coverage], now: DateTime<Utc>) -> Markup {
     let ends = covered.iter().flat_map(|it| [it.from, Some(it.until)]).flatten();
-    let Some(begin) = ends.min() else { return html! {} };
+    let Some((begin, end)) = ends.clone().min().zip(ends.max()) else { return html! {} };
     let span = ((now - begin).num_seconds().max(1)) as f64;
     let at =
         |time: DateTime<Utc>| WIDTH * ((time - begin).num_seconds() as f64 / span).clamp(0.0, 1.0);
@@ -92,7 +94,8 @@ pub(crate) fn timeline(label: &str, covered: &[Coverage], now: DateTime<Utc>) ->
                         path.hatch d="M0 8 L8 0" {}
                     }
                 }
-                rect.gap x="0" y="2" width=(WIDTH) height="20" fill="url(#gap)" {}
+                rect.ahead x="0" y="2" width=(WIDTH) height="20" {}
+                rect.gap x="0" y="2" width=(rounded(at(end))) height="20" fill="url(#gap)" {}
                 @for stretch in covered {
                     @let from = stretch.from.map_or(0.0, at);
                     @let width = rounded((at(stretch.until) - from).max(1.0));
@@ -151,6 +154,10 @@ mod tests {
         let drawn = timeline("Covered", &covered, day(4)).into_string();
         assert!(drawn.contains(r#"class="covered" x="0" y="2" width="150""#), "{drawn}");
         assert!(drawn.contains(r#"class="covered empty" x="450" y="2" width="150""#), "{drawn}");
+        assert!(drawn.contains(r#"class="gap" x="0" y="2" width="600""#), "{drawn}");
+        // Behind the last harvest nothing is missing yet.
+        let later = timeline("Covered", &covered, day(8)).into_string();
+        assert!(later.contains(r#"class="gap" x="0" y="2" width="300""#), "{later}");
         assert_eq!(timeline("Nothing", &[], begin).into_string(), "");
     }
 }

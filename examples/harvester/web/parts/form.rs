@@ -1,6 +1,8 @@
 //! Fields of forms: each with its label, what it is for, and what is wrong with it.
 
 use maud::{Markup, html};
+use resync_core::transport::without_credentials;
+use url::Url;
 
 use crate::words::Words;
 
@@ -91,7 +93,7 @@ impl Field {
         Self::new(name, label, Input::Line("text"))
     }
 
-    /// An address on the web.
+    /// An address on the web. A name and a password in it are never filled in.
     pub(crate) fn url(name: impl Into<String>, label: &str) -> Self {
         Self::new(name, label, Input::Line("url"))
     }
@@ -168,6 +170,12 @@ impl Field {
         self
     }
 
+    /// It may be empty.
+    pub(crate) fn optional(mut self) -> Self {
+        self.is_required = false;
+        self
+    }
+
     /// What browsers may fill in.
     pub(crate) fn autocomplete(mut self, what: &'static str) -> Self {
         self.autocomplete = Some(what);
@@ -220,13 +228,22 @@ impl Field {
         }
     }
 
+    /// What a line is filled with.
+    fn refill(&self, kind: &str) -> Option<String> {
+        match kind {
+            "password" => None,
+            "url" => Some(refilled(&self.value)),
+            _ => Some(self.value.clone()),
+        }
+    }
+
     fn input(&self, about: &About<'_>) -> Markup {
         let About { id, described, invalid } = *about;
         let invalid = invalid.then_some("true");
         html! {
             @match &self.input {
                 Input::Line(kind) => input id=(id) name=(self.name) type=(kind)
-                    value=[(*kind != "password").then_some(&self.value)] required[self.is_required]
+                    value=[self.refill(kind)] required[self.is_required]
                     autocomplete=[self.autocomplete] aria-describedby=[described]
                     aria-invalid=[invalid];,
                 Input::Number { least, most } => input id=(id) name=(self.name) type="number"
@@ -256,6 +273,26 @@ struct About<'a> {
     id: &'a str,
     described: Option<&'a str>,
     invalid: bool,
+}
+
+/// Whether something can be a mail address.
+pub(crate) fn is_mail(address: &str) -> bool {
+    let parts = address.split_once('@');
+    parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
+        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// Whether a name or a password stands in an address.
+pub(crate) fn holds_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// An address as it may be filled in again.
+fn refilled(typed: &str) -> String {
+    match Url::parse(typed) {
+        Ok(url) if holds_credentials(&url) => without_credentials(&url).into(),
+        _ => typed.to_owned(),
+    }
 }
 
 /// The button that sends a form.
@@ -309,6 +346,9 @@ mod tests {
 
     #[test]
     fn passwords_are_not_sent_back() {
+        let field = Field::url("url", "Address").value("https://me:secret@x.example/");
+        let shown = field.show(Words::default(), &Errors::none()).into_string();
+        assert!(!shown.contains("secret") && shown.contains("https://x.example/"), "{shown}");
         let field = Field::password("password", "Password").value("secret");
         assert!(!field.show(Words::default(), &Errors::none()).into_string().contains("secret"));
     }

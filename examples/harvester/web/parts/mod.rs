@@ -22,6 +22,7 @@ pub(crate) use self::tree::tree;
 
 use super::layout::csrf;
 use super::visitor::Visitor;
+use crate::words::Words;
 
 /// A button that changes something, as a form of its own: what it sends, and where to.
 pub(crate) fn action(visitor: &Visitor, address: &str, sends: (&str, &str), label: &str) -> Markup {
@@ -52,6 +53,11 @@ pub(crate) fn progress(label: &str, share: Option<f64>, said: &str) -> Markup {
             span { (said) }
         }
     }
+}
+
+/// A number in a table, where those that are zero step back.
+pub(crate) fn count(words: Words, count: u64) -> Markup {
+    html! { span.zero[count == 0] { (words.number(count)) } }
 }
 
 /// Names and what they stand for.

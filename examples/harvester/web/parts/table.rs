@@ -8,6 +8,7 @@ pub(crate) struct Table<'a> {
     caption: &'a str,
     columns: Vec<Column<'a>>,
     rows: Vec<Vec<Markup>>,
+    is_dense: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,13 @@ struct Column<'a> {
 impl<'a> Table<'a> {
     /// A table of this name, which screen readers say.
     pub(crate) fn new(caption: &'a str) -> Self {
-        Self { caption, columns: Vec::new(), rows: Vec::new() }
+        Self { caption, columns: Vec::new(), rows: Vec::new(), is_dense: false }
+    }
+
+    /// Brings its columns closer together, for those that have many.
+    pub(crate) fn dense(mut self) -> Self {
+        self.is_dense = true;
+        self
     }
 
     /// A column.
@@ -49,7 +56,7 @@ impl<'a> Table<'a> {
         let class = |column: &Column<'_>| column.is_number.then_some("number");
         html! {
             div.scroll role="region" aria-label=(self.caption) tabindex="0" {
-                table {
+                table.dense[self.is_dense] {
                     caption.unseen { (self.caption) }
                     thead {
                         tr {

@@ -69,18 +69,20 @@ pub(super) async fn page(
 fn provenance(words: Words, record: &StoredRecord) -> Markup {
     let run = |run: i64| html! { a href=(runs::address(RunId(run))) { (run) } };
     let text = |text: &Option<String>| html! { (text.as_deref().unwrap_or_default()) };
+    // As the server wrote it.
+    let time = |time: &Option<String>| html! { @if let Some(time) = time { time { (time) } } };
     let mut all = vec![
         (words.text("source.status"), state(words, record.deleted)),
         (
             words.text("run.source"),
             html! { a href=(sources::address(&record.source)) { (record.source) } },
         ),
-        (words.text("record.datestamp"), text(&record.datestamp)),
+        (words.text("record.datestamp"), time(&record.datestamp)),
         (words.text("record.version"), text(&record.version)),
         (words.text("record.format"), text(&record.format)),
         (words.text("record.sets"), html! { (record.sets.join(", ")) }),
         (words.text("record.harvested"), arrived(&record.harvested)),
-        (words.text("record.response-date"), text(&record.response_date)),
+        (words.text("record.response-date"), time(&record.response_date)),
         (words.text("record.first-run"), run(record.first_run)),
         (words.text("record.last-run"), run(record.last_run)),
     ];

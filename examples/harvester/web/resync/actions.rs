@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::extract::{Path, State};
 use harvest_pipeline::store::{
-    Requested, RunKind, RunRequest, SourceEntry, SourceStatus, StoreError, Trigger,
+    Harvested, Requested, RunKind, RunRequest, SourceEntry, StoreError, Trigger,
 };
 use maud::html;
 use serde::Deserialize;
@@ -83,9 +83,11 @@ pub(super) async fn toggle(
         return Ok(Done::go(&app, page).saying("resync-off"));
     }
     let kind = if record.mode == Mode::Audit { RunKind::Audit } else { RunKind::Harvest };
+    // It goes with being switched on, and is no deed of its own.
     let mut request = RunRequest::new(source.definition.id.clone(), kind);
     request.trigger = Trigger::SwitchedOn;
-    let asked = ask(&app, &visitor, &source, request).await;
+    request.by = visitor.name();
+    let asked = app.store.request_run(&request).await;
     Ok(told(&app, &source, asked, "resync-sync", "resync-sync-error"))
 }
 
@@ -145,21 +147,17 @@ pub(super) async fn ask_delete(
     Ok(tabbed(&visitor, Tab::List, None, &body))
 }
 
-/// Deletes a record. One whose runs the records here are known by goes out of sight with them kept.
+/// Deletes a record and its logs. What it has brought stays, as the items of WEKO do.
 pub(super) async fn delete(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Done, Problem> {
-    let mut source = find(&app, &visitor, &id).await?;
-    if source.open_run.is_some() {
-        return Err(Problem::conflict(visitor.words.text("resync.delete-running")));
-    }
-    match app.store.remove_source(&source.definition.id).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict(_)) => {
-            source.definition.status = SourceStatus::Archived;
-            app.store.change_source(&source.definition).await?;
+    let source = find(&app, &visitor, &id).await?;
+    match app.store.erase_source(&source.definition.id, Harvested::Keep).await {
+        Ok(_) => {}
+        Err(error) if error.is_conflict() => {
+            return Err(Problem::conflict(visitor.words.text("resync.delete-running")));
         }
         Err(error) => return Err(error.into()),
     }

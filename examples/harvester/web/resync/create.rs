@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use harvest_pipeline::SourceId;
-use harvest_pipeline::store::{SourceDefinition, SourceEntry, StoreError};
+use harvest_pipeline::store::{SourceDefinition, SourceEntry, StoreError, Unique};
 use maud::html;
 use serde_json::json;
 
@@ -41,34 +41,65 @@ pub(super) async fn create(
     if let Some(errors) = taken(words, &record, &others, None) {
         return Ok(show(&visitor, &tree, &typed, &errors));
     }
-    let mut definition = SourceDefinition::new(free_id(&app, others.len()).await?, KIND, json!({}));
-    definition.owner = visitor.name();
-    record.write(&mut definition);
-    match app.store.add_source(&definition).await {
-        Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
-            let mut errors = Errors::none();
-            errors.add("", words.fill("resync.error-create", &[("why", &message)]));
+    let id = match add(&app, &visitor, &record, others.len()).await {
+        Ok(id) => id,
+        Err(error) => {
+            let errors = refused(&app, words, error).await?;
             return Ok(show(&visitor, &tree, &typed, &errors));
         }
-        Err(error) => return Err(error.into()),
-    }
-    visitor.did(&app, "resync.create", &definition.id).await;
+    };
+    visitor.did(&app, "resync.create", &id).await;
     let next = if typed.then == "another" { "/resync/create" } else { "/resync" };
     Ok(Done::go(&app, next).saying("resync-created").into_response())
 }
 
-/// The first id behind those that there are.
-async fn free_id(app: &App, records: usize) -> Result<SourceId, Problem> {
+/// Adds a record under the first id behind so many records that is free.
+async fn add(
+    app: &App,
+    visitor: &Visitor,
+    record: &Record,
+    records: usize,
+) -> Result<SourceId, StoreError> {
     let mut number = records + 1;
     loop {
         // With zeros, so that the order of the ids is that of the numbers.
         let id = SourceId::from(format!("resync-{number:06}"));
-        if app.store.source(&id).await?.is_none() {
-            return Ok(id);
-        }
         number += 1;
+        // What a record that was deleted has brought stays under its id, and is not another's.
+        let is_known = app.catalogue.summary(&id).await.map_err(StoreError::unreadable)?.is_some();
+        if is_known || app.store.source(&id).await?.is_some() {
+            continue;
+        }
+        let mut definition = SourceDefinition::new(id, KIND, json!({}));
+        definition.owner = visitor.name();
+        record.write(&mut definition);
+        match app.store.add_source(&definition).await {
+            Ok(_) => return Ok(definition.id),
+            // Somebody was faster.
+            Err(StoreError::Taken { what: Unique::Id, .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
+}
+
+/// What the store does not take, beside the field that it is about.
+///
+/// # Errors
+/// If it is nothing that another record would mend.
+pub(super) async fn refused(app: &App, words: Words, error: StoreError) -> Result<Errors, Problem> {
+    let mut errors = Errors::none();
+    match &error {
+        StoreError::Taken { what: Unique::Place(_), by, .. } => {
+            let other = app.store.source(by).await?;
+            let name = other.map_or_else(|| by.to_string(), |other| other.definition.title);
+            errors.add("target_index", words.fill("resync.index-taken", &[("name", &name)]));
+        }
+        error if error.is_conflict() => {
+            errors.add("", words.fill("resync.error-create", &[("why", error)]));
+        }
+        _ => return Err(error.into()),
+    }
+    Ok(errors)
 }
 
 /// An index has one record.

@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use harvest_pipeline::SourceId;
-use harvest_pipeline::store::StoreError;
 use maud::html;
 
 use super::form::Typed;
@@ -52,14 +51,9 @@ pub(super) async fn save(
         return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
     }
     record.write(&mut definition);
-    match app.store.change_source(&definition).await {
-        Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
-            let mut errors = Errors::none();
-            errors.add("", message);
-            return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
-        }
-        Err(error) => return Err(error.into()),
+    if let Err(error) = app.store.change_source(&definition).await {
+        let errors = create::refused(&app, words, error).await?;
+        return Ok(show(&visitor, &definition.id, &tree, &typed, &errors));
     }
     visitor.did(&app, "resync.change", &definition.id).await;
     Ok(Done::go(&app, "/resync").saying("resync-changed").into_response())

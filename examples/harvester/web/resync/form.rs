@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use chrono::NaiveDate;
+use harvest_pipeline::schedule::Rhythm;
 use maud::{Markup, html};
 use serde::Deserialize;
 use url::Url;
@@ -10,7 +11,7 @@ use url::Url;
 use super::indexes::Tree;
 use super::record::{Format, Mode, Record, Status};
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -18,7 +19,7 @@ use crate::words::Words;
 const LONGEST_NAME: usize = 50;
 const LONGEST_URL: usize = 255;
 /// In days.
-const LONGEST_INTERVAL: u32 = 99;
+const LONGEST_INTERVAL: u32 = Rhythm::MOST;
 
 /// What was typed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -102,6 +103,8 @@ impl Typed {
         if !base_url.is_empty() && !is_web(&base_url) {
             let values: [(&str, &dyn Display); 1] = [("field", &field("resync.base-url"))];
             errors.add("base_url", words.fill("form.url", &values));
+        } else if Url::parse(&base_url).is_ok_and(|url| holds_credentials(&url)) {
+            errors.add("base_url", words.text("form.url-credentials"));
         }
         let status =
             choice(Status::of(&self.status), "status", "resync.status", words, &mut errors);

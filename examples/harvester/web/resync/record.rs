@@ -135,6 +135,8 @@ impl Record {
         let was = Self::of(definition);
         definition.title.clone_from(&self.repository_name);
         definition.target = Some(self.target_index.clone());
+        // An index has one record.
+        definition.occupies = Some(format!("index {}", self.target_index));
         if !definition.options.is_object() {
             definition.options = json!({});
         }

@@ -12,7 +12,7 @@ use super::{address, kind, length};
 use crate::accounts::Permission;
 use crate::web::app::App;
 use crate::web::layout;
-use crate::web::parts::{Addresses, Live, Pager, Table, moment, nothing, run_state};
+use crate::web::parts::{Addresses, Live, Pager, Table, count, moment, nothing, run_state};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;
@@ -130,10 +130,11 @@ fn table(app: &App, words: Words, runs: &[RunEntry]) -> Markup {
         .number(words.text("run.counter.updated"))
         .number(words.text("run.counter.deleted"))
         .number(words.text("run.counter.failed"))
-        .column(words.text("run.started"));
+        .column(words.text("run.started"))
+        .dense();
     for run in runs {
         let counters = &run.counters;
-        let number = |count: u64| html! { (words.number(count)) };
+        let number = |number| count(words, number);
         table.row(vec![
             html! { a href=(address(run.id)) { (run.id) } },
             html! { a href=(sources::address(&run.request.source)) { (run.request.source) } },
@@ -148,7 +149,7 @@ fn table(app: &App, words: Words, runs: &[RunEntry]) -> Markup {
             number(counters.deleted),
             html! {
                 @if counters.failed > 0 { span.error { (words.number(counters.failed)) } }
-                @else { (words.number(0)) }
+                @else { (count(words, 0)) }
             },
             html! {
                 (moment(run.started.unwrap_or(run.queued)))

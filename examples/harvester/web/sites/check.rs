@@ -17,7 +17,7 @@ use super::registration::registered;
 use super::{Step, page as stepped};
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::parts::{Table, Tone, badge};
 use crate::web::problem::Problem;
 use crate::web::visitor::Visitor;
@@ -81,6 +81,9 @@ pub(super) fn address(words: Words, typed: &str) -> Result<Url, String> {
         return Err(words.text("site.no-list").to_owned());
     }
     let url = Url::parse(typed.trim()).ok();
+    if url.as_ref().is_some_and(holds_credentials) {
+        return Err(words.text("form.url-credentials").to_owned());
+    }
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| words.fill("form.url", &[("field", &words.text("site.list"))]))
 }

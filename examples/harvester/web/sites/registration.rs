@@ -1,28 +1,34 @@
 //! Registering one's site, and taking that back.
 
+use std::ops::RangeInclusive;
+
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use harvest_pipeline::schedule::{Rhythm, Schedule, Unit};
+use harvest_pipeline::secrets;
 use harvest_pipeline::store::{SourceDefinition, SourceEntry, SourceStatus, StoreError};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
+use super::check::address;
 use super::{Step, owner, page as stepped, site_id};
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::parts::{action, card, facts, moment_or};
 use crate::web::problem::Problem;
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
 const KIND: &str = "document-list";
+/// What Metacat allows.
+const FREQUENCIES: RangeInclusive<u32> = 1..=99;
 const UNITS: [(Unit, &str); 3] =
     [(Unit::Days, "days"), (Unit::Weeks, "weeks"), (Unit::Months, "months")];
 
@@ -80,33 +86,24 @@ impl Typed {
             let field = words.text("site.contacts");
             errors.add("contacts", words.fill("form.mail", &[("field", &field)]));
         }
-        let list = Url::parse(self.list.trim()).ok();
-        let list = list.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if self.list.trim().is_empty() {
-            errors.add("list", words.text("site.no-list"));
-        } else if list.is_none() {
-            errors.add("list", words.fill("form.url", &[("field", &words.text("site.list"))]));
+        let list = address(words, &self.list);
+        if let Err(message) = &list {
+            errors.add("list", message.as_str());
         }
         let unit = UNITS.iter().find(|(_, name)| *name == self.unit).map(|(unit, _)| *unit);
         if unit.is_none() {
             errors.add("unit", words.fill("form.choice", &[("field", &words.text("site.unit"))]));
         }
-        let count = self.frequency.trim().parse().ok();
+        let count = self.frequency.trim().parse().ok().filter(|it| FREQUENCIES.contains(it));
         let rhythm = count.zip(unit).and_then(|(count, unit)| Rhythm::every(count, unit).ok());
         if unit.is_some() && rhythm.is_none() {
             errors.add("frequency", words.text("site.frequency-range"));
         }
-        match list.zip(rhythm).filter(|_| errors.is_empty()) {
+        match list.ok().zip(rhythm).filter(|_| errors.is_empty()) {
             Some((list, rhythm)) => Ok(Registration { contacts, list, rhythm }),
             None => Err(errors),
         }
     }
-}
-
-fn is_mail(address: &str) -> bool {
-    let parts = address.split_once('@');
-    parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// What was just done, for the page that comes next.
@@ -155,9 +152,9 @@ pub(super) async fn register(
     };
     match kept {
         Ok(_) => {}
-        Err(StoreError::Conflict(message)) => {
+        Err(error) if error.is_conflict() => {
             let mut errors = Errors::none();
-            errors.add("list", message);
+            errors.add("list", error.to_string());
             return show(&visitor, site.as_ref(), &typed, &errors, None);
         }
         Err(error) => return Err(error.into()),
@@ -180,6 +177,11 @@ async fn define(
         None => SourceDefinition::new(site_id(user), KIND, options.clone()),
     };
     user.clone_into(&mut definition.title);
+    // What an administrator set for another place, a password or the way into the local network, is
+    // not for the new one.
+    if secrets::leads_to(&definition.options) != secrets::leads_to(&options) {
+        definition.options = options.clone();
+    }
     definition.options["url"] = options["url"].clone();
     definition.owner = Some(user.to_owned());
     definition.contacts.clone_from(&registration.contacts);

@@ -2,15 +2,16 @@
 
 use std::fmt::Display;
 
-use harvest_pipeline::SourceId;
 use harvest_pipeline::store::{SourceDefinition, SourceStatus};
+use harvest_pipeline::{Kind, SourceId};
 use maud::{Markup, html};
 
 use super::typed::Typed;
 use super::{kind_title, kinds, options, policies, schedule};
+use crate::connect::Found;
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -27,15 +28,17 @@ pub(super) struct SourceForm<'a> {
     pub(super) source: Option<&'a SourceDefinition>,
     /// The names of all filter sets.
     pub(super) filter_sets: Vec<String>,
+    /// What was found at the address.
+    pub(super) found: Option<Found>,
 }
 
 /// What a form begins with that nothing was typed into yet.
 pub(super) fn fresh() -> Typed {
-    fill(&SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
+    fill(None, &SourceDefinition::new("", "oai-pmh", serde_json::json!({})))
 }
 
-/// A definition, as if it had been typed.
-pub(super) fn fill(definition: &SourceDefinition) -> Typed {
+/// A definition of this kind, as if it had been typed.
+pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition) -> Typed {
     let mut typed = Typed::default();
     typed.put("title", &definition.title);
     typed.put("id", definition.id.as_str());
@@ -44,12 +47,14 @@ pub(super) fn fill(definition: &SourceDefinition) -> Typed {
     typed.put("kind", &definition.kind);
     typed.put("target", definition.target.as_deref().unwrap_or_default());
     typed.put("status", definition.status.as_str());
+    typed.put("output", if definition.output.is_on() { "on" } else { "off" });
+    typed.tick("push", definition.push);
     typed.put("contacts", definition.contacts.join(", "));
     typed.put("owner", definition.owner.as_deref().unwrap_or_default());
     for set in &definition.filter_sets {
         typed.put("filter_sets", set);
     }
-    options::fill(definition, &mut typed);
+    options::fill(kind, definition, &mut typed);
     schedule::fill(&definition.schedule, &mut typed);
     policies::fill(&definition.policies, &mut typed);
     typed
@@ -65,11 +70,13 @@ impl SourceForm<'_> {
         html! {
             form.wide method="post" {
                 (csrf(self.visitor))
+                // What Enter does.
+                button.unseen tabindex="-1" aria-hidden="true" {}
                 (errors.summary(words))
                 (self.common(typed, errors))
                 (part(words.text("source.options"), html! {
                     div #options aria-live="polite" {
-                        (options::show(self.app, self.visitor, typed, errors))
+                        (options::show(self.app, self.visitor, self.found.as_ref(), typed, errors))
                     }
                 }))
                 (part(words.text("source.schedule"), schedule::show(words, typed, errors)))
@@ -94,6 +101,9 @@ impl SourceForm<'_> {
             let key = format!("source.status-name.{}", status.as_str());
             (status.as_str().to_owned(), words.text(&key).to_owned())
         });
+        let output = ["on", "off"].map(|state| {
+            (state.to_owned(), words.text(&format!("source.output-name.{state}")).to_owned())
+        });
         html! {
             div.row {
                 (text("title").label(&label("name")).required().show(words, errors))
@@ -112,8 +122,13 @@ impl SourceForm<'_> {
                 @if self.visitor.confined_to().is_none() {
                     (text("owner").show(words, errors))
                 }
+                (Field::choice("output", &label("output"), output.into())
+                    .hint(label("output-hint")).required().value(typed.get("output"))
+                    .show(words, errors))
             }
             (self.kind(typed, errors))
+            (Field::tick("push", &label("push")).hint(label("push-hint")).value(typed.get("push"))
+                .show(words, errors))
         }
     }
 
@@ -183,7 +198,7 @@ impl SourceForm<'_> {
             Some(source) => source.id.clone(),
             None => new_id(words, typed.get("id"), &mut errors),
         };
-        let options = options::read(self.app, self.visitor, typed, &mut errors);
+        let options = options::read(self.app, self.visitor, self.source, typed, &mut errors);
         let mut definition = match self.source {
             Some(source) => source.clone(),
             None => SourceDefinition::new(id, "", serde_json::Value::Null),
@@ -194,6 +209,10 @@ impl SourceForm<'_> {
         definition.kind = typed.get("kind").to_owned();
         definition.options = options;
         definition.target = typed.some("target").map(str::to_owned);
+        definition.push = typed.is_ticked("push");
+        if let Some(output) = typed.some("output") {
+            definition.output = definition.output.turned(output != "off", self.app.now());
+        }
         definition.contacts = contacts(words, typed.get("contacts"), &mut errors);
         definition.schedule = schedule::read(words, typed, &mut errors);
         definition.policies = policies::read(words, typed, &mut errors);
@@ -243,12 +262,7 @@ pub(super) fn is_sound_id(id: &str) -> bool {
 fn contacts(words: Words, text: &str, errors: &mut Errors) -> Vec<String> {
     let addresses = text.split([',', ';']).map(str::trim).filter(|address| !address.is_empty());
     let all: Vec<_> = addresses.map(str::to_owned).collect();
-    let is_address = |address: &String| {
-        let parts = address.split_once('@');
-        parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-            && !address.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    if !all.iter().all(is_address) {
+    if !all.iter().all(|address| is_mail(address)) {
         let field = [("field", &words.text("source.contacts") as &dyn Display)];
         errors.add("contacts", words.fill("form.mail", &field));
     }

@@ -4,7 +4,9 @@
 //! list      all of them, looked for and page by page
 //! detail    one of them: what it is, what became of it, what can be done
 //! edit      setting one up and changing it ── form      what is typed, as a definition
+//!                                          ├─ connect   what is at the address, filled in
 //!                                          └─ options   the part that its kind declares
+//!                                              └─ settled   what not everybody may see or set
 //! actions   runs, pausing, archiving, deleting
 //! picker    choosing one of them, in the searches of other sections
 //! coverage  which time was harvested, and harvesting it once more
@@ -12,6 +14,7 @@
 //! ```
 
 mod actions;
+mod connect;
 mod coverage;
 mod detail;
 mod edit;
@@ -22,11 +25,13 @@ mod options;
 mod picker;
 mod policies;
 mod schedule;
+mod settled;
 mod typed;
 
-use harvest_pipeline::store::{RunKind, SourceEntry};
+use harvest_pipeline::store::{RunKind, SourceDefinition, SourceEntry};
 use harvest_pipeline::{Kind, SourceId};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 pub(super) use self::detail::definition;
 pub(super) use self::picker::picker;
@@ -55,6 +60,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/sources/{id}/coverage", View, coverage::page),
         Route::post("/sources/{id}/backfill", Run, coverage::backfill),
         Route::post("/sources/{id}/status", EditSources, actions::set_status),
+        Route::post("/sources/{id}/output", EditSources, actions::set_output),
         Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
         Route::post("/sources/{id}/archive", EditSources, actions::archive),
         Route::get("/sources/{id}/delete", EditSources, actions::ask_delete),
@@ -63,10 +69,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is written otherwise in an address.
-pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+pub(crate) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// A text as a part of a path. Ids are often addresses themselves.
-pub(super) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
+pub(crate) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
     utf8_percent_encode(text, IN_PATH)
 }
 
@@ -94,8 +100,7 @@ pub(crate) async fn find(app: &App, visitor: &Visitor, id: &str) -> Result<Sourc
 /// administrators' alone.
 pub(crate) fn kinds<'a>(app: &'a App, visitor: &Visitor) -> impl Iterator<Item = &'a Kind> {
     let administers = visitor.may(Permission::Administer);
-    let reads_files = |kind: &Kind| !kind.schema()["properties"]["path"].is_null();
-    app.registry.kinds().iter().filter(move |kind| administers || !reads_files(kind))
+    app.registry.kinds().iter().filter(move |kind| administers || !kind.is_privileged())
 }
 
 /// Whether something can be the id of a new source.
@@ -103,21 +108,25 @@ pub(crate) fn is_sound_id(id: &str) -> bool {
     form::is_sound_id(id)
 }
 
-/// Whether the visitor may set up a source of this kind, with these options.
+/// The options that a source of this kind is to have, by what the visitor sent; `before` is what it is.
 ///
 /// # Errors
-/// Why not, for people.
-pub(crate) fn check_options(
+/// Why they may not set it up like that, for people.
+pub(crate) fn settled_options(
     app: &App,
     visitor: &Visitor,
     kind: &str,
-    options: &serde_json::Value,
-) -> Result<(), String> {
-    if !kinds(app, visitor).any(|known| known.name() == kind) {
+    before: Option<&SourceDefinition>,
+    mut options: Value,
+) -> Result<Value, String> {
+    let Some(kind) = kinds(app, visitor).find(|known| known.name() == kind) else {
         let known: Vec<_> = kinds(app, visitor).map(Kind::name).collect();
         return Err(format!("kind: there is no such kind, only {}", known.join(", ")));
-    }
-    options::check(app, kind, options)
+    };
+    settled::settle(visitor, kind, before, &mut options)
+        .map_err(|refused| format!("options.{}: {}", refused.option, refused.message))?;
+    options::check(app, kind.name(), &options)?;
+    Ok(options)
 }
 
 /// What a kind of sources is called.
@@ -128,8 +137,7 @@ pub(super) fn kind_title<'a>(app: &'a App, words: Words, kind: &'a str) -> &'a s
 
 /// What the form of a definition is filled with.
 #[cfg(test)]
-pub(super) fn filled(
-    definition: &harvest_pipeline::store::SourceDefinition,
-) -> Vec<(String, String)> {
-    form::fill(definition).into_fields()
+pub(super) fn filled(definition: &SourceDefinition) -> Vec<(String, String)> {
+    let registry = harvest_pipeline::Registry::standard();
+    form::fill(registry.kind(&definition.kind), definition).into_fields()
 }

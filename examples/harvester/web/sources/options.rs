@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use harvest_pipeline::Kind;
 use harvest_pipeline::store::SourceDefinition;
+use harvest_pipeline::{Kind, secrets};
 use maud::{Markup, html};
 use resync_core::transport::{Request, Response, Transport};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::kinds;
+use super::settled::settle;
 use super::typed::Typed;
+use super::{connect, kinds};
+use crate::accounts::Permission;
+use crate::connect::{Choice, Found};
 use crate::web::app::App;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -40,26 +43,63 @@ enum Input {
     Choice(Vec<String>),
     /// A text a line.
     Lines,
+    /// A password or token: typed, and never shown again.
+    Secret,
 }
 
 /// The name of an option's field.
-fn field_name(option: &str) -> String {
+pub(super) fn field_name(option: &str) -> String {
     format!("options.{option}")
 }
 
+/// The field that says that a secret is set.
+fn set_name(option: &str) -> String {
+    format!("options.{option}.set")
+}
+
+/// The box that takes a secret away.
+fn remove_name(option: &str) -> String {
+    format!("options.{option}.remove")
+}
+
 /// The fields of a kind.
-pub(super) fn show(app: &App, visitor: &Visitor, typed: &Typed, errors: &Errors) -> Markup {
+pub(super) fn show(
+    app: &App,
+    visitor: &Visitor,
+    found: Option<&Found>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
     let words = visitor.words;
     let Some(kind) = chosen(app, visitor, typed) else { return html! {} };
     html! {
-        @for option in declared(kind, words) {
-            (option.field(words, typed).show(words, errors))
+        @if kind.signs_in() {
+            p.hint { (words.text("connect.what")) }
+        }
+        @for option in declared(kind, words, visitor.may(Permission::Administer)) {
+            (option.field(words, found, typed).show(words, errors))
+            @if option.input == Input::Secret && typed.is_ticked(&set_name(option.name)) {
+                input type="hidden" name=(set_name(option.name)) value="on";
+                (Field::tick(remove_name(option.name), &words.fill(
+                    "secret.remove", &[("field", &option.label)],
+                )).show(words, errors))
+            }
+        }
+        @if kind.signs_in() {
+            button name="connect" value="on" formnovalidate { (words.text("connect.button")) }
+            @if let Some(found) = found { (connect::show(app, words, found)) }
         }
     }
 }
 
-/// The options that were typed, checked one by one and then all together.
-pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Errors) -> Value {
+/// The options that were typed for a source that was this, checked one by one and then all together.
+pub(super) fn read(
+    app: &App,
+    visitor: &Visitor,
+    before: Option<&SourceDefinition>,
+    typed: &Typed,
+    errors: &mut Errors,
+) -> Value {
     let words = visitor.words;
     let Some(kind) = chosen(app, visitor, typed) else {
         let field = [("field", &words.text("source.kind") as &dyn std::fmt::Display)];
@@ -68,7 +108,7 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
     };
     let mut options = Map::new();
     let known = errors.messages().count();
-    for option in declared(kind, words) {
+    for option in declared(kind, words, visitor.may(Permission::Administer)) {
         match option.read(words, typed) {
             // What is usual is not said, so that the same options are the same.
             Ok(Some(value)) if option.default != Some(&value) => {
@@ -78,10 +118,13 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
             Err(message) => errors.add(field_name(option.name), message),
         }
     }
-    let options = Value::Object(options);
-    if errors.messages().count() == known
-        && let Err(error) = check(app, kind.name(), &options)
-    {
+    let mut options = Value::Object(options);
+    if errors.messages().count() > known {
+        return options;
+    }
+    if let Err(refused) = settle(visitor, kind, before, &mut options) {
+        errors.add(field_name(&refused.option), refused.message);
+    } else if let Err(error) = check(app, kind.name(), &options) {
         errors.add("", error);
     }
     options
@@ -92,14 +135,15 @@ pub(super) fn read(app: &App, visitor: &Visitor, typed: &Typed, errors: &mut Err
 /// # Errors
 /// Why not, for people.
 pub(super) fn check(app: &App, kind: &str, options: &Value) -> Result<(), String> {
-    let made = app.registry.create(kind, options.clone(), Arc::new(Offline));
+    let made = app.registry.create(kind, secrets::covered(options), Arc::new(Offline));
     made.map(drop).map_err(|error| error.to_string())
 }
 
-/// A definition's options, as if they had been typed.
-pub(super) fn fill(definition: &SourceDefinition, typed: &mut Typed) {
+/// A definition's options, as if they had been typed; of secrets, that they are set.
+pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition, typed: &mut Typed) {
     for (name, value) in definition.options.as_object().into_iter().flatten() {
         match value {
+            secret if secrets::is_secret(kind, name, secret) => typed.tick(&set_name(name), true),
             Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
             value => typed.put(field_name(name), text(value)),
         }
@@ -107,10 +151,18 @@ pub(super) fn fill(definition: &SourceDefinition, typed: &mut Typed) {
 }
 
 /// A definition's options for people to read.
-pub(super) fn shown(words: Words, definition: &SourceDefinition) -> Vec<(String, String)> {
+pub(super) fn shown(
+    app: &App,
+    words: Words,
+    definition: &SourceDefinition,
+) -> Vec<(String, String)> {
+    let kind = app.registry.kind(&definition.kind);
     let options = definition.options.as_object().into_iter().flatten();
     let named = options.map(|(name, value)| {
         let shown = match value {
+            secret if secrets::is_secret(kind, name, secret) => {
+                words.text("secret.is-set").to_owned()
+            }
             Value::Bool(true) => words.text("form.yes").to_owned(),
             Value::Bool(false) => words.text("form.no").to_owned(),
             Value::String(choice) => choice_name(words, choice),
@@ -119,6 +171,19 @@ pub(super) fn shown(words: Words, definition: &SourceDefinition) -> Vec<(String,
         (label(words, name), shown)
     });
     named.collect()
+}
+
+/// An address that was typed.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn address(words: Words, label: &str, text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        // They would be seen here again.
+        Ok(url) if holds_credentials(&url) => Err(words.text("form.url-credentials").to_owned()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(words.fill("form.url", &[("field", &label)])),
+    }
 }
 
 /// The kind that was chosen, if the visitor may set up one of it.
@@ -145,14 +210,16 @@ fn choice_name(words: Words, choice: &str) -> String {
     words.find(&format!("choice.{choice}")).unwrap_or(choice).to_owned()
 }
 
-/// The options that a kind declares, in the order of their names' importance: what is required
-/// first.
-fn declared(kind: &Kind, words: Words) -> Vec<Declared<'_>> {
+/// The options that a kind declares and the visitor may set, in the order of their names' importance:
+/// what is required first.
+fn declared(kind: &Kind, words: Words, administers: bool) -> Vec<Declared<'_>> {
     let schema = kind.schema();
     let required = schema["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|it| it == name));
     let properties = schema["properties"].as_object().into_iter().flatten();
+    let may_set = |name: &str| administers || !kind.privileged().any(|it| it == name);
     let mut all: Vec<_> = properties
+        .filter(|(name, _)| may_set(name))
         .map(|(name, property)| Declared {
             name,
             label: label(words, name),
@@ -194,7 +261,9 @@ impl Input {
             Value::Array(several) => several.iter().any(|it| it == name),
             one => one == name,
         };
-        if is("boolean") {
+        if schema["writeOnly"] == true || schema["format"] == "password" {
+            Self::Secret
+        } else if is("boolean") {
             Self::Tick
         } else if is("integer") {
             Self::Number { least: schema["minimum"].as_i64(), most: schema["maximum"].as_i64() }
@@ -209,10 +278,24 @@ impl Input {
 }
 
 impl Declared<'_> {
-    fn field(&self, words: Words, typed: &Typed) -> Field {
+    fn field(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Field {
         let name = field_name(self.name);
         let label = &self.label;
+        if let Some(choice) = self.chosen_from(words, found, typed) {
+            return choice;
+        }
+        if self.input == Input::Secret {
+            let field = Field::password(name.as_str(), label).autocomplete("new-password");
+            let field = if self.is_required { field } else { field.optional() };
+            let is_set = typed.is_ticked(&set_name(self.name));
+            return match self.hint.filter(|_| !is_set) {
+                Some(hint) => field.hint(hint),
+                None if is_set => field.optional().hint(words.text("secret.keep")),
+                None => field,
+            };
+        }
         let field = match &self.input {
+            Input::Secret => Field::password(name.as_str(), label),
             Input::Text => Field::text(name.as_str(), label),
             Input::Address => Field::url(name.as_str(), label),
             Input::Number { least, most } => Field::number(name.as_str(), label, *least, *most),
@@ -235,6 +318,29 @@ impl Declared<'_> {
         }
     }
 
+    /// The field as a choice of what was found at the address, if there is something to choose; what was
+    /// typed before stays among it.
+    fn chosen_from(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Option<Field> {
+        let name = field_name(self.name);
+        let default = self.default.map(text).unwrap_or_default();
+        let value = typed.some(&name).unwrap_or(&default);
+        let found =
+            found.map(|found| found.choices(self.name)).filter(|found| !found.is_empty())?;
+        let mut choices = Vec::with_capacity(found.len() + 2);
+        if !self.is_required && self.default.is_none() {
+            choices.push((String::new(), words.text("form.none").to_owned()));
+        }
+        if !value.is_empty() && found.iter().all(|choice| choice.value != value) {
+            choices.push((value.to_owned(), value.to_owned()));
+        }
+        choices.extend(found.iter().map(|choice| {
+            let Choice { value, name } = choice;
+            let shown = if name.is_empty() { value.clone() } else { format!("{value} – {name}") };
+            (value.clone(), shown)
+        }));
+        Some(Field::choice(name.as_str(), &self.label, choices).value(value))
+    }
+
     /// The value that was typed; `None` if it was left out.
     fn read(&self, words: Words, typed: &Typed) -> Result<Option<Value>, String> {
         let name = field_name(self.name);
@@ -242,14 +348,17 @@ impl Declared<'_> {
         if self.input == Input::Tick {
             return Ok(typed.is_ticked(&name).then_some(Value::Bool(true)));
         }
+        if self.input == Input::Secret && typed.is_ticked(&remove_name(self.name)) {
+            return Ok(Some(Value::Null));
+        }
         let Some(text) = typed.some(&name) else {
+            if self.input == Input::Secret && typed.is_ticked(&set_name(self.name)) {
+                return Ok(None);
+            }
             return if self.is_required { Err(message("form.required")) } else { Ok(None) };
         };
         match &self.input {
-            Input::Address => match Url::parse(text) {
-                Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.into())),
-                _ => Err(message("form.url")),
-            },
+            Input::Address => address(words, &self.label, text).map(|_| Some(text.into())),
             Input::Number { least, most } => {
                 let number: i64 = text.parse().map_err(|_| message("form.number"))?;
                 let (least, most) = (least.unwrap_or(0), most.unwrap_or(i64::MAX));
@@ -266,7 +375,7 @@ impl Declared<'_> {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 Ok(Some(lines.collect()))
             }
-            Input::Text | Input::Choice(_) | Input::Tick => Ok(Some(text.into())),
+            Input::Text | Input::Choice(_) | Input::Tick | Input::Secret => Ok(Some(text.into())),
         }
     }
 }
@@ -294,7 +403,7 @@ mod tests {
         for kind in Registry::standard().kinds() {
             let words = Words::default();
             assert!(words.find(&format!("kind.{}", kind.name())).is_some(), "{}", kind.name());
-            for option in declared(kind, words) {
+            for option in declared(kind, words, true) {
                 let key = format!("option.{}", option.name);
                 assert!(words.find(&key).is_some(), "{} {key}", kind.name());
                 if let Input::Choice(choices) = option.input {
@@ -313,6 +422,8 @@ mod tests {
         for (schema, input) in [
             (serde_json::json!({ "type": ["string", "null"] }), Input::Text),
             (serde_json::json!({ "type": "string", "format": "uri" }), Input::Address),
+            (serde_json::json!({ "type": "string", "writeOnly": true }), Input::Secret),
+            (serde_json::json!({ "type": "string", "format": "password" }), Input::Secret),
             (serde_json::json!({ "type": "boolean" }), Input::Tick),
             (serde_json::json!({ "type": "array" }), Input::Lines),
             (

@@ -66,7 +66,8 @@ pub(super) fn show(words: Words, typed: &Typed, errors: &Errors) -> Markup {
     let fields = [
         Field::radio("rhythm", &label("rhythm"), RHYTHMS.map(named).into())
             .value(or("rhythm", "manual")),
-        Field::number("count", &label("count"), Some(1), Some(99)).value(or("count", "1")),
+        Field::number("count", &label("count"), Some(1), Some(Rhythm::MOST.into()))
+            .value(or("count", "1")),
         Field::choice("unit", &label("unit"), UNITS.map(|(_, name)| named(name)).into())
             .value(or("unit", "days")),
         Field::text("cron", &label("cron")).hint(label("cron-hint")).value(typed.get("cron")),
@@ -111,7 +112,7 @@ fn every(words: Words, typed: &Typed, errors: &mut Errors) -> Rhythm {
     let rhythm = count.and_then(|count: u32| Rhythm::every(count, *unit).ok());
     rhythm.unwrap_or_else(|| {
         let field = ("field", &words.text("source.count") as &dyn Display);
-        let message = words.fill("form.range", &[field, ("least", &1), ("most", &99)]);
+        let message = words.fill("form.range", &[field, ("least", &1), ("most", &Rhythm::MOST)]);
         errors.add("count", message);
         Rhythm::Manual
     })

@@ -3,6 +3,7 @@
 mod runs;
 mod sources;
 mod staging;
+mod targets;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -17,7 +18,7 @@ use super::clock::{later, until};
 use super::lifecycle::RunRow;
 use super::{
     Coverage, CoverageStore, Event, EventQuery, EventStore, FilterSetStore, HostStore, ManualClock,
-    SourceEntry, Staged, Store, StoreError, StoredEvent,
+    SourceEntry, Staged, Store, StoreError, StoredEvent, TargetDefinition, WaitingHost,
 };
 use crate::batch::SourceId;
 use crate::filters::FilterSet;
@@ -47,6 +48,8 @@ struct Data {
     hosts: HashMap<String, Host>,
     staged: BTreeMap<i64, StagedRow>,
     last_staged: i64,
+    targets: BTreeMap<String, TargetDefinition>,
+    ledgers: BTreeMap<(String, SourceId), targets::Ledger>,
 }
 
 #[derive(Default)]
@@ -206,6 +209,9 @@ impl FilterSetStore for MemoryStore {
         if let Some(source) = used {
             return Err(StoreError::is_used(name, &source.definition.id));
         }
+        if let Some(target) = data.targets.values().find(|target| target.uses_filter_set(name)) {
+            return Err(StoreError::is_used(name, &target.name));
+        }
         let removed = data.filter_sets.remove(name);
         removed.map(drop).ok_or_else(|| StoreError::missing("filter set", name))
     }
@@ -243,5 +249,20 @@ impl HostStore for MemoryStore {
         let data = self.data();
         let alone = data.hosts.get(host).and_then(|host| host.alone_until);
         Ok(alone.map_or(Duration::ZERO, |time| until(time, now)))
+    }
+
+    async fn waiting_hosts(&self, limit: usize) -> Result<Vec<WaitingHost>, StoreError> {
+        let now = self.time();
+        let left =
+            |time: Option<DateTime<Utc>>| time.map_or(Duration::ZERO, |time| until(time, now));
+        let data = self.data();
+        let all = data.hosts.iter();
+        let all = all.map(|(name, host)| {
+            WaitingHost::new(name, left(host.next_turn), left(host.alone_until))
+        });
+        let mut waiting: Vec<_> = all.filter(|host| !host.wait().is_zero()).collect();
+        waiting.sort_by(|a, b| b.wait().cmp(&a.wait()).then_with(|| a.host.cmp(&b.host)));
+        waiting.truncate(limit);
+        Ok(waiting)
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::super::clock::until;
 use super::super::{
-    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
-    Trigger,
+    Erased, Harvested, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    SourceStore, StoreError, Trigger,
 };
 use super::{Data, MemoryStore};
 use crate::batch::SourceId;
@@ -29,19 +29,22 @@ impl Data {
         open.map(|run| run.id)
     }
 
-    /// Refuses a definition that harvests the same as that of another source.
-    fn check_likeness(&self, definition: &SourceDefinition) -> Result<(), StoreError> {
+    /// Refuses a definition that has what another source has and no two may have.
+    fn check_unique(&self, definition: &SourceDefinition) -> Result<(), StoreError> {
         if definition.status == SourceStatus::Archived {
             return Ok(());
         }
-        let likeness = definition.likeness();
-        let mut others = self.sources.values().map(|entry| &entry.definition);
-        let like = others.find(|other| {
-            other.id != definition.id
-                && other.status != SourceStatus::Archived
-                && other.likeness() == likeness
-        });
-        like.map_or(Ok(()), |other| Err(definition.is_like(other.id.as_str())))
+        let others =
+            self.sources.values().map(|entry| &entry.definition).filter(|other| {
+                other.id != definition.id && other.status != SourceStatus::Archived
+            });
+        for other in others {
+            if let Some(what) = definition.shares(&other.likeness(), other.occupies.as_deref()) {
+                let (of, by) = (definition.id.clone(), other.id.clone());
+                return Err(StoreError::Taken { what, of, by });
+            }
+        }
+        Ok(())
     }
 
     fn wanted<'a>(&'a self, query: &'a SourceQuery) -> impl Iterator<Item = &'a SourceEntry> {
@@ -53,7 +56,26 @@ impl Data {
                 })
                 && query.kind.as_ref().is_none_or(|kind| definition.kind == *kind)
                 && (query.owner.is_none() || query.owner == definition.owner)
+                && query.filter_set.as_ref().is_none_or(|set| definition.uses_filter_set(set))
         })
+    }
+}
+
+impl MemoryStore {
+    fn put_source(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let now = self.time();
+        let mut data = self.data();
+        data.source(&definition.id)?.check_unchanged(before)?;
+        data.check_unique(definition)?;
+        let entry = data.source(&definition.id)?;
+        entry.change(definition.clone(), now);
+        let entry = entry.clone();
+        self.notify();
+        Ok(data.entry(&entry))
     }
 }
 
@@ -65,7 +87,7 @@ impl SourceStore for MemoryStore {
         if data.sources.contains_key(&definition.id) {
             return Err(definition.is_taken());
         }
-        data.check_likeness(definition)?;
+        data.check_unique(definition)?;
         let entry = SourceEntry::new(definition.clone(), now);
         data.sources.insert(definition.id.clone(), entry.clone());
         self.notify();
@@ -76,15 +98,15 @@ impl SourceStore for MemoryStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let now = self.time();
-        let mut data = self.data();
-        data.source(&definition.id)?;
-        data.check_likeness(definition)?;
-        let entry = data.source(&definition.id)?;
-        entry.change(definition.clone(), now);
-        let entry = entry.clone();
-        self.notify();
-        Ok(data.entry(&entry))
+        self.put_source(None, definition)
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.put_source(Some(before), definition)
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
@@ -96,6 +118,25 @@ impl SourceStore for MemoryStore {
         data.sources.remove(id);
         data.coverage.remove(id);
         Ok(())
+    }
+
+    async fn erase_source(&self, id: &SourceId, _: Harvested) -> Result<Erased, StoreError> {
+        let mut data = self.data();
+        data.source(id)?;
+        if let Some(run) = data.open_run(id) {
+            return Err(StoreError::is_running(id, run));
+        }
+        let (runs, events) = (data.runs.len(), data.events.len());
+        data.runs.retain(|_, run| run.entry.request.source != *id);
+        data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
+        data.staged.retain(|_, row| row.source != *id);
+        data.coverage.remove(id);
+        data.sources.remove(id);
+        Ok(Erased {
+            runs: (runs - data.runs.len()) as u64,
+            events: (events - data.events.len()) as u64,
+            records: 0,
+        })
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<SourceEntry>, StoreError> {
@@ -139,7 +180,7 @@ impl SourceStore for MemoryStore {
             .filter(|(id, source)| {
                 source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
             })
-            .filter_map(|(id, source)| Some((source.next_due?, id.clone())))
+            .filter_map(|(id, source)| Some((source.comes_due()?, id.clone())))
             .filter(|(due, _)| *due <= now)
             .collect();
         due.sort();
@@ -147,9 +188,9 @@ impl SourceStore for MemoryStore {
         let mut asked = Vec::with_capacity(due.len());
         for (_, id) in due {
             let source = data.source(&id)?;
-            source.came_due(now);
             let mut request = RunRequest::new(id.clone(), source.definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, source.next_due);
+            source.came_due(now);
             asked.push((id, data.queue(&request, now)?));
         }
         if !asked.is_empty() {
@@ -164,7 +205,7 @@ impl SourceStore for MemoryStore {
         let waiting = data.sources.iter().filter(|(id, source)| {
             source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
         });
-        let next = waiting.filter_map(|(_, source)| source.next_due).min();
+        let next = waiting.filter_map(|(_, source)| source.comes_due()).min();
         Ok(next.map(|due| until(due, now)))
     }
 }

@@ -55,6 +55,28 @@ impl Dialect {
         }
     }
 
+    /// The texts of a JSON list, to be looked for.
+    pub(super) fn each(self, list: &str) -> String {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => format!("(SELECT value FROM json_each({list}))"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres => {
+                format!("(SELECT json_array_elements_text({list}::json) COLLATE \"C\")")
+            }
+        }
+    }
+
+    /// What writes a file anew, so that nothing is left in it of what was overwritten.
+    pub(super) fn rewrite(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &[],
+        }
+    }
+
     /// The tables and columns of the catalogue that name a row of `pages`.
     pub(super) fn points_at_pages(self) -> &'static [(&'static str, &'static str)] {
         match self {
@@ -64,6 +86,55 @@ impl Dialect {
             Self::Postgres => {
                 &[("records", "page"), ("record_versions", "page"), ("record_errors", "page")]
             }
+        }
+    }
+
+    /// Erases what belongs to the records of a source, `$1`, before those are deleted.
+    pub(super) fn erase_records(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &[
+                "UPDATE payloads SET refs = refs - gone.times
+                 FROM (SELECT payload, count(*) AS times
+                       FROM (SELECT payload FROM records WHERE source = $1
+                             UNION ALL SELECT payload FROM versions WHERE source = $1)
+                       WHERE payload IS NOT NULL GROUP BY payload) gone
+                 WHERE payloads.id = gone.payload",
+                "DELETE FROM payloads WHERE refs <= 0
+                    AND id IN (SELECT payload FROM records WHERE source = $1
+                               UNION SELECT payload FROM versions WHERE source = $1)",
+                "DELETE FROM search_words
+                 WHERE rowid IN (SELECT id FROM search_records WHERE source = $1)",
+                "DELETE FROM search_records WHERE source = $1",
+                "DELETE FROM search_stale WHERE source = $1",
+                "DELETE FROM versions WHERE source = $1",
+            ],
+            // Payloads that somebody is about to refer to are locked: they are left alone. Whoever comes
+            // later waits, and does not find them.
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &[
+                "CREATE TEMPORARY TABLE erased_payloads ON COMMIT DROP AS
+                 SELECT id FROM payloads
+                 WHERE id IN (SELECT payload FROM records WHERE source = $1
+                              UNION SELECT v.payload FROM record_versions v
+                              JOIN records r ON r.id = v.record WHERE r.source = $1)
+                 FOR UPDATE SKIP LOCKED",
+                "DELETE FROM record_versions
+                 WHERE record IN (SELECT id FROM records WHERE source = $1)",
+                "DELETE FROM record_words WHERE record IN (SELECT id FROM records WHERE source = $1)",
+            ],
+        }
+    }
+
+    /// Deletes the payloads that nothing refers to any more, behind that.
+    pub(super) fn release_payloads(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &[],
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &["DELETE FROM payloads p USING erased_payloads e WHERE p.id = e.id
+                    AND NOT EXISTS (SELECT FROM records WHERE payload = p.id)
+                    AND NOT EXISTS (SELECT FROM record_versions WHERE payload = p.id)"],
         }
     }
 }

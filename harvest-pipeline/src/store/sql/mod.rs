@@ -5,13 +5,16 @@
 //! unless another was faster.
 
 mod dialect;
+mod erase;
 mod error;
 mod notes;
 mod open;
 mod row;
 mod runs;
+mod secrets;
 mod sources;
 mod staging;
+mod targets;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use self::error::{SqlError, SqlResult, attempt};
 pub use self::open::SqlStoreOptions;
 use self::row::{Columns, text};
 use super::{ManualClock, Store, StoreError};
+use crate::secrets::Secrets;
 
 /// A store in a file of SQLite or in a database of PostgreSQL, which any number of processes on any
 /// number of machines share.
@@ -49,6 +53,7 @@ struct Inner {
     writers: AnyPool,
     readers: AnyPool,
     clock: Option<ManualClock>,
+    secrets: Option<Secrets>,
     changed: Arc<Notify>,
     /// Ends the task that listens to what happens elsewhere.
     _listening: Option<DropGuard>,

@@ -10,6 +10,7 @@ use tokio_util::sync::DropGuard;
 use super::dialect::Dialect;
 use super::error::is_transient;
 use super::{Inner, SqlStore};
+use crate::secrets::Secrets;
 use crate::store::{ManualClock, StoreError};
 
 /// How a [`SqlStore`] is opened.
@@ -20,11 +21,13 @@ pub struct SqlStoreOptions {
     pub connections: u32,
     /// The clock it goes by, in place of the database's.
     pub clock: Option<ManualClock>,
+    /// What seals the secrets of sources; without, they are stored as they are given.
+    pub secrets: Option<Secrets>,
 }
 
 impl Default for SqlStoreOptions {
     fn default() -> Self {
-        Self { connections: 10, clock: None }
+        Self { connections: 10, clock: None, secrets: None }
     }
 }
 
@@ -46,6 +49,13 @@ impl SqlStoreOptions {
     #[must_use]
     pub fn with_clock(mut self, clock: ManualClock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Sets what seals the secrets of sources.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
+        self.secrets = Some(secrets);
         self
     }
 }
@@ -77,8 +87,17 @@ impl SqlStore {
             }
         };
         let Opened { dialect, name, writers, readers, listening: _listening } = opened;
-        let clock = options.clock;
-        Ok(Self(Arc::new(Inner { dialect, name, writers, readers, clock, changed, _listening })))
+        let SqlStoreOptions { clock, secrets, .. } = options;
+        Ok(Self(Arc::new(Inner {
+            dialect,
+            name,
+            writers,
+            readers,
+            clock,
+            secrets,
+            changed,
+            _listening,
+        })))
     }
 
     /// Closes its connections, those of clones too.

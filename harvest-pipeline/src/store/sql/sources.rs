@@ -14,8 +14,8 @@ use crate::checkpoint::Checkpoint;
 use crate::run::RunId;
 use crate::store::clock::until;
 use crate::store::{
-    RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus, SourceStore, StoreError,
-    Trigger,
+    Erased, Harvested, RunRequest, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    SourceStore, StoreError, Trigger,
 };
 
 /// What [`SourceQuery`] asks for, from `$2` on.
@@ -23,7 +23,8 @@ const WANTED: &str = "t.definition IS NOT NULL
     AND ($2 IS NULL OR t.searched LIKE $2 ESCAPE '\\')
     AND ($3 IS NULL AND t.status <> 'archived' OR t.status = $3)
     AND ($4 IS NULL OR t.kind = $4)
-    AND ($5 IS NULL OR t.owner = $5)";
+    AND ($5 IS NULL OR t.owner = $5)
+    AND ($6 IS NULL OR t.id IN (SELECT source FROM source_filter_sets WHERE name = $6))";
 
 /// Binds what [`WANTED`] needs, behind the name of the last source of the page before.
 macro_rules! bind_wanted {
@@ -34,6 +35,7 @@ macro_rules! bind_wanted {
             .bind($query.status.map(SourceStatus::as_str))
             .bind($query.kind.as_deref())
             .bind($query.owner.as_deref())
+            .bind($query.filter_set.as_deref())
     };
 }
 
@@ -81,8 +83,8 @@ impl SqlStore {
         Ok((number, entry, now))
     }
 
-    /// Refuses a definition that harvests the same as that of another source.
-    async fn check_likeness(
+    /// Refuses a definition that has what another source has and no two may have.
+    async fn check_unique(
         &self,
         conn: &mut AnyConnection,
         definition: &SourceDefinition,
@@ -90,20 +92,31 @@ impl SqlStore {
         if definition.status == SourceStatus::Archived {
             return Ok(());
         }
-        let like = sqlx::query(
-            "SELECT name FROM sources
-             WHERE likeness = $1 AND status <> 'archived' AND name <> $2 LIMIT 1",
+        let others = sqlx::query(
+            "SELECT name, likeness, occupies FROM sources
+             WHERE (likeness = $1 OR occupies = $2) AND status <> 'archived' AND name <> $3
+             ORDER BY name",
         )
         .bind(definition.likeness())
+        .bind(definition.occupies.as_deref())
         .bind(definition.id.as_str())
-        .fetch_optional(conn)
+        .fetch_all(conn)
         .await?;
-        like.map_or(Ok(()), |row| Err(definition.is_like(&Columns(&row).text("name")?).into()))
+        for row in others {
+            let (row, of) = (Columns(&row), definition.id.clone());
+            let likeness = row.optional_text("likeness")?.unwrap_or_default();
+            let occupies = row.optional_text("occupies")?;
+            if let Some(what) = definition.shares(&likeness, occupies.as_deref()) {
+                let by = SourceId::new(row.text("name")?);
+                return Err(StoreError::Taken { what, of, by }.into());
+            }
+        }
+        Ok(())
     }
 
     async fn insert(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
-        self.check_likeness(&mut tx, definition).await?;
+        self.check_unique(&mut tx, definition).await?;
         // One that was harvested before anybody set it up is set up now.
         let inserted = sqlx::query(
             "INSERT INTO sources (name, definition, created) VALUES ($1, $2, $3)
@@ -130,11 +143,36 @@ impl SqlStore {
         Ok(entry)
     }
 
-    async fn change(&self, definition: &SourceDefinition) -> SqlResult<SourceEntry> {
+    async fn changed(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
+        let changed = match self.change(before, definition).await {
+            Err(error) if error.is_unique_violation() => self.change(before, definition).await,
+            changed => changed,
+        };
+        attempt("change the source", async { changed }).await
+    }
+
+    async fn change(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> SqlResult<SourceEntry> {
         let mut tx = self.begin().await?;
         let (number, mut entry, now) = self.locked_source(&mut tx, &definition.id).await?;
-        if let Err(error) = self.check_likeness(&mut tx, definition).await {
+        if let Err(error) = entry.check_unchanged(before) {
             return self.refuse(tx, error).await;
+        }
+        if let Err(error) = self.check_unique(&mut tx, definition).await {
+            return self.refuse(tx, error).await;
+        }
+        if let Some(secrets) = &self.0.secrets
+            && let Err(error) = secrets.check_change(&entry.definition.options, &definition.options)
+        {
+            return self.refuse(tx, StoreError::from(error)).await;
         }
         let had_checkpoint = entry.checkpoint.is_some();
         entry.change(definition.clone(), now);
@@ -149,6 +187,7 @@ impl SqlStore {
         let query = format!(
             "SELECT {now} AS now, {SOURCE}
              WHERE t.status = 'active' AND t.next_due <= {now} AND t.definition IS NOT NULL
+                AND (t.due_again IS NULL OR t.due_again <= {now})
                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})
              ORDER BY t.next_due LIMIT $2 {}",
             self.0.dialect.lock_free(),
@@ -161,16 +200,11 @@ impl SqlStore {
             let mut entry = row::source(&row)?;
             let definition = &entry.definition;
             let mut request = RunRequest::new(definition.id.clone(), definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, entry.next_due);
             // Somebody else may have been faster.
             if let Some(run) = self.queue(&mut tx, number, &entry, &request, now).await? {
                 entry.came_due(now);
-                sqlx::query("UPDATE sources SET next_due = $1, scheduled_runs = $2 WHERE id = $3")
-                    .bind(entry.next_due.map(text))
-                    .bind(i64::from(entry.scheduled_runs))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
+                set_due(&mut tx, number, &entry).await?;
                 asked.push((request.source, run));
             }
         }
@@ -180,6 +214,24 @@ impl SqlStore {
         }
         Ok(asked)
     }
+}
+
+/// Writes when the next run is due.
+pub(super) async fn set_due(
+    conn: &mut AnyConnection,
+    number: i64,
+    entry: &SourceEntry,
+) -> SqlResult<()> {
+    sqlx::query(
+        "UPDATE sources SET next_due = $1, due_again = $2, scheduled_runs = $3 WHERE id = $4",
+    )
+    .bind(entry.next_due.map(text))
+    .bind(entry.due_again.map(text))
+    .bind(i64::from(entry.scheduled_runs))
+    .bind(number)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The run of this source that is not over.
@@ -197,11 +249,18 @@ async fn update(
     forget_checkpoint: bool,
 ) -> SqlResult<()> {
     let definition = &entry.definition;
+    let unused = sqlx::query("DELETE FROM source_filter_sets WHERE source = $1").bind(number);
+    unused.execute(&mut *conn).await?;
+    for set in &definition.filter_sets {
+        let used = "INSERT INTO source_filter_sets (name, source) VALUES ($1, $2)
+             ON CONFLICT DO NOTHING";
+        sqlx::query(used).bind(&**set).bind(number).execute(&mut *conn).await?;
+    }
     sqlx::query(
         "UPDATE sources SET definition = $1, title = $2, kind = $3, url = $4, status = $5, owner = $6,
-            likeness = $7, searched = $8, updated = $9, next_due = $10, scheduled_runs = $11,
-            checkpoint = CASE $12 WHEN 1 THEN NULL ELSE checkpoint END
-         WHERE id = $13",
+            likeness = $7, occupies = $8, searched = $9, updated = $10,
+            checkpoint = CASE $11 WHEN 1 THEN NULL ELSE checkpoint END
+         WHERE id = $12",
     )
     .bind(json(definition)?)
     .bind(&*definition.title)
@@ -210,20 +269,20 @@ async fn update(
     .bind(definition.status.as_str())
     .bind(definition.owner.as_deref())
     .bind(definition.likeness())
+    .bind(definition.occupies.as_deref())
     .bind(definition.searched())
     .bind(text(entry.updated))
-    .bind(entry.next_due.map(text))
-    .bind(i64::from(entry.scheduled_runs))
     .bind(i64::from(forget_checkpoint))
     .bind(number)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    set_due(conn, number, entry).await
 }
 
 #[async_trait]
 impl SourceStore for SqlStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
+        let definition = &*self.sealed(definition)?;
         let added = match self.insert(definition).await {
             // Another process added the like at the same time; now there it is.
             Err(error) if error.is_unique_violation() => self.insert(definition).await,
@@ -236,11 +295,15 @@ impl SourceStore for SqlStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let changed = match self.change(definition).await {
-            Err(error) if error.is_unique_violation() => self.change(definition).await,
-            changed => changed,
-        };
-        attempt("change the source", async { changed }).await
+        self.changed(None, definition).await
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.changed(Some(before), definition).await
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
@@ -250,7 +313,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            for table in ["coverage WHERE source", "sources WHERE id"] {
+            let tables =
+                ["coverage WHERE source", "source_filter_sets WHERE source", "sources WHERE id"];
+            for table in tables {
                 sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
                     .bind(number)
                     .execute(&mut *tx)
@@ -259,6 +324,14 @@ impl SourceStore for SqlStore {
             Ok(tx.commit().await?)
         })
         .await
+    }
+
+    async fn erase_source(
+        &self,
+        id: &SourceId,
+        harvested: Harvested,
+    ) -> Result<Erased, StoreError> {
+        attempt("erase the source", self.erase(id, harvested)).await
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<SourceEntry>, StoreError> {
@@ -277,7 +350,7 @@ impl SourceStore for SqlStore {
         attempt("list the sources", async {
             let sql = format!(
                 "SELECT {SOURCE} WHERE {WANTED} AND ($1 IS NULL OR t.name > $1)
-                 ORDER BY t.name LIMIT $6"
+                 ORDER BY t.name LIMIT $7"
             );
             let after = query.page.after.as_ref().map(SourceId::as_str);
             let rows = bind_wanted!(sql, after, query)
@@ -325,7 +398,9 @@ impl SourceStore for SqlStore {
     async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
         attempt("look for what is due", async {
             let query = format!(
-                "SELECT {} AS now, min(t.next_due) AS next_due FROM sources t
+                "SELECT {} AS now, min(CASE WHEN t.due_again > t.next_due THEN t.due_again
+                        ELSE t.next_due END) AS next_due
+                 FROM sources t
                  WHERE t.status = 'active' AND t.next_due IS NOT NULL
                     AND NOT EXISTS
                         (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})",

@@ -8,6 +8,7 @@ pub mod queue;
 pub mod schedule;
 pub mod sources;
 pub mod staging;
+pub mod targets;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +68,7 @@ fn is_stale<T>(result: Result<T, StoreError>) -> bool {
 /// What the conflict says.
 fn conflict<T>(result: Result<T, StoreError>) -> String {
     match result {
-        Err(StoreError::Conflict(message)) => message,
+        Err(error) if error.is_conflict() => error.to_string(),
         Err(error) => panic!("no conflict: {error}"),
         Ok(_) => panic!("no conflict, but success"),
     }

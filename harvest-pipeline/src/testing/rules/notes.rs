@@ -8,7 +8,10 @@ use futures_util::future::join_all;
 use super::{DAY, HOUR, MINUTE, Shared, add, conflict, is_missing, source};
 use crate::filters::{Expression, FilterSet, Match, Test};
 use crate::run::RunId;
-use crate::store::{Coverage, Event, EventLevel, EventQuery, ManualClock, Page, StoredEvent};
+use crate::store::{
+    Coverage, Event, EventLevel, EventQuery, ManualClock, Page, SourceQuery, StoredEvent,
+    WaitingHost,
+};
 use crate::testing::start;
 
 fn day(nth: u32) -> DateTime<Utc> {
@@ -111,10 +114,21 @@ pub async fn a_filter_set_is_kept_until_no_source_uses_it(store: Shared, _: Manu
     store.add_source(&definition).await.unwrap();
     let message = conflict(store.remove_filter_set("novels").await);
     assert!(message.contains("library"), "{message}");
+    store.add_source(&source("museum")).await.unwrap();
+    let users = async |set: &str| {
+        let mut query = SourceQuery::default();
+        query.filter_set = Some(set.to_owned());
+        let users = store.sources(&query).await.unwrap();
+        assert_eq!(store.count_sources(&query).await.unwrap(), users.len() as u64);
+        users.into_iter().map(|it| it.definition.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(users("novels").await, ["library"]);
+    assert_eq!(users("b").await, [""; 0]);
     store.remove_filter_set("b").await.unwrap();
     assert!(is_missing(store.remove_filter_set("b").await));
     definition.filter_sets.clear();
     store.change_source(&definition).await.unwrap();
+    assert_eq!(users("novels").await, [""; 0]);
     store.remove_filter_set("novels").await.unwrap();
     assert_eq!(store.filter_sets().await.unwrap(), []);
 }
@@ -151,8 +165,13 @@ pub async fn a_host_that_wants_to_be_left_alone_is(store: Shared, clock: ManualC
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), DAY - HOUR);
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), DAY - HOUR + MINUTE);
     assert_eq!(store.take_turn("b.example", MINUTE).await.unwrap(), Duration::ZERO);
+    let a = WaitingHost::new("a.example", DAY - HOUR + 2 * MINUTE, DAY - HOUR);
+    let b = WaitingHost::new("b.example", MINUTE, Duration::ZERO);
+    assert_eq!(store.waiting_hosts(9).await.unwrap(), [a.clone(), b]);
+    assert_eq!(store.waiting_hosts(1).await.unwrap(), [a]);
     clock.advance(2 * DAY);
     assert_eq!(store.left_alone("a.example").await.unwrap(), Duration::ZERO);
+    assert_eq!(store.waiting_hosts(9).await.unwrap(), []);
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), Duration::ZERO);
 }
 

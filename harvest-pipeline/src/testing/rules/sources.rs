@@ -1,11 +1,17 @@
 //! What is harvested.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
-use crate::batch::SourceId;
+use crate::batch::{Batch, SourceId};
+use crate::run::Counters;
 use crate::schedule::{Rhythm, Schedule, Unit};
-use crate::store::{Ending, ManualClock, Page, Policies, SourceQuery, SourceStatus};
+use crate::store::{
+    Coverage, Ending, Event, EventLevel, EventQuery, Harvested, ManualClock, Page, Policies,
+    RunKind, RunQuery, RunRequest, SourceQuery, SourceStatus, StoreError, Unique,
+};
+use crate::testing::start;
 
 pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock) {
     let mut definition = source("zürich");
@@ -37,6 +43,20 @@ pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock
     assert_eq!((changed.created, changed.updated), (added.created, clock.now()));
     assert_eq!(store.source(&definition.id).await.unwrap(), Some(changed));
     assert!(is_missing(store.change_source(&source("other")).await));
+}
+
+pub async fn a_change_does_not_undo_one_that_was_made_meanwhile(store: Shared, _: ManualClock) {
+    let read = source("a");
+    store.add_source(&read).await.unwrap();
+    let (mut first, mut second) = (read.clone(), read.clone());
+    first.title = "first".to_owned();
+    second.title = "second".to_owned();
+    assert_eq!(store.replace_source(&read, &first).await.unwrap().definition, first);
+    let lost = store.replace_source(&read, &second).await;
+    assert!(matches!(lost, Err(StoreError::Changed { .. })), "{lost:?}");
+    assert_eq!(store.source(&read.id).await.unwrap().unwrap().definition, first);
+    store.replace_source(&first, &second).await.unwrap();
+    assert!(is_missing(store.replace_source(&read, &source("other")).await));
 }
 
 pub async fn an_id_is_taken_once(store: Shared, _: ManualClock) {
@@ -108,6 +128,112 @@ pub async fn a_source_that_was_harvested_stays(store: Shared, _: ManualClock) {
     let message = conflict(store.remove_source(&"used".into()).await);
     assert!(message.contains("archive"), "{message}");
     assert!(store.source(&"used".into()).await.unwrap().is_some());
+}
+
+pub async fn what_a_source_has_for_itself_no_other_gets(store: Shared, _: ManualClock) {
+    let with = |id: &str, occupies: Option<&str>| {
+        let mut definition = source(id);
+        definition.occupies = occupies.map(str::to_owned);
+        definition
+    };
+    let refused = |result| match result {
+        Err(StoreError::Taken { what: Unique::Place(place), of, by }) => (place, of, by),
+        other => panic!("{other:?}"),
+    };
+    let taken = |of: &str, by: &str| ("index 5".to_owned(), of.into(), by.into());
+    for free in [with("a", Some("index 5")), with("b", None), with("c", None)] {
+        store.add_source(&free).await.unwrap();
+    }
+    let added = store.add_source(&with("d", Some("index 5"))).await;
+    assert_eq!(refused(added), taken("d", "a"));
+    assert_eq!(store.source(&"d".into()).await.unwrap(), None);
+    let changed = store.change_source(&with("b", Some("index 5"))).await;
+    assert_eq!(refused(changed), taken("b", "a"));
+    store.change_source(&with("a", Some("index 5"))).await.unwrap();
+
+    // Archived, it leaves its place to others, and cannot come back while one has it.
+    let mut archived = with("a", Some("index 5"));
+    archived.status = SourceStatus::Archived;
+    store.change_source(&archived).await.unwrap();
+    store.change_source(&with("b", Some("index 5"))).await.unwrap();
+    let back = store.change_source(&with("a", Some("index 5"))).await;
+    assert_eq!(refused(back), taken("a", "b"));
+}
+
+pub async fn of_sources_that_want_the_same_at_once_one_gets_it(store: Shared, _: ManualClock) {
+    for round in 0..5 {
+        let wanted = (0..6).map(|nth| {
+            let mut definition = source(&format!("{round}-{nth}"));
+            definition.occupies = Some(format!("index {round}"));
+            let store = Shared::clone(&store);
+            async move {
+                // Half of them want the same id besides.
+                if nth % 2 == 0 {
+                    definition.id = format!("{round}").as_str().into();
+                }
+                store.add_source(&definition).await
+            }
+        });
+        let outcomes = join_all(wanted).await;
+        let (got, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!(got.len(), 1, "{refused:?}");
+        for error in refused.into_iter().map(Result::unwrap_err) {
+            assert!(matches!(error, StoreError::Taken { .. }), "{error:?}");
+        }
+    }
+}
+
+pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualClock) {
+    for id in ["a", "b"] {
+        let mut definition = source(id);
+        definition.occupies = Some(format!("index {id}"));
+        store.add_source(&definition).await.unwrap();
+        let asked = RunRequest::new(id, RunKind::Collect);
+        let run = store.request_run(&asked).await.unwrap().run();
+        let (ticket, _) = claim(&*store).await;
+        let batch = Batch::new(0, checkpoint("token"));
+        store.stage(ticket, &batch, &Counters::default()).await.unwrap();
+        let event = Event::new("Noted", EventLevel::Info, "so it was");
+        store.record(&[event.in_run(id.into(), run)]).await.unwrap();
+        let coverage = Coverage::new(None, start(), run);
+        store.cover(&id.into(), &coverage).await.unwrap();
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+    }
+    let (a, b) = (SourceId::from("a"), SourceId::from("b"));
+    let other = store.source(&a).await.unwrap().unwrap();
+    let last = store.source(&b).await.unwrap().unwrap().last_run.unwrap();
+    for id in [&b, &a] {
+        assert_eq!(store.source(&a).await.unwrap().as_ref(), Some(&other));
+        assert!(store.staged(&a, None, 0).await.unwrap().is_some());
+        let erased = store.erase_source(id, Harvested::Erase).await.unwrap();
+        assert_eq!((erased.runs, erased.events, erased.records), (1, 1, 0));
+        assert_eq!(store.source(id).await.unwrap(), None);
+        let runs = RunQuery { source: Some(id.clone()), ..Default::default() };
+        assert_eq!(store.runs(&runs).await.unwrap(), []);
+        let events = EventQuery { source: Some(id.clone()), ..Default::default() };
+        assert_eq!(store.events(&events).await.unwrap(), []);
+        assert_eq!(store.coverage(id, None).await.unwrap(), []);
+        assert!(store.staged(id, None, 0).await.unwrap().is_none());
+        assert!(is_missing(store.erase_source(id, Harvested::Erase).await));
+    }
+    // Its name and its place are free, it begins anew, and no number is given twice.
+    let mut again = source("b");
+    again.occupies = Some("index b".to_owned());
+    let entry = store.add_source(&again).await.unwrap();
+    assert_eq!((entry.checkpoint, entry.last_run), (None, None));
+    assert!(ask(&*store, "b").await > last);
+}
+
+pub async fn a_source_that_is_being_harvested_is_not_erased(store: Shared, _: ManualClock) {
+    let ticket = running(&*store, "a").await;
+    for harvested in [Harvested::Keep, Harvested::Erase] {
+        let message = conflict(store.erase_source(&"a".into(), harvested).await);
+        assert!(message.contains(&format!("run {}", ticket.run)), "{message}");
+    }
+    assert!(store.source(&"a".into()).await.unwrap().is_some());
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    store.erase_source(&"a".into(), Harvested::Keep).await.unwrap();
+    assert_eq!(store.source(&"a".into()).await.unwrap(), None);
 }
 
 pub async fn sources_are_found_by_text_status_kind_and_owner_page_by_page(
