@@ -24,7 +24,7 @@ pub(crate) mod settings;
 mod sites;
 pub(crate) mod sources;
 mod start;
-mod stream;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visitor;
