@@ -73,12 +73,16 @@ pub(crate) async fn roles(
     if let Some(filter) = &args.log.filter {
         settings.log.filter.clone_from(filter);
     }
-    console.log(&settings.log)?;
+    let traces = console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
     let setup = set_up(args.config.config.as_deref(), &settings)?;
-    roles::run(roles, &settings, setup, &stores, console, stop).await?;
+    let ran = roles::run(roles, &settings, setup, &stores, console, stop).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ran?;
     stores.close().await?;
     Ok(Status::Complete)
 }
@@ -105,6 +109,10 @@ pub(crate) async fn sources(
             print(manage::kinds(&Registry::standard(), global.json))?;
             return Ok(Status::Complete);
         }
+        SourceCommand::Connect(args) => {
+            print(manage::connect(&args.url, global).await?)?;
+            return Ok(Status::Complete);
+        }
         SourceCommand::Add(args) => &args.config,
         SourceCommand::List(args) => &args.config,
         SourceCommand::Change(args) => &args.config,
@@ -121,7 +129,7 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global).await;
     if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
         let (store, catalogue) = (&*stores.store, &*stores.catalogue);
         output::make_up(store, catalogue, stores.accounts.documents()).await?;

@@ -62,7 +62,11 @@ impl Comparison {
             Change::Delete if known.is_some() => Outcome::Unchanged,
             Change::Delete => Outcome::SkippedDeleted,
             Change::Put(_) | Change::Listed if !live => Outcome::Created,
-            Change::Listed => Outcome::Unchanged,
+            // What is only listed is another version by what the list says of it.
+            Change::Listed => match (&item.version, known.and_then(|it| it.version.as_ref())) {
+                (Some(listed), Some(stored)) if listed != stored => Outcome::Updated,
+                _ => Outcome::Unchanged,
+            },
             Change::Put(payload) => match self.0.find(source, &item.identifier).await? {
                 Some(stored)
                     if stored.metadata.as_deref() == Some(&*payload.body)

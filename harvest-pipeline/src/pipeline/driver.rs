@@ -365,7 +365,7 @@ async fn pump(
         let batch = select! {
             biased;
             () = cancel.cancelled() => return Ok(End::Cancelled),
-            batch = batches.next() => batch,
+            batch = batches.next().instrument(tracing::debug_span!("page")) => batch,
         };
         let (Some(batch), Ok(permit)) = (batch.transpose()?, permit) else {
             return Ok(End::Exhausted);

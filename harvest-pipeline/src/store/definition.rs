@@ -121,7 +121,7 @@ impl SourceDefinition {
         hash.update(self.kind.as_bytes());
         hash.update(b"\n");
         // Nothing of a secret, not even a digest; sealed twice it would differ anyway.
-        hash.update(in_order(&secrets::shown(None, &self.options)).to_string());
+        hash.update(in_order(&secrets::shown(secrets::NO_KIND, &self.options)).to_string());
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -445,6 +445,8 @@ pub struct SourceQuery {
     pub kind: Option<String>,
     /// Only those of this owner.
     pub owner: Option<String>,
+    /// Only those that use the filter set of this name.
+    pub filter_set: Option<String>,
     /// Which part of the list, by id.
     pub page: Page<SourceId>,
 }

@@ -103,9 +103,9 @@ async fn what_is_wrong_is_named() {
         (
             with(
                 "schedule",
-                json!({ "rhythm": { "kind": "every", "count": 100, "unit": "days" } }),
+                json!({ "rhythm": { "kind": "every", "count": 10000, "unit": "days" } }),
             ),
-            "99",
+            "9999",
         ),
         (with("filter_sets", json!(["none"])), "filter_sets"),
         (with("title", json!("a\u{0}b")), "\\u0000"),

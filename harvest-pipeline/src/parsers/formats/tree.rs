@@ -32,6 +32,8 @@ struct Held<'a> {
     text: Cow<'a, str>,
     attributes: Range<usize>,
     children: Range<usize>,
+    /// The bits of the children's names: most names that are looked for are not there.
+    names: u64,
     end: usize,
     is_left_out: bool,
 }
@@ -89,6 +91,11 @@ fn mark(name: &str) -> u32 {
     }
 }
 
+/// One of 64 bits for a mark.
+fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9E37_79B1) >> 26)
+}
+
 /// Where the prefix of a name ends; names are short.
 pub(super) fn colon_in(name: &str) -> Option<usize> {
     name.bytes().position(|b| b == b':')
@@ -141,7 +148,7 @@ impl<'a> Tree<'a> {
         let mut tree = Self {
             elements: Vec::with_capacity(room),
             children: Vec::with_capacity(room),
-            attributes: Vec::new(),
+            attributes: Vec::with_capacity(room / 2),
             issues: Vec::new(),
         };
         let mut prefixes = Prefixes { shape, known: Vec::new() };
@@ -168,8 +175,10 @@ impl<'a> Tree<'a> {
             } else if let Some(Open { at, outer }) = open.pop() {
                 let first = tree.children.len();
                 tree.children.extend(of_open.drain(outer..));
-                tree.elements[at].children = first..tree.children.len();
-                tree.elements[at].end = tree.elements.len();
+                let (children, end) = (first..tree.children.len(), tree.elements.len());
+                let element = &mut tree.elements[at];
+                element.names = tree.children[first..].iter().fold(0, |all, it| all | bit(it.mark));
+                (element.children, element.end) = (children, end);
             }
             if open.is_empty() {
                 break;
@@ -209,6 +218,7 @@ impl<'a> Tree<'a> {
             text: Cow::Borrowed(""),
             attributes: first..self.attributes.len(),
             children: 0..0,
+            names: 0,
             end: at + 1,
             is_left_out: false,
         });
@@ -285,7 +295,9 @@ impl<'t> Node<'t> {
 
     /// The children with this name.
     pub(super) fn called<'n>(self, name: Name<'n>) -> impl Iterator<Item = Self> + use<'t, 'n> {
-        let alike = self.held_children().iter().filter(move |child| child.mark == name.mark);
+        let may_be_there = self.held().names & bit(name.mark) != 0;
+        let children = if may_be_there { self.held_children() } else { &[] };
+        let alike = children.iter().filter(move |child| child.mark == name.mark);
         alike.map(move |child| Self { at: child.at, ..self }).filter(move |child| {
             let held = child.held();
             name.is_of(held) && !held.is_left_out
