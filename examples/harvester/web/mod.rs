@@ -24,7 +24,7 @@ pub(crate) mod settings;
 mod sites;
 pub(crate) mod sources;
 mod start;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod targets;
 #[cfg(test)]
 mod tests;

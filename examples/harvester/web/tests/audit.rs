@@ -231,6 +231,9 @@ async fn sources_and_runs(book: &mut Book) {
     book.form(status, &[("to", "paused")], ("source.paused", "library")).await;
     book.form(status, &[("to", "active")], ("source.active", "library")).await;
     book.form(("/sources/{id}/clear", one), &[], ("source.clear", "library")).await;
+    let output = ("/sources/{id}/output", one);
+    book.form(output, &[("to", "off")], ("source.output-off", "library")).await;
+    book.form(output, &[("to", "on")], ("source.output-on", "library")).await;
     let run = ("/sources/{id}/run", one);
     for (ask, what) in
         [("harvest", "run.harvest"), ("full", "run.full"), ("dry-run", "run.dry-run")]

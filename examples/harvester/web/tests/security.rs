@@ -353,3 +353,32 @@ async fn a_password_for_one_login_is_shown_once_and_changed_before_anything_else
         }
     }
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_viewer_is_locked() {
+    let world = World::new().await;
+    world.source("one").await;
+    let root = world.user("root", Role::Administrator).await;
+    let vera = world.user("vera", Role::Viewer).await;
+    let request =
+        harvest_pipeline::store::RunRequest::new("one", harvest_pipeline::store::RunKind::Harvest);
+    world.store.request_run(&request).await.unwrap();
+    let lock = async {
+        while world.app.live().viewers() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        world.post(&root, "/settings/users/vera/lock", &[("to", "locked")]).await;
+    };
+    // They would go on for ten minutes.
+    let (page, events, ()) = tokio::time::timeout(std::time::Duration::from_secs(120), async {
+        tokio::join!(
+            world.stream(&vera, "/runs/1/stream"),
+            world.stream(&vera, "/api/events"),
+            lock
+        )
+    })
+    .await
+    .unwrap();
+    assert!(page.status == StatusCode::OK && !page.body.contains("event: over"));
+    assert_eq!(events.status, StatusCode::OK);
+}
