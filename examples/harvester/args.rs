@@ -15,15 +15,17 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::manage::{
-    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, RunCommand, ShowRunArgs,
-    SourceCommand, SourceSettings, StartArgs,
+    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, OnOff, RunCommand,
+    ShowRunArgs, SourceCommand, SourceSettings, StartArgs,
 };
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
-pub(crate) use self::service::{ConfigArgs, ConfigCommand, ServeOnlyArgs, ServiceArgs, WorkerArgs};
+pub(crate) use self::service::{
+    ConfigArgs, ConfigCommand, SchedulerArgs, ServeOnlyArgs, ServiceArgs, WorkerArgs,
+};
 pub(crate) use self::user::UserCommand;
 pub(crate) use self::values::duration;
 use crate::report::Failure;
@@ -115,7 +117,7 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Ask for the runs that are due, and find those whose workers are lost
     #[command(after_help = service::HELP, long_about = service::SCHEDULER_LONG)]
-    Scheduler(ConfigArgs),
+    Scheduler(SchedulerArgs),
     /// Say what runs, what failed and what waits
     #[command(long_about = service::STATUS_LONG)]
     Status(ConfigArgs),

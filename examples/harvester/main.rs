@@ -16,9 +16,11 @@ mod findings;
 mod harvest;
 mod json;
 mod network;
+mod notices;
 mod oai;
 mod output;
 mod progress;
+mod provide;
 mod records;
 mod report;
 mod resync;
@@ -43,7 +45,9 @@ fn main() -> ExitCode {
         command,
         Command::All(_) | Command::Serve(_) | Command::Worker(_) | Command::Scheduler(_)
     );
-    console.listen(is_service);
+    if !is_service {
+        console.listen();
+    }
 
     // Fetching takes little; parsing, formatting and writing have threads of their own. Each thread
     // more keeps memory for itself, which is a good part of what a list needs. A service does many

@@ -9,7 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyPool, AssertSqlSafe, Row};
+
+use super::AccountError;
+use super::secret::Secret;
 
 /// Connections are held for one statement at a time.
 const MOST_CONNECTIONS: u32 = 4;
@@ -30,12 +33,19 @@ const INSERT: &str = "INSERT INTO harvester_documents (collection, key, body, ve
 const REPLACE: &str =
     "UPDATE harvester_documents SET body = $4, version = version + 1, updated = $5
     WHERE collection = $1 AND key = $2 AND version = $3";
+const PUT: &str = "INSERT INTO harvester_documents (collection, key, body, version, updated)
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (collection, key) DO UPDATE
+    SET body = excluded.body, version = harvester_documents.version + 1,
+        updated = excluded.updated";
 const REMOVE: &str = "DELETE FROM harvester_documents WHERE collection = $1 AND key = $2";
 const FORWARD: &str = "SELECT key, body, version, updated FROM harvester_documents
     WHERE collection = $1 AND key > $2 ORDER BY key LIMIT $3";
-const BACKWARD: &str = "SELECT key, body, version, updated FROM harvester_documents
-    WHERE collection = $1 AND key < $2 ORDER BY key DESC LIMIT $3";
+const SEARCH: &str = "SELECT key, body, version, updated FROM harvester_documents
+    WHERE collection = $1 AND key >= $2 AND key < $3";
 const PURGE: &str = "DELETE FROM harvester_documents WHERE collection = $1 AND updated < $2";
+
+/// The collection of what must stay secret between the processes of an installation.
+const SECRETS: &str = "secrets";
 
 /// Behind every key there is: keys are printable.
 const LAST: &str = "\u{10ffff}";
@@ -44,6 +54,67 @@ const LAST: &str = "\u{10ffff}";
 #[derive(Clone)]
 pub(crate) struct Documents {
     pool: AnyPool,
+    dialect: Dialect,
+}
+
+/// Where the databases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    fn of(url: &str) -> Self {
+        if url.starts_with("sqlite:") { Self::Sqlite } else { Self::Postgres }
+    }
+
+    /// A field of a document.
+    fn field(self, name: &'static str) -> String {
+        match self {
+            Self::Sqlite => format!("json_extract(body, '$.{name}')"),
+            Self::Postgres => format!("(body::json ->> '{name}')"),
+        }
+    }
+
+    /// Where a text begins in another, from 1.
+    fn position(self) -> &'static str {
+        match self {
+            Self::Sqlite => "instr",
+            Self::Postgres => "strpos",
+        }
+    }
+}
+
+/// What is looked for in a collection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search<'a> {
+    /// Documents of this key and behind it,
+    pub(crate) from: &'a str,
+    /// but before this one.
+    pub(crate) before: Option<&'a str>,
+    /// What their fields, which are texts, hold.
+    pub(crate) fields: Vec<(&'static str, Holds<'a>)>,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds<'a> {
+    /// This, whether in capitals or not.
+    Text(&'a str),
+    /// What begins so.
+    Beginning(&'a str),
+    /// What has this in it, whether in capitals or not.
+    Part(&'a str),
+}
+
+/// What a database says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Engine {
+    /// Its name and version.
+    pub(crate) version: String,
+    /// How many bytes all of it takes.
+    pub(crate) size: u64,
 }
 
 /// A document, and which version of it this is.
@@ -51,7 +122,8 @@ pub(crate) struct Documents {
 pub(crate) struct Document<T> {
     pub(crate) key: String,
     pub(crate) body: T,
-    version: i64,
+    /// Which version of the document this is: 1 for the first.
+    pub(crate) version: i64,
     pub(crate) updated: DateTime<Utc>,
 }
 
@@ -82,16 +154,16 @@ impl Documents {
     /// If the database cannot be opened or written.
     pub(crate) async fn open(url: &str) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        let sqlite = url.starts_with("sqlite:");
-        let url = match (sqlite, url.contains('?')) {
-            (true, false) => format!("{url}?mode=rwc"),
+        let dialect = Dialect::of(url);
+        let url = match (dialect, url.contains('?')) {
+            (Dialect::Sqlite, false) => format!("{url}?mode=rwc"),
             _ => url.to_owned(),
         };
         let pool = AnyPoolOptions::new()
             .max_connections(MOST_CONNECTIONS)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    if sqlite {
+                    if dialect == Dialect::Sqlite {
                         sqlx::query("PRAGMA busy_timeout = 30000").execute(connection).await?;
                     }
                     Ok(())
@@ -99,13 +171,16 @@ impl Documents {
             })
             .connect(&url)
             .await?;
-        let create = if sqlite { CREATE_SQLITE } else { CREATE_POSTGRES };
+        let create = match dialect {
+            Dialect::Sqlite => CREATE_SQLITE,
+            Dialect::Postgres => CREATE_POSTGRES,
+        };
         if let Err(error) = sqlx::query(create).execute(&pool).await {
             // Of two that make the table at once, PostgreSQL may refuse one, and then it is there.
             tracing::debug!(%error, "making the table of documents again");
             sqlx::query(create).execute(&pool).await?;
         }
-        Ok(Self { pool })
+        Ok(Self { pool, dialect })
     }
 
     /// A document.
@@ -119,6 +194,24 @@ impl Documents {
     ) -> Result<Option<Document<T>>> {
         let row = sqlx::query(GET).bind(collection).bind(key).fetch_optional(&self.pool).await?;
         row.map(|row| document(collection, &row)).transpose()
+    }
+
+    /// A secret of the installation, the same in all processes: made when it is first asked for.
+    ///
+    /// # Errors
+    /// If it can neither be read nor made.
+    pub(crate) async fn secret(&self, name: &str) -> std::result::Result<String, AccountError> {
+        loop {
+            if let Some(secret) = self.get::<String>(SECRETS, name).await? {
+                return Ok(secret.body);
+            }
+            let secret = Secret::random().map_err(AccountError::randomness)?;
+            match self.insert(SECRETS, name, &secret.reveal(), Utc::now()).await {
+                // Another process was faster; its secret is read then.
+                Ok(()) | Err(DocumentError::Taken { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Enters a document that is new.
@@ -139,6 +232,23 @@ impl Documents {
             0 => Err(DocumentError::Taken { collection, key: key.to_owned() }),
             _ => Ok(()),
         }
+    }
+
+    /// Enters a document, in place of the one that has its key.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub(crate) async fn put<T: Serialize + Sync>(
+        &self,
+        collection: &'static str,
+        key: &str,
+        body: &T,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let body = text(collection, key, body)?;
+        let query = sqlx::query(PUT).bind(collection).bind(key).bind(body);
+        query.bind(now.timestamp_millis()).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Writes a document in place of the version that was read.
@@ -180,32 +290,60 @@ impl Documents {
         key: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Document<T>>> {
-        self.list(FORWARD, collection, key.unwrap_or_default(), limit).await
+        let query = sqlx::query(FORWARD).bind(collection).bind(key.unwrap_or_default());
+        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| document(collection, row)).collect()
     }
 
-    /// So many documents before a key, the last first.
+    /// So many documents of those that are looked for, the last first.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) async fn before<T: DeserializeOwned>(
+    pub(crate) async fn search<T: DeserializeOwned>(
         &self,
         collection: &'static str,
-        key: Option<&str>,
+        wanted: &Search<'_>,
         limit: i64,
     ) -> Result<Vec<Document<T>>> {
-        self.list(BACKWARD, collection, key.unwrap_or(LAST), limit).await
+        let mut sql = SEARCH.to_owned();
+        for (n, (name, holds)) in wanted.fields.iter().enumerate() {
+            let (field, position) = (self.dialect.field(name), self.dialect.position());
+            let value = format!("CAST(${} AS TEXT)", n + 4);
+            let condition = match holds {
+                Holds::Text(_) => format!("lower({field}) = lower({value})"),
+                Holds::Beginning(_) => format!("{position}({field}, {value}) = 1"),
+                Holds::Part(_) => format!("{position}(lower({field}), lower({value})) > 0"),
+            };
+            sql = format!("{sql} AND {condition}");
+        }
+        sql = format!("{sql} ORDER BY key DESC LIMIT ${}", wanted.fields.len() + 4);
+        // Put together from texts of this file and names of fields of this program.
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(collection).bind(wanted.from);
+        query = query.bind(wanted.before.unwrap_or(LAST));
+        for (_, Holds::Text(text) | Holds::Beginning(text) | Holds::Part(text)) in &wanted.fields {
+            query = query.bind(*text);
+        }
+        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| document(collection, row)).collect()
     }
 
-    async fn list<T: DeserializeOwned>(
-        &self,
-        statement: &'static str,
-        collection: &'static str,
-        key: &str,
-        limit: i64,
-    ) -> Result<Vec<Document<T>>> {
-        let query = sqlx::query(statement).bind(collection).bind(key).bind(limit);
-        let rows = query.fetch_all(&self.pool).await?;
-        rows.iter().map(|row| document(collection, row)).collect()
+    /// What the database says of itself.
+    ///
+    /// # Errors
+    /// If it cannot be asked.
+    pub(crate) async fn engine(&self) -> Result<Engine> {
+        let (version, size) = match self.dialect {
+            Dialect::Sqlite => (
+                "SELECT 'SQLite ' || sqlite_version()",
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+            ),
+            Dialect::Postgres => {
+                ("SELECT version()", "SELECT pg_database_size(current_database())")
+            }
+        };
+        let version = sqlx::query_scalar(version).fetch_one(&self.pool).await?;
+        let size: i64 = sqlx::query_scalar(size).fetch_one(&self.pool).await?;
+        Ok(Engine { version, size: size.try_into().unwrap_or_default() })
     }
 
     /// Removes what was not changed since this time; says how much that was.

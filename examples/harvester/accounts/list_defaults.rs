@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountError, Accounts, DocumentError};
+use super::{AccountError, Accounts};
 
 const DEFAULTS: &str = "list-defaults";
 
@@ -53,14 +53,6 @@ impl Accounts {
         defaults: &ListDefaults,
         now: DateTime<Utc>,
     ) -> Result<(), AccountError> {
-        match self.documents.insert(DEFAULTS, user, defaults, now).await {
-            Err(DocumentError::Taken { .. }) => {}
-            outcome => return Ok(outcome?),
-        }
-        if let Some(mut document) = self.documents.get(DEFAULTS, user).await? {
-            document.body = defaults.clone();
-            self.documents.replace(DEFAULTS, &document, now).await?;
-        }
-        Ok(())
+        Ok(self.documents.put(DEFAULTS, user, defaults, now).await?)
     }
 }

@@ -8,6 +8,7 @@ mod audit;
 mod documents;
 mod index;
 mod list_defaults;
+mod presence;
 mod role;
 mod secret;
 mod session;
@@ -18,15 +19,16 @@ mod user;
 
 use chrono::TimeDelta;
 
-pub(crate) use self::audit::Deed;
-pub(crate) use self::documents::{Document, DocumentError, Documents};
+pub(crate) use self::audit::{AuditEntry, AuditQuery, Deed, asked_for};
+pub(crate) use self::documents::{Document, DocumentError, Documents, Engine};
 pub(crate) use self::index::Index;
 pub(crate) use self::list_defaults::ListDefaults;
+pub(crate) use self::presence::{Presence, SAID_EVERY};
 pub(crate) use self::role::{Permission, Role};
-pub(crate) use self::secret::{SHORTEST_PASSWORD, fingerprint};
-pub(crate) use self::session::{LoginError, Session};
-pub(crate) use self::token::Token;
-pub(crate) use self::user::User;
+pub(crate) use self::secret::{SHORTEST_PASSWORD, Secret, fingerprint};
+pub(crate) use self::session::{Caller, LoginError, OpenSession, Session};
+pub(crate) use self::token::{NewToken, Token};
+pub(crate) use self::user::{Standing, User};
 
 /// The accounts of an installation.
 #[derive(Clone, Debug)]
@@ -80,6 +82,9 @@ pub(crate) enum AccountError {
     /// Nobody could administer any more.
     #[error("this is the last administrator")]
     LastAdministrator,
+    /// Nobody locks, lowers or removes themselves.
+    #[error("that is yourself: another administrator has to do it")]
+    Oneself,
     /// It is not the password.
     #[error("that is not the password")]
     WrongPassword,

@@ -25,7 +25,6 @@ pub(crate) enum Permission {
 
 impl Permission {
     /// All of them.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 7] = [
         Self::View,
         Self::Run,
@@ -80,6 +79,11 @@ impl Role {
         }
     }
 
+    /// Whether somebody of the other role may do all that one of this role may.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        Permission::ALL.into_iter().all(|permission| !self.may(permission) || other.may(permission))
+    }
+
     /// Whether this role is confined to sources of its own.
     pub(crate) fn owns(self) -> bool {
         self == Self::SiteContact
@@ -97,6 +101,17 @@ mod tests {
                 assert!(pair[0].may(permission) || !pair[1].may(permission), "{permission:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_role_is_within_those_that_may_do_as_much() {
+        let within = |role: Role| {
+            Role::ALL.into_iter().filter(|other| other.is_within(role)).collect::<Vec<_>>()
+        };
+        assert_eq!(within(Role::Administrator), Role::ALL);
+        assert_eq!(within(Role::Operator), Role::ALL[1..]);
+        assert_eq!(within(Role::SiteContact), [Role::SiteContact, Role::Viewer]);
+        assert_eq!(within(Role::Viewer), [Role::Viewer]);
     }
 
     #[test]

@@ -5,12 +5,17 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::documents::{Document, Holds, Search};
 use super::secret::{Secret, fingerprint, same};
 use super::{AccountError, Accounts, User};
 
 const SESSIONS: &str = "session";
 /// A session's time is renewed no more often than this: reading a page mostly writes nothing.
 const RENEWED: TimeDelta = TimeDelta::minutes(5);
+/// Browsers call themselves longer names; these are the characters that are kept.
+const LONGEST_AGENT: usize = 200;
+/// So many sessions of a user are looked at.
+const MOST_LISTED: i64 = 1000;
 
 /// A session as it is kept, under the fingerprint of its token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +25,21 @@ struct Kept {
     csrf: String,
     began: DateTime<Utc>,
     expires: DateTime<Utc>,
+    /// Where it was begun from: an address,
+    #[serde(default)]
+    address: String,
+    /// and what the browser calls itself.
+    #[serde(default)]
+    agent: String,
+}
+
+/// Where somebody logs in from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// The address.
+    pub(crate) address: String,
+    /// What the browser calls itself.
+    pub(crate) agent: String,
 }
 
 /// Somebody who is logged in.
@@ -27,7 +47,21 @@ struct Kept {
 pub(crate) struct Session {
     /// Who it is.
     pub(crate) user: User,
+    /// What it is kept under.
+    pub(crate) key: String,
     csrf: String,
+}
+
+/// A session that goes on, for whoever it is of.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenSession {
+    /// What it is kept under; ends it.
+    pub(crate) key: String,
+    pub(crate) began: DateTime<Utc>,
+    /// When a page was asked for last, to some minutes.
+    pub(crate) used: DateTime<Utc>,
+    pub(crate) address: String,
+    pub(crate) agent: String,
 }
 
 impl Session {
@@ -65,17 +99,17 @@ impl Accounts {
         &self,
         name: &str,
         password: &str,
-        address: &str,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<(Secret, User), LoginError> {
-        if let Some(wait) = self.attempt(name, address, now).await? {
+        if let Some(wait) = self.attempt(name, &caller.address, now).await? {
             return Err(LoginError::Throttled(wait));
         }
         let Some(user) = self.check_password(name, password).await? else {
             return Err(LoginError::Refused);
         };
         self.forget_attempts(name).await?;
-        let token = self.begin_session(&user, now).await?;
+        let token = self.begin_session(&user, caller, now).await?;
         Ok((token, user))
     }
 
@@ -86,6 +120,7 @@ impl Accounts {
     pub(crate) async fn begin_session(
         &self,
         user: &User,
+        caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Secret, AccountError> {
         let token = Secret::random().map_err(AccountError::randomness)?;
@@ -96,6 +131,8 @@ impl Accounts {
             csrf: csrf.reveal().to_owned(),
             began: now,
             expires: now + self.limits.session_idle,
+            address: caller.address.clone(),
+            agent: caller.agent.chars().take(LONGEST_AGENT).collect(),
         };
         self.documents.insert(SESSIONS, &fingerprint(token.reveal()), &kept, now).await?;
         Ok(token)
@@ -115,14 +152,7 @@ impl Accounts {
             return Ok(None);
         };
         let user = self.user(&kept.body.user).await?.map(|user| user.body);
-        let longest = kept.body.began + self.limits.session_longest;
-        let goes_on = |user: &User| {
-            user.generation == kept.body.generation
-                && !user.locked
-                && now < kept.body.expires
-                && now < longest
-        };
-        let Some(user) = user.filter(goes_on) else {
+        let Some(user) = user.filter(|user| self.goes_on(&kept.body, user, now)) else {
             self.documents.remove(SESSIONS, &kept.key).await?;
             return Ok(None);
         };
@@ -134,7 +164,62 @@ impl Accounts {
                 tracing::debug!(%error, "a session was not renewed");
             }
         }
-        Ok(Some(Session { user, csrf: kept.body.csrf }))
+        Ok(Some(Session { user, key: kept.key, csrf: kept.body.csrf }))
+    }
+
+    fn goes_on(&self, kept: &Kept, user: &User, now: DateTime<Utc>) -> bool {
+        user.generation == kept.generation
+            && !user.locked
+            && user.created <= kept.began
+            && now < kept.expires
+            && now < kept.began + self.limits.session_longest
+    }
+
+    /// The sessions of a user that go on, the last used first.
+    ///
+    /// # Errors
+    /// If the accounts cannot be read.
+    pub(crate) async fn sessions(
+        &self,
+        user: &User,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<OpenSession>, AccountError> {
+        let mut open = self.kept_sessions(&user.name).await?;
+        open.retain(|kept| self.goes_on(&kept.body, user, now));
+        open.sort_by_key(|kept| std::cmp::Reverse(kept.updated));
+        let open = open.into_iter().map(|Document { key, body, updated, .. }| OpenSession {
+            key,
+            began: body.began,
+            used: updated,
+            address: body.address,
+            agent: body.agent,
+        });
+        Ok(open.collect())
+    }
+
+    /// Ends a session of a user by its key; says whether there was one.
+    ///
+    /// # Errors
+    /// If the accounts cannot be written.
+    pub(crate) async fn end_session(&self, user: &User, key: &str) -> Result<bool, AccountError> {
+        let kept = self.documents.get::<Kept>(SESSIONS, key).await?;
+        match kept.filter(|kept| kept.body.user == user.name) {
+            Some(kept) => Ok(self.documents.remove(SESSIONS, &kept.key).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// Ends all sessions of a user.
+    pub(super) async fn end_sessions(&self, user: &str) -> Result<(), AccountError> {
+        for kept in self.kept_sessions(user).await? {
+            self.documents.remove(SESSIONS, &kept.key).await?;
+        }
+        Ok(())
+    }
+
+    async fn kept_sessions(&self, user: &str) -> Result<Vec<Document<Kept>>, AccountError> {
+        let wanted = Search { fields: vec![("user", Holds::Text(user))], ..Search::default() };
+        Ok(self.documents.search(SESSIONS, &wanted, MOST_LISTED).await?)
     }
 
     /// Ends a session.
@@ -153,6 +238,7 @@ impl Accounts {
     pub(crate) async fn tidy(&self, now: DateTime<Utc>) -> Result<(), AccountError> {
         self.documents.purge(SESSIONS, now - self.limits.session_idle - RENEWED).await?;
         self.purge_attempts(now).await?;
+        self.purge_presences(now).await?;
         self.purge_audit(now).await
     }
 }

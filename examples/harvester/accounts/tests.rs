@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::audit::AuditEntry;
-use super::documents::{DocumentError, Documents};
+use super::documents::{DocumentError, Documents, Search};
 use super::*;
 
 /// A database of its own for a test, and what keeps it.
@@ -75,6 +75,10 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000, 0).unwrap()
 }
 
+fn from(address: &str) -> Caller {
+    Caller { address: address.to_owned(), agent: "tests".to_owned() }
+}
+
 async fn accounts(url: &str) -> Accounts {
     Accounts::open(url, Limits::default()).await.unwrap()
 }
@@ -108,8 +112,10 @@ async fn lists_go_on_behind_a_key_in_both_directions(url: &str) {
     let keys = |found: Vec<Document<()>>| found.into_iter().map(|it| it.key).collect::<Vec<_>>();
     assert_eq!(keys(documents.after("thing", None, 2).await.unwrap()), ["Z", "a"]);
     assert_eq!(keys(documents.after("thing", Some("a"), 9).await.unwrap()), ["b", "é"]);
-    assert_eq!(keys(documents.before("thing", None, 3).await.unwrap()), ["é", "b", "a"]);
-    assert_eq!(keys(documents.before("thing", Some("a"), 9).await.unwrap()), ["Z"]);
+    let before = |key| Search { before: key, ..Search::default() };
+    assert_eq!(keys(documents.search("thing", &before(None), 3).await.unwrap()), ["é", "b", "a"]);
+    let found = documents.search("thing", &before(Some("a")), 9).await.unwrap();
+    assert_eq!(keys(found), ["Z"]);
     assert_eq!(documents.purge("thing", now() + TimeDelta::seconds(1)).await.unwrap(), 4);
 }
 
@@ -117,7 +123,7 @@ async fn the_first_start_creates_an_administrator_once(url: &str) {
     let accounts = accounts(url).await;
     let (name, secret) = accounts.begin(now()).await.unwrap().unwrap();
     assert_eq!(accounts.begin(now()).await.unwrap(), None);
-    let (_, user) = accounts.login(name, secret.reveal(), "::1", now()).await.unwrap();
+    let (_, user) = accounts.login(name, secret.reveal(), &from("::1"), now()).await.unwrap();
     assert!(user.role == Role::Administrator && user.must_change);
 
     let short = accounts.change_password(name, secret.reveal(), "short", now()).await;
@@ -125,15 +131,15 @@ async fn the_first_start_creates_an_administrator_once(url: &str) {
     let wrong = accounts.change_password(name, "wrong", "long enough", now()).await;
     assert!(matches!(wrong, Err(AccountError::WrongPassword)), "{wrong:?}");
     accounts.change_password(name, secret.reveal(), "long enough", now()).await.unwrap();
-    let old = accounts.login(name, secret.reveal(), "::1", now()).await;
+    let old = accounts.login(name, secret.reveal(), &from("::1"), now()).await;
     assert!(matches!(old, Err(LoginError::Refused)), "{old:?}");
-    let (_, user) = accounts.login("ADMIN", "long enough", "::1", now()).await.unwrap();
+    let (_, user) = accounts.login("ADMIN", "long enough", &from("::1"), now()).await.unwrap();
     assert!(!user.must_change);
 }
 
 /// A user with the password `long enough`.
 async fn user(accounts: &Accounts, name: &str, role: Role) -> User {
-    let secret = accounts.add_user(name, role, None, now()).await.unwrap();
+    let secret = accounts.add_user(name, role, now()).await.unwrap();
     accounts.change_password(name, secret.reveal(), "long enough", now()).await.unwrap();
     accounts.user(name).await.unwrap().unwrap().body
 }
@@ -143,7 +149,7 @@ async fn a_session_is_over_when_idle_locked_or_after_a_new_password(url: &str) {
     user(&accounts, "admin", Role::Administrator).await;
     user(&accounts, "GCE", Role::SiteContact).await;
     let login = async || {
-        let session = accounts.login("gce", "long enough", "::1", now()).await.unwrap();
+        let session = accounts.login("gce", "long enough", &from("::1"), now()).await.unwrap();
         session.0.reveal().to_owned()
     };
     let token = login().await;
@@ -172,12 +178,12 @@ async fn a_session_is_over_when_idle_locked_or_after_a_new_password(url: &str) {
     assert!(accounts.session(&token, now()).await.unwrap().is_none());
 
     let secret = accounts.reset_password("gce", now()).await.unwrap();
-    let (token, _) = accounts.login("gce", secret.reveal(), "::1", now()).await.unwrap();
+    let (token, _) = accounts.login("gce", secret.reveal(), &from("::1"), now()).await.unwrap();
     let mut locked = accounts.user("gce").await.unwrap().unwrap();
     locked.body.locked = true;
     accounts.change_user(&locked, now()).await.unwrap();
     assert!(accounts.session(token.reveal(), now()).await.unwrap().is_none());
-    let refused = accounts.login("gce", secret.reveal(), "::1", now()).await;
+    let refused = accounts.login("gce", secret.reveal(), &from("::1"), now()).await;
     assert!(matches!(refused, Err(LoginError::Refused)), "{refused:?}");
     accounts.tidy(now() + TimeDelta::days(400)).await.unwrap();
 }
@@ -187,20 +193,20 @@ async fn attempts_are_limited_by_name_and_by_address(url: &str) {
     let accounts = Accounts::open(url, limits).await.unwrap();
     user(&accounts, "gce", Role::SiteContact).await;
     for _ in 0..5 {
-        let refused = accounts.login("gce", "wrong", "::1", now()).await;
+        let refused = accounts.login("gce", "wrong", &from("::1"), now()).await;
         assert!(matches!(refused, Err(LoginError::Refused)), "{refused:?}");
     }
     // Not even the right one is looked at, from wherever it comes.
-    let throttled = accounts.login("GCE", "long enough", "::2", now()).await;
+    let throttled = accounts.login("GCE", "long enough", &from("::2"), now()).await;
     assert!(matches!(throttled, Err(LoginError::Throttled(_))), "{throttled:?}");
     let later = now() + TimeDelta::minutes(15);
-    accounts.login("gce", "long enough", "::1", later).await.unwrap();
+    accounts.login("gce", "long enough", &from("::1"), later).await.unwrap();
 
     for n in 0..8 {
-        let refused = accounts.login(&format!("nobody{n}"), "wrong", "::3", later).await;
+        let refused = accounts.login(&format!("nobody{n}"), "wrong", &from("::3"), later).await;
         assert!(matches!(refused, Err(LoginError::Refused)), "{n}: {refused:?}");
     }
-    let throttled = accounts.login("gce", "long enough", "::3", later).await;
+    let throttled = accounts.login("gce", "long enough", &from("::3"), later).await;
     assert!(matches!(throttled, Err(LoginError::Throttled(_))), "{throttled:?}");
 }
 
@@ -208,17 +214,19 @@ async fn a_token_is_good_until_it_expires_or_is_revoked(url: &str) {
     let accounts = accounts(url).await;
     let user = user(&accounts, "gce", Role::SiteContact).await;
     let tomorrow = now() + TimeDelta::days(1);
-    let token = accounts.add_token(&user, "backup", Some(tomorrow), now()).await.unwrap();
-    let holder = accounts.token_user(token.reveal(), now()).await.unwrap().unwrap();
-    assert_eq!(holder.name, "gce");
+    let new = NewToken { purpose: "backup".to_owned(), role: None, expires: Some(tomorrow) };
+    let token = accounts.add_token(&user, new, now()).await.unwrap();
+    let (holder, bound) = accounts.token_user(token.reveal(), now()).await.unwrap().unwrap();
+    assert_eq!((holder.name.as_str(), bound), ("gce", Role::SiteContact));
     assert!(accounts.token_user(token.reveal(), tomorrow).await.unwrap().is_none());
     assert!(accounts.token_user("hvt_made-up", now()).await.unwrap().is_none());
 
-    let listed = accounts.tokens(Some("gce")).await.unwrap();
-    assert_eq!(listed[0].1.purpose, "backup");
+    let listed = accounts.tokens(Some("gce"), None, 9).await.unwrap();
+    assert_eq!((listed[0].1.purpose.as_str(), listed[0].1.used), ("backup", Some(now())));
     assert!(!listed[0].0.contains(token.reveal()));
-    assert!(!accounts.revoke_token(&listed[0].0, Some("somebody else")).await.unwrap());
-    assert!(accounts.revoke_token(&listed[0].0, Some("gce")).await.unwrap());
+    assert!(accounts.tokens(Some("somebody else"), None, 9).await.unwrap().is_empty());
+    assert!(accounts.revoke_token(&listed[0].0).await.unwrap());
+    assert!(!accounts.revoke_token(&listed[0].0).await.unwrap());
     assert!(accounts.token_user(token.reveal(), now()).await.unwrap().is_none());
 }
 
@@ -233,10 +241,10 @@ async fn the_last_administrator_stays(url: &str) {
     accounts.change_user(&one, now()).await.unwrap();
 
     for name in ["", "a b", "tab\t", &"x".repeat(65)] {
-        let refused = accounts.add_user(name, Role::Viewer, None, now()).await;
+        let refused = accounts.add_user(name, Role::Viewer, now()).await;
         assert!(matches!(refused, Err(AccountError::Name)), "{name:?}");
     }
-    let taken = accounts.add_user("ONE", Role::Viewer, None, now()).await;
+    let taken = accounts.add_user("ONE", Role::Viewer, now()).await;
     assert!(matches!(taken, Err(AccountError::NameTaken(_))), "{taken:?}");
 }
 
@@ -251,12 +259,13 @@ async fn what_was_done_is_told_last_first(url: &str) {
         };
         accounts.audit(&deed, now() + TimeDelta::seconds(n)).await.unwrap();
     }
-    let first = accounts.audited(None, 2).await.unwrap();
+    let first = accounts.audited(&AuditQuery::default(), 2).await.unwrap();
     let about = |entries: &[AuditEntry]| {
         entries.iter().map(|entry| entry.deed.about.clone()).collect::<Vec<_>>()
     };
     assert_eq!(about(&first), ["2", "1"]);
-    let rest = accounts.audited(Some(&first[1].key), 2).await.unwrap();
+    let before = AuditQuery { before: Some(first[1].key.clone()), ..AuditQuery::default() };
+    let rest = accounts.audited(&before, 2).await.unwrap();
     assert_eq!(about(&rest), ["0"]);
     assert_eq!(rest[0].time, now());
 }

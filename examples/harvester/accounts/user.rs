@@ -16,10 +16,13 @@ const FIRST: &str = "admin";
 /// Somebody who can log in: a person, or a site that several share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct User {
-    /// What they log in with, and what sources of their own name as owner.
+    /// What they log in with.
     pub(crate) name: String,
     /// What they are.
     pub(crate) role: Role,
+    /// The site they look after; `None`: one of their own name.
+    #[serde(default)]
+    pub(crate) site: Option<String>,
     /// Where reports go.
     pub(crate) mail: Option<String>,
     /// Whether they cannot log in.
@@ -27,8 +30,51 @@ pub(crate) struct User {
     /// Whether the password is to be changed before anything else.
     pub(crate) must_change: bool,
     password: Hashed,
-    /// Counts the passwords: a session of an earlier one is over.
+    /// Counts the passwords and locks: a session of an earlier one is over.
     pub(super) generation: u32,
+    /// Since when there is this user: what is older was another's of the same name.
+    #[serde(default)]
+    pub(crate) created: DateTime<Utc>,
+}
+
+impl User {
+    /// What sources of their own name as owner.
+    pub(crate) fn site(&self) -> &str {
+        self.site.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What can be changed of them.
+    pub(crate) fn standing(&self) -> Standing {
+        let Self { role, site, mail, locked, .. } = self.clone();
+        Standing { role, site, mail, locked }
+    }
+
+    /// Makes them something else.
+    pub(crate) fn stand(&mut self, standing: Standing) {
+        let Standing { role, site, mail, locked } = standing;
+        (self.role, self.site, self.mail, self.locked) = (role, site, mail, locked);
+    }
+
+    fn administers(&self) -> bool {
+        self.role == Role::Administrator && !self.locked
+    }
+}
+
+/// What a user is: what administrators can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) role: Role,
+    /// The site that they look after; `None`: one of their own name.
+    pub(crate) site: Option<String>,
+    /// Where reports go.
+    pub(crate) mail: Option<String>,
+    pub(crate) locked: bool,
+}
+
+impl From<Role> for Standing {
+    fn from(role: Role) -> Self {
+        Self { role, site: None, mail: None, locked: false }
+    }
 }
 
 /// Users by name, for lists.
@@ -47,7 +93,7 @@ impl Accounts {
         if !self.documents.after::<User>(USERS, None, 1).await?.is_empty() {
             return Ok(None);
         }
-        match self.add_user(FIRST, Role::Administrator, None, now).await {
+        match self.add_user(FIRST, Role::Administrator, now).await {
             Ok(secret) => Ok(Some((FIRST, secret))),
             // Another process was faster, and has told the password.
             Err(AccountError::NameTaken(_)) => Ok(None),
@@ -62,8 +108,7 @@ impl Accounts {
     pub(crate) async fn add_user(
         &self,
         name: &str,
-        role: Role,
-        mail: Option<String>,
+        standing: impl Into<Standing>,
         now: DateTime<Utc>,
     ) -> Result<Secret, AccountError> {
         let printable = |c: char| !c.is_control() && !c.is_whitespace();
@@ -71,14 +116,17 @@ impl Accounts {
             return Err(AccountError::Name);
         }
         let secret = Secret::readable().map_err(AccountError::randomness)?;
+        let Standing { role, site, mail, locked } = standing.into();
         let user = User {
             name: name.to_owned(),
             role,
+            site,
             mail,
-            locked: false,
+            locked,
             must_change: true,
             password: hash(&secret).await?,
             generation: 0,
+            created: now,
         };
         let added = self.documents.insert(USERS, &key(name), &user, now).await;
         added.map_err(|error| AccountError::of_user(error, name)).map(|()| secret)
@@ -104,8 +152,8 @@ impl Accounts {
         Ok(self.documents.after(USERS, after.map(key).as_deref(), limit).await?)
     }
 
-    /// Changes role, mail address or lock of a user that was read before. A user who is locked is
-    /// logged out.
+    /// Changes role, site, mail address or lock of a user that was read before. A user who is locked
+    /// is logged out.
     ///
     /// # Errors
     /// [`AccountError::LastAdministrator`] if nobody could administer any more, or if somebody else
@@ -115,19 +163,52 @@ impl Accounts {
         user: &Document<User>,
         now: DateTime<Utc>,
     ) -> Result<(), AccountError> {
-        let administers = |user: &User| user.role == Role::Administrator && !user.locked;
-        if !administers(&user.body) && !self.another(administers, &user.key).await? {
+        let mut user = user.clone();
+        if user.body.locked {
+            user.body.generation += 1;
+        }
+        if user.body.administers() {
+            return Ok(self.documents.replace(USERS, &user, now).await?);
+        }
+        if !self.another_administers(&user.key).await? {
             return Err(AccountError::LastAdministrator);
         }
-        Ok(self.documents.replace(USERS, user, now).await?)
+        let before = self.known(&user.body.name).await?.body;
+        self.documents.replace(USERS, &user, now).await?;
+        if before.administers() && !self.another_administers(&user.key).await? {
+            // The other one went at the same moment.
+            user.version += 1;
+            self.documents.replace(USERS, &Document { body: before, ..user }, now).await?;
+            return Err(AccountError::LastAdministrator);
+        }
+        Ok(())
     }
 
-    /// Whether somebody else than the user of this key is like that.
-    async fn another(&self, is: impl Fn(&User) -> bool, key: &str) -> Result<bool, AccountError> {
+    /// Removes a user, with their sessions and tokens.
+    ///
+    /// # Errors
+    /// [`AccountError::NoUser`], or [`AccountError::LastAdministrator`] if nobody could administer any
+    /// more.
+    pub(crate) async fn remove_user(
+        &self,
+        name: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), AccountError> {
+        let mut user = self.known(name).await?;
+        // Locked first, so that two who remove each other are not both gone.
+        user.body.locked = true;
+        self.change_user(&user, now).await?;
+        self.documents.remove(USERS, &user.key).await?;
+        self.end_sessions(&user.body.name).await?;
+        self.revoke_tokens(&user.body.name).await
+    }
+
+    /// Whether somebody else than the user of this key can administer.
+    async fn another_administers(&self, key: &str) -> Result<bool, AccountError> {
         let mut after: Option<String> = None;
         loop {
             let page = self.documents.after::<User>(USERS, after.as_deref(), 100).await?;
-            if page.iter().any(|user| user.key != key && is(&user.body)) {
+            if page.iter().any(|user| user.key != key && user.body.administers()) {
                 return Ok(true);
             }
             match page.last() {

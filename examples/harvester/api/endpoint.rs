@@ -18,6 +18,27 @@ use crate::web::problem::Problem;
 use crate::web::route::{Access, Route};
 use crate::web::visitor::Visitor;
 
+/// Endpoints by the method that asks for them: its path, who may ask, what it does, and the handler.
+macro_rules! verbs {
+    ($($(#[$doc:meta])* $verb:ident $method:ident;)*) => {$(
+        $(#[$doc])*
+        pub(super) fn $verb<H, T>(
+            path: &'static str,
+            access: impl Into<Access>,
+            summary: &'static str,
+            handler: H,
+        ) -> Self
+        where
+            H: Described<T>,
+            T: 'static,
+        {
+            let answer = on(MethodFilter::$method, handler).layer(from_fn(refuse_nul));
+            let route = Route::new(Method::$method, path, access.into(), answer);
+            Self { route, summary, describe: H::describe }
+        }
+    )*};
+}
+
 /// A route of the API, and what there is to say about it.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -28,76 +49,15 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// What is looked at.
-    pub(super) fn get<H, T>(
-        path: &'static str,
-        access: impl Into<Access>,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Described<T>,
-        T: 'static,
-    {
-        Self::new((Method::GET, MethodFilter::GET), path, access, summary, handler)
-    }
-
-    /// What is done.
-    pub(super) fn post<H, T>(
-        path: &'static str,
-        access: impl Into<Access>,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Described<T>,
-        T: 'static,
-    {
-        Self::new((Method::POST, MethodFilter::POST), path, access, summary, handler)
-    }
-
-    /// What is put in the place of what was there, if anything was.
-    pub(super) fn put<H, T>(
-        path: &'static str,
-        access: impl Into<Access>,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Described<T>,
-        T: 'static,
-    {
-        Self::new((Method::PUT, MethodFilter::PUT), path, access, summary, handler)
-    }
-
-    /// What is taken away.
-    pub(super) fn delete<H, T>(
-        path: &'static str,
-        access: impl Into<Access>,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Described<T>,
-        T: 'static,
-    {
-        Self::new((Method::DELETE, MethodFilter::DELETE), path, access, summary, handler)
-    }
-
-    fn new<H, T>(
-        (method, filter): (Method, MethodFilter),
-        path: &'static str,
-        access: impl Into<Access>,
-        summary: &'static str,
-        handler: H,
-    ) -> Self
-    where
-        H: Described<T>,
-        T: 'static,
-    {
-        let route =
-            Route::new(method, path, access.into(), on(filter, handler).layer(from_fn(refuse_nul)));
-        Self { route, summary, describe: H::describe }
+    verbs! {
+        /// What is looked at.
+        get GET;
+        /// What is done.
+        post POST;
+        /// What is put in the place of what was there, if anything was.
+        put PUT;
+        /// What is taken away.
+        delete DELETE;
     }
 
     /// What the handler's types say.
@@ -125,6 +85,10 @@ pub(super) struct Sketch<'a> {
     /// An object whose properties are the parameters of the query.
     pub(super) query: Option<Schema>,
     pub(super) body: Option<Schema>,
+    /// Whether a request can say which version it is about,
+    pub(super) expects_version: bool,
+    /// and the answer does.
+    pub(super) has_version: bool,
     pub(super) answers: Vec<Told>,
 }
 
@@ -139,7 +103,15 @@ pub(super) struct Told {
 
 impl<'a> Sketch<'a> {
     fn new(schemas: &'a mut SchemaGenerator) -> Self {
-        Self { schemas, path: Vec::new(), query: None, body: None, answers: Vec::new() }
+        Self {
+            schemas,
+            path: Vec::new(),
+            query: None,
+            body: None,
+            expects_version: false,
+            has_version: false,
+            answers: Vec::new(),
+        }
     }
 
     pub(super) fn answer_json<T: JsonSchema>(&mut self, status: u16, what: &'static str) {

@@ -176,6 +176,11 @@ impl Limit {
     pub(super) fn get(self) -> usize {
         self.0.into()
     }
+
+    /// The same, as databases count.
+    pub(super) fn rows(self) -> i64 {
+        self.0.into()
+    }
 }
 
 impl Default for Limit {

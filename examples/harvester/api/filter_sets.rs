@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::endpoint::Endpoint;
 use super::exchange::{Body, Gone, Limit, Listing, Put, Reply};
 use super::reach;
+use super::version::{Expected, Version, Versioned};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
@@ -105,22 +106,38 @@ impl From<&FilterSet> for Named {
     }
 }
 
+impl Named {
+    fn version(&self) -> Version {
+        Version::of(&self.rules)
+    }
+}
+
+/// The version of the filter set of this name, if there is one.
+async fn version(app: &App, name: &str) -> Result<Option<Version>, Problem> {
+    Ok(app.store.filter_set(name).await?.map(|set| Named::from(&set).version()))
+}
+
 async fn list(State(app): State<App>) -> Result<Listing<Named>, Problem> {
     let sets = app.store.filter_sets().await?;
     Ok(Listing::whole(sets.iter().map(Named::from).collect()))
 }
 
-async fn get(State(app): State<App>, Path(name): Path<String>) -> Result<Reply<Named>, Problem> {
+async fn get(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<Versioned<Reply<Named>>, Problem> {
     let set = app.store.filter_set(&name).await?.ok_or_else(Problem::not_found)?;
-    Ok(Reply(Named::from(&set)))
+    let set = Named::from(&set);
+    Ok(Versioned { version: set.version(), answer: Reply(set) })
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(name): Path<String>,
     Body(rules): Body<Rules>,
-) -> Result<Put<Named>, Problem> {
+) -> Result<Versioned<Put<Named>>, Problem> {
     let is_sound = |name: &str| {
         name.trim() == name
             && name.chars().count() <= LONGEST_NAME
@@ -133,17 +150,23 @@ async fn put(
         ));
     }
     let set = rules.named(&name)?;
-    let is_new = app.store.filter_set(&name).await?.is_none();
+    let before = version(&app, &name).await?;
+    expected.check(before.as_ref())?;
     app.store.put_filter_set(&set).await?;
-    visitor.did(&app, "filter-set.save", &name).await;
-    Ok(Put { is_new, value: Named::from(&set) })
+    let is_new = before.is_none();
+    let what = if is_new { "filter-set.create" } else { "filter-set.change" };
+    visitor.did(&app, what, &name).await;
+    let value = Named::from(&set);
+    Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }
 
 async fn delete(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(name): Path<String>,
 ) -> Result<Gone, Problem> {
+    expected.check(version(&app, &name).await?.as_ref())?;
     app.store.remove_filter_set(&name).await?;
     visitor.did(&app, "filter-set.delete", &name).await;
     Ok(Gone)

@@ -4,11 +4,14 @@
 //! endpoint   a route, and what its handler's types say of it
 //! exchange   parameters, bodies, answers, lists
 //! openapi    the description, made from the endpoints; page: the same for people
-//! sources, connect, runs, records, filter_sets, people, installation: what there is
+//! version    ETag and If-Match
+//! sources, connect, runs, records, filter_sets, users, tokens, audit, account, installation: what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
 
+mod account;
+mod audit;
 mod connect;
 mod endpoint;
 mod events;
@@ -19,10 +22,12 @@ pub(crate) mod live;
 pub(crate) mod metrics;
 mod openapi;
 mod page;
-mod people;
 mod records;
 mod runs;
 mod sources;
+mod tokens;
+mod users;
+mod version;
 
 use harvest_pipeline::SourceId;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -49,7 +54,10 @@ fn endpoints() -> Vec<Endpoint> {
     all.extend(records::endpoints());
     all.extend(filter_sets::endpoints());
     all.extend(installation::endpoints());
-    all.extend(people::endpoints());
+    all.extend(users::endpoints());
+    all.extend(tokens::endpoints());
+    all.extend(audit::endpoints());
+    all.extend(account::endpoints());
     all.extend(openapi::endpoints());
     all
 }

@@ -19,7 +19,9 @@ pub(super) const INTRODUCTION: &str = "\
 What the pages of the harvester show and do, for programs. Send a token along, as `Authorization: \
 Bearer hvt_…`; `harvester user token NAME --for TEXT` makes one, and it may do what that user may. \
 Site contacts see and change sources of their own only. Lists go on behind a key: `next` of a page is \
-`after` of the next one. Problems come as application/problem+json (RFC 9457).";
+`after` of the next one. What can be changed comes with an \
+ETag; sent along as If-Match, it keeps a change from undoing somebody else's. Problems come as \
+application/problem+json (RFC 9457).";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![Endpoint::get(ADDRESS, Permission::View, "This description", describe)]
@@ -115,9 +117,17 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         .map(|(name, schema)| json!({ "name": name, "in": "path", "required": true, "schema": schema }))
         .collect();
     parameters.extend(sketch.query.iter().flat_map(|query| query_parameters(query.as_value())));
+    if sketch.expects_version {
+        parameters.extend(version_parameters());
+    }
     let mut responses = Map::new();
     for Told { status, what, content } in sketch.answers {
         let mut response = json!({ "description": what });
+        if sketch.has_version {
+            let what = "Which version this is: another one after every change.";
+            response["headers"] =
+                json!({ "ETag": { "description": what, "schema": { "type": "string" } } });
+        }
         if let Some((content_type, schema)) = content {
             response["content"] = json!({ content_type: { "schema": schema } });
         }
@@ -138,6 +148,23 @@ fn operation(endpoint: &Endpoint, schemas: &mut SchemaGenerator) -> Value {
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     operation
+}
+
+/// The headers that keep a change from undoing another.
+fn version_parameters() -> [Value; 2] {
+    let header = |name: &str, description: &str| {
+        json!({
+            "name": name,
+            "in": "header",
+            "required": false,
+            "description": description,
+            "schema": { "type": "string" },
+        })
+    };
+    [
+        header("If-Match", "The ETag that was read: if it is another by now, the answer is 412."),
+        header("If-None-Match", "`*`: if there is any, the answer is 412."),
+    ]
 }
 
 /// The names in braces of a path, in their order.

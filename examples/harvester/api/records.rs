@@ -317,6 +317,6 @@ async fn dismiss(
 ) -> Result<Gone, Problem> {
     let source = reach(&app, &visitor, source).await?;
     app.catalogue.dismiss_error(&source, &key).await?;
-    visitor.did(&app, "error.dismiss", format!("{source} {key}")).await;
+    visitor.did(&app, "record.dismiss", format!("{source}: {key}")).await;
     Ok(Gone)
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::confine;
 use super::endpoint::Endpoint;
 use super::exchange::{Accepted, Body, Limit, Listing, Params, Reply};
-use crate::accounts::Permission;
+use crate::accounts::{Permission, asked_for};
 use crate::web::App;
 use crate::web::problem::Problem;
 use crate::web::sources::find;
@@ -194,7 +194,7 @@ async fn request(
     let requested = app.store.request_run(&request).await?;
     let queued = matches!(requested, Requested::Queued(_));
     if queued {
-        visitor.did(&app, &format!("run.{}", asked.kind), &id).await;
+        visitor.did(&app, &asked_for(&request), &id).await;
     }
     let run = app.store.run(requested.run()).await?.ok_or_else(Problem::not_found)?;
     Ok(Accepted(Answered { queued, run: run.into() }))

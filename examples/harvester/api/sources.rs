@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
-    Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    Output, Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
 use harvest_pipeline::{RunId, SourceId, secrets};
 use schemars::JsonSchema;
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::endpoint::Endpoint;
 use super::exchange::{Body, Gone, Limit, Listing, Params, Put, Reply};
+use super::version::{Expected, Version, Versioned};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
@@ -30,6 +31,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             EditSources,
             "Removes a source that was never harvested",
             delete,
+        ),
+        Endpoint::get(
+            "/api/sources/{source}/subscription",
+            View,
+            "What became of the subscription to a source's changes",
+            subscription,
         ),
         Endpoint::post(
             "/api/sources/{source}/pause",
@@ -88,6 +95,13 @@ struct Definition {
     /// Whether it is harvested at all.
     #[serde(default)]
     status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here: on, unless it was turned off.
+    /// Left out, it stays as it is.
+    #[serde(default)]
+    output: Option<Switch>,
+    /// Whether its hub, if it names one, is asked to tell of changes. Left out, it stays as it is.
+    #[serde(default)]
+    push: Option<Switch>,
     /// Whose it is; site contacts see theirs only.
     #[serde(default)]
     owner: Option<String>,
@@ -96,8 +110,29 @@ struct Definition {
     extra: Value,
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
+impl From<Output> for Switch {
+    fn from(output: Output) -> Self {
+        if output.is_on() { Self::On } else { Self::Off }
+    }
+}
+
 impl Definition {
-    fn for_source(self, id: SourceId) -> SourceDefinition {
+    /// The definition of a source, whose output and push were like this until now.
+    fn for_source(
+        self,
+        id: SourceId,
+        output: Output,
+        push: bool,
+        now: DateTime<Utc>,
+    ) -> SourceDefinition {
         let mut definition = SourceDefinition::new(id, self.kind, self.options);
         definition.title = self.title;
         definition.description = self.description;
@@ -108,6 +143,11 @@ impl Definition {
         definition.filter_sets = self.filter_sets;
         definition.policies = self.policies;
         definition.status = self.status;
+        definition.output = match self.output {
+            Some(to) => output.turned(to == Switch::On, now),
+            None => output,
+        };
+        definition.push = self.push.map_or(push, |to| to == Switch::On);
         definition.owner = self.owner;
         definition.extra = self.extra;
         definition
@@ -128,6 +168,8 @@ impl From<SourceDefinition> for Definition {
             filter_sets: of.filter_sets,
             policies: of.policies,
             status: of.status,
+            output: Some(of.output.into()),
+            push: Some(if of.push { Switch::On } else { Switch::Off }),
             owner: of.owner,
             extra: of.extra,
         }
@@ -147,6 +189,8 @@ struct Source {
     created: DateTime<Utc>,
     /// When that was changed last.
     updated: DateTime<Utc>,
+    /// Since when its records are not given out; none: they are.
+    output_off_since: Option<DateTime<Utc>>,
     /// When the next run is due by its schedule; none: never.
     next_due: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
@@ -165,6 +209,7 @@ impl Source {
         Self {
             id: entry.definition.id.to_string(),
             secrets,
+            output_off_since: entry.definition.output.off_since(),
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -173,6 +218,17 @@ impl Source {
             open_run: entry.open_run,
             last_run: entry.last_run,
         }
+    }
+}
+
+impl Source {
+    /// Runs change a source, but not what people say of it.
+    fn version(&self) -> Version {
+        Version::of(&self.definition)
+    }
+
+    fn versioned(self) -> Versioned<Reply<Self>> {
+        Versioned { version: self.version(), answer: Reply(self) }
     }
 }
 
@@ -214,16 +270,59 @@ async fn get(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
-    Ok(Reply(Source::of(&app, find(&app, &visitor, &id).await?)))
+) -> Result<Versioned<Reply<Source>>, Problem> {
+    Ok(Source::of(&app, find(&app, &visitor, &id).await?).versioned())
+}
+
+/// What became of the subscription at the hub of a source.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Subscription {
+    /// How far it has come: `off`, `looking` for the hub, `no-hub`, `pending`, `active`, `denied`,
+    /// `failed` or `ending`.
+    state: &'static str,
+    /// Why, where there is something to say.
+    why: Option<String>,
+    /// When the lease ends that the hub granted last.
+    until: Option<DateTime<Utc>>,
+    /// How many notices came.
+    notices: u64,
+    /// When the last one came.
+    last_notice: Option<DateTime<Utc>>,
+}
+
+async fn subscription(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Subscription>, Problem> {
+    let source = find(&app, &visitor, &id).await?;
+    let kept = app.callbacks.subscriptions.of(&source.definition.id).await;
+    let kept = kept.map_err(Problem::unavailable)?.map(|document| document.body);
+    Ok(Reply(match kept {
+        None => Subscription {
+            state: if source.definition.push { "looking" } else { "off" },
+            why: None,
+            until: None,
+            notices: 0,
+            last_notice: None,
+        },
+        Some(kept) => Subscription {
+            state: kept.state.as_str(),
+            why: kept.state.why().map(str::to_owned),
+            until: kept.until,
+            notices: kept.notices,
+            last_notice: kept.last_notice,
+        },
+    }))
 }
 
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
     Body(mut sent): Body<Definition>,
-) -> Result<Put<Source>, Problem> {
+) -> Result<Versioned<Put<Source>>, Problem> {
     let id = SourceId::from(id);
     // One of another's is as good as taken: whose it is is not told.
     let before = app.store.source(&id).await?;
@@ -235,6 +334,7 @@ async fn put(
             visitor.words.text("source.id-invalid")
         )));
     }
+    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
@@ -246,27 +346,37 @@ async fn put(
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
         }
     }
-    let mut definition = sent.for_source(id);
+    let output = before.as_ref().map(|before| before.definition.output).unwrap_or_default();
+    let push = before.as_ref().is_some_and(|before| before.definition.push);
+    let mut definition = sent.for_source(id, output, push, app.now());
     if let Some(owner) = visitor.confined_to() {
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());
     }
     let is_new = before.is_none();
-    let (entry, what) = match is_new {
-        true => (app.store.add_source(&definition).await?, "source.create"),
-        false => (app.store.change_source(&definition).await?, "source.change"),
+    let (entry, what) = match before {
+        None => (app.store.add_source(&definition).await?, "source.create"),
+        Some(before) if expected.is_some() => {
+            let replaced = app.store.replace_source(&before.definition, &definition).await?;
+            (replaced, "source.change")
+        }
+        Some(_) => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
-    Ok(Put { is_new, value: Source::of(&app, entry) })
+    app.provide.make_up().await?;
+    let value = Source::of(&app, entry);
+    Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }
 
 async fn delete(
     State(app): State<App>,
     visitor: Visitor,
+    expected: Expected,
     Path(id): Path<String>,
 ) -> Result<Gone, Problem> {
-    let source = find(&app, &visitor, &id).await?;
-    app.store.remove_source(&source.definition.id).await?;
+    let source = Source::of(&app, find(&app, &visitor, &id).await?);
+    expected.check(Some(&source.version()))?;
+    app.store.remove_source(&SourceId::from(source.id)).await?;
     visitor.did(&app, "source.delete", &id).await;
     Ok(Gone)
 }
@@ -275,7 +385,7 @@ async fn pause(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Paused).await
 }
 
@@ -283,7 +393,7 @@ async fn resume(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Active).await
 }
 
@@ -291,7 +401,7 @@ async fn archive(
     State(app): State<App>,
     visitor: Visitor,
     Path(id): Path<String>,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     set_status(&app, &visitor, &id, SourceStatus::Archived).await
 }
 
@@ -300,10 +410,10 @@ async fn set_status(
     visitor: &Visitor,
     id: &str,
     status: SourceStatus,
-) -> Result<Reply<Source>, Problem> {
+) -> Result<Versioned<Reply<Source>>, Problem> {
     let mut definition = find(app, visitor, id).await?.definition;
     definition.status = status;
     let changed = app.store.change_source(&definition).await?;
     visitor.did(app, &format!("source.{}", status.as_str()), id).await;
-    Ok(Reply(Source::of(app, changed)))
+    Ok(Source::of(app, changed).versioned())
 }

@@ -156,6 +156,13 @@ pub(crate) struct SourceSettings {
     /// Where its records belong here: a collection, an index
     #[arg(long, value_name = "TEXT")]
     pub(crate) target: Option<String>,
+    /// Give its records out to those who harvest from here, or answer their lists as if nothing had
+    /// changed
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub(crate) output: Option<OnOff>,
+    /// Have its hub, if it names one, tell of changes, each of which starts a run
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub(crate) push: Option<OnOff>,
     /// The user of the admin system whose source it is
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
@@ -205,6 +212,12 @@ pub(crate) struct SourceSettings {
     /// Whether filters also judge records that are known already
     #[arg(long, value_name = "BOOL")]
     pub(crate) refilter_known: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

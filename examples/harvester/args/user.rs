@@ -22,6 +22,8 @@ pub(crate) enum UserCommand {
     Lock(UserArgs),
     /// Let a user in again
     Unlock(UserArgs),
+    /// Remove a user, with all sessions and tokens
+    Remove(UserArgs),
     /// Make a token for a program that uses the API in a user's name; it is printed once
     Token(TokenArgs),
     /// The tokens there are, each with the key that revokes it
@@ -55,6 +57,9 @@ pub(crate) struct AddUserArgs {
     /// What the user is: administrator, operator, site-contact or viewer
     #[arg(long, value_name = "ROLE", value_parser = role)]
     pub(crate) role: Role,
+    /// The owner of the sources that a site contact looks after; without, the user's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<String>,
     /// Where reports go
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) mail: Option<String>,
@@ -67,6 +72,9 @@ pub(crate) struct TokenArgs {
     /// What it is for
     #[arg(long = "for", value_name = "TEXT")]
     pub(crate) purpose: String,
+    /// It may do no more than this role; without, all that its user may
+    #[arg(long, value_name = "ROLE", value_parser = role)]
+    pub(crate) role: Option<Role>,
     /// It is good for so many days; without, until it is revoked
     #[arg(long, value_name = "N")]
     pub(crate) days: Option<u32>,

@@ -14,7 +14,7 @@ use super::world::{Languages, Work, dublin_core, eml};
 use crate::output;
 use crate::progress::Console;
 use crate::report::Failure;
-use crate::service::{Need, Role, Settings, Stores, run_roles};
+use crate::service::{Need, Role, Settings, Stores, run_roles, set_up};
 
 /// Everything is harvested once a minute.
 const EVERY_MINUTE: &str = "* * * * *";
@@ -38,8 +38,9 @@ pub(super) async fn run(
     let sources = sources(playground, seed, files)?;
     register(&*stores.store, &sources).await?;
     output::print(told::system(&settings.db))?;
+    let setup = set_up(None, settings)?;
     let moving = super::keep_moving(playground, console, &stop);
-    let running = run_roles(&Role::ALL, settings, &stores, console, stop.clone());
+    let running = run_roles(&Role::ALL, settings, setup, &stores, console, stop.clone());
     let (ran, moved) = tokio::join!(running, moving);
     ran.and(moved)?;
     stores.close().await

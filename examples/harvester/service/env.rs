@@ -8,6 +8,11 @@ use crate::report::Failure;
 
 const PREFIX: &str = "HARVESTER";
 
+/// The variable of a setting: `HARVESTER_WEB_LISTEN` for `web.listen`.
+pub(super) fn variable(name: &str) -> String {
+    format!("{PREFIX}_{}", name.to_uppercase().replace(['.', '-'], "_"))
+}
+
 /// Puts the variables that there are over a table of settings. Which there can be, and what they
 /// hold, the usual settings say.
 ///

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use harvest_pipeline::SignIn;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::SourceDefinition;
+use harvest_pipeline::{SignIn, secrets};
 use resync_core::transport::{Reach, Transport};
 use url::Url;
 
@@ -12,6 +12,7 @@ use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::args::NetworkArgs;
 use crate::network;
+use crate::notices;
 use crate::progress::Console;
 
 /// What workers, schedulers and reports work with.
@@ -20,18 +21,23 @@ pub(super) fn installation(
     stores: &Stores,
     console: &Console,
 ) -> Installation {
-    let way = Way {
-        reach: reach(&settings.network),
-        args: settings.network.args(),
-        console: console.clone(),
-    };
+    let way = Way::of(settings, console);
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
-        move |source: &_| way.to(source),
+        move |source: &SourceDefinition| way.to(source),
     )
     .with_turns(settings.network.interval.0)
     .with_vault(Arc::new(stores.vault.clone()))
+}
+
+/// How sources are reached, as the settings have it, where that is not left to an installation.
+pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
+    let (way, vault) = (Way::of(settings, console), stores.vault.clone());
+    Arc::new(move |source| {
+        let opened = secrets::open(Some(&vault), source).map_err(|error| error.to_string())?;
+        way.to(&opened)
+    })
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
@@ -53,6 +59,14 @@ struct Way {
 }
 
 impl Way {
+    fn of(settings: &Settings, console: &Console) -> Self {
+        Self {
+            reach: reach(&settings.network),
+            args: settings.network.args(),
+            console: console.clone(),
+        }
+    }
+
     fn to(&self, source: &SourceDefinition) -> Result<Arc<dyn Transport>, String> {
         let url = match source.url() {
             Some(url) => Url::parse(url).map_err(|error| format!("its url: {error}"))?,

@@ -2,20 +2,25 @@
 //!
 //! ```text
 //! settings      file ◀ environment ◀ flags
+//! setup         the same for the page that shows them: what is set, and where
 //! stores        the database that they name ── vault   what seals the secrets of sources
 //! installation  the engine over it, and how it reaches sources
-//! roles         what this process does with them, until it is asked to stop
+//! roles         what this process does with them, until it is asked to stop; heartbeat: they live
 //! reports       what people are told of runs that are over
-//! manage        what the admin system manages, from the command line
+//! manage        what the admin system manages, from the command line; users: who may use it
+//! clerk         enters in the audit log what is done there
 //! ```
 
+mod clerk;
 mod config;
 mod env;
+mod heartbeat;
 mod installation;
 mod manage;
 mod reports;
 mod roles;
 mod settings;
+mod setup;
 mod status;
 mod stores;
 mod users;
@@ -28,14 +33,17 @@ use harvest_pipeline::Registry;
 use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
 use crate::output::print;
 use crate::progress::Console;
+use crate::provide::output;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
+use self::clerk::Clerk;
 pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Log, LogFormat, Provide as ProvideSettings, Settings};
+pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::{Need, Stores};
 pub(crate) use self::users::run as users;
 
@@ -59,10 +67,18 @@ pub(crate) async fn roles(
     if let Some(runs) = args.worker.runs {
         settings.worker.concurrency = runs;
     }
+    if let Some(format) = args.log.format {
+        settings.log.format = format;
+    }
+    if let Some(filter) = &args.log.filter {
+        settings.log.filter.clone_from(filter);
+    }
+    console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
-    roles::run(roles, &settings, &stores, console, stop).await?;
+    let setup = set_up(args.config.config.as_deref(), &settings)?;
+    roles::run(roles, &settings, setup, &stores, console, stop).await?;
     stores.close().await?;
     Ok(Status::Complete)
 }
@@ -109,7 +125,11 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, global).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global).await;
+    if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
+        let (store, catalogue) = (&*stores.store, &*stores.catalogue);
+        output::make_up(store, catalogue, stores.accounts.documents()).await?;
+    }
     drop(installation);
     stores.close().await?;
     print(done?)?;
@@ -140,6 +160,7 @@ pub(crate) async fn runs(
     let stores = Stores::open(&settings, Need::Existing).await?;
     let manager = Manager {
         store: &*stores.store,
+        clerk: Clerk(&stores.accounts),
         worker: roles::worker(&settings.worker, installation(&settings, &stores, console)),
         most_attempts: settings.scheduler.most_attempts,
         console,
@@ -170,7 +191,8 @@ pub(crate) async fn filter_sets(
         _ => Need::Existing,
     };
     let stores = Stores::open(&settings, need).await?;
-    let done = manage::filter_sets(command, &*stores.store, global.json).await;
+    let done =
+        manage::filter_sets(command, &*stores.store, Clerk(&stores.accounts), global.json).await;
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)

@@ -82,18 +82,24 @@ impl Stores {
         Ok(sealed)
     }
 
-    /// Creates the first administrator in a new database.
+    /// Creates the first administrator in a new database. Where standard error is a log, the password
+    /// goes to standard output.
     ///
     /// # Errors
     /// If that cannot be kept.
-    pub(crate) async fn welcome(&self) -> Result<(), Failure> {
+    pub(crate) async fn welcome(&self, as_log: bool) -> Result<(), Failure> {
         if let Some((name, secret)) = self.accounts.begin(Utc::now()).await? {
             // Not by the console: this must be seen even where nothing else is to be said.
-            eprintln!(
+            let text = format!(
                 "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
-                 be asked to change it.\n",
+                 be asked to change it.\n\n",
                 secret.reveal()
             );
+            // A log that programs read and others keep is no place for it.
+            match as_log {
+                true => crate::output::print(text)?,
+                false => eprint!("{text}"),
+            }
         }
         Ok(())
     }

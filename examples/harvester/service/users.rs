@@ -5,9 +5,10 @@ use std::fmt::Write;
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
+use super::clerk::Clerk;
 use super::settings;
 use super::stores::{Need, accounts};
-use crate::accounts::{AccountError, Accounts};
+use crate::accounts::{AccountError, Accounts, AuditQuery, NewToken, Standing};
 use crate::args::{GlobalArgs, UserCommand};
 use crate::output;
 use crate::report::{Failure, Status};
@@ -23,9 +24,10 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
     let of = match command {
         UserCommand::List(settings) | UserCommand::Tokens(settings) => settings,
         UserCommand::Add(args) => &args.user.settings,
-        UserCommand::Reset(args) | UserCommand::Lock(args) | UserCommand::Unlock(args) => {
-            &args.settings
-        }
+        UserCommand::Reset(args)
+        | UserCommand::Lock(args)
+        | UserCommand::Unlock(args)
+        | UserCommand::Remove(args) => &args.settings,
         UserCommand::Token(args) => &args.user.settings,
         UserCommand::Revoke(args) => &args.settings,
         UserCommand::Log(args) => &args.settings,
@@ -35,30 +37,59 @@ pub(crate) async fn run(command: &UserCommand, global: &GlobalArgs) -> Result<St
         _ => Need::Existing,
     };
     let accounts = accounts(&settings(of.config.as_deref(), global)?, need).await?;
-    let done = match command {
+    let clerk = Clerk(&accounts);
+    let done: Result<String, AccountError> = match command {
         UserCommand::List(_) => list(&accounts, global.json).await,
         UserCommand::Add(args) => {
-            let mail = args.mail.clone();
-            let added = accounts.add_user(&args.user.name, args.role, mail, Utc::now()).await;
-            added.map(|secret| format!("{}\n", secret.reveal()))
+            let standing = Standing {
+                site: args.site.clone(),
+                mail: args.mail.clone(),
+                ..Standing::from(args.role)
+            };
+            let secret = accounts.add_user(&args.user.name, standing, Utc::now()).await?;
+            clerk.did("user.create", &args.user.name).await;
+            Ok(format!("{}\n", secret.reveal()))
+        }
+        UserCommand::Remove(args) => {
+            accounts.remove_user(&args.name, Utc::now()).await?;
+            clerk.did("user.delete", &args.name).await;
+            Ok(String::new())
         }
         UserCommand::Reset(args) => {
-            let reset = accounts.reset_password(&args.name, Utc::now()).await;
-            reset.map(|secret| format!("{}\n", secret.reveal()))
+            let secret = accounts.reset_password(&args.name, Utc::now()).await?;
+            clerk.did("user.reset", &args.name).await;
+            Ok(format!("{}\n", secret.reveal()))
         }
-        UserCommand::Lock(args) => lock(&accounts, &args.name, true).await,
-        UserCommand::Unlock(args) => lock(&accounts, &args.name, false).await,
+        UserCommand::Lock(args) => {
+            lock(&accounts, &args.name, true).await?;
+            clerk.did("user.lock", &args.name).await;
+            Ok(String::new())
+        }
+        UserCommand::Unlock(args) => {
+            lock(&accounts, &args.name, false).await?;
+            clerk.did("user.unlock", &args.name).await;
+            Ok(String::new())
+        }
         UserCommand::Token(args) => {
-            let days = args.days.map(|days| Utc::now() + TimeDelta::days(days.into()));
             let user = known(&accounts, &args.user.name).await?;
-            let token = accounts.add_token(&user.body, &args.purpose, days, Utc::now()).await;
-            token.map(|secret| format!("{}\n", secret.reveal()))
+            let new = NewToken {
+                purpose: args.purpose.clone(),
+                role: args.role,
+                expires: args.days.map(|days| Utc::now() + TimeDelta::days(days.into())),
+            };
+            let secret = accounts.add_token(&user.body, new, Utc::now()).await?;
+            let about = format!("{}: {}", user.body.name, args.purpose);
+            clerk.did("token.create", about).await;
+            Ok(format!("{}\n", secret.reveal()))
         }
         UserCommand::Tokens(_) => tokens(&accounts, global.json).await,
-        UserCommand::Revoke(args) => match accounts.revoke_token(&args.key, None).await {
-            Ok(false) => return Err(Failure::new(format!("there is no token {}", args.key))),
-            revoked => revoked.map(|_| String::new()),
-        },
+        UserCommand::Revoke(args) => {
+            let missing = || Failure::new(format!("there is no token {}", args.key));
+            let token = accounts.token(&args.key).await?.ok_or_else(missing)?;
+            accounts.revoke_token(&args.key).await?;
+            clerk.did("token.revoke", format!("{}: {}", token.user, token.purpose)).await;
+            Ok(String::new())
+        }
         UserCommand::Log(args) => log(&accounts, args.lines, global.json).await,
     };
     output::print(done?)?;
@@ -72,12 +103,10 @@ async fn known(accounts: &Accounts, name: &str) -> Result<User, Failure> {
     Ok(user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?)
 }
 
-async fn lock(accounts: &Accounts, name: &str, locked: bool) -> Result<String, AccountError> {
-    let user = accounts.user(name).await?;
-    let mut user = user.ok_or_else(|| AccountError::NoUser(name.to_owned()))?;
+async fn lock(accounts: &Accounts, name: &str, locked: bool) -> Result<(), Failure> {
+    let mut user = known(accounts, name).await?;
     user.body.locked = locked;
-    accounts.change_user(&user, Utc::now()).await?;
-    Ok(String::new())
+    Ok(accounts.change_user(&user, Utc::now()).await?)
 }
 
 async fn list(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {
@@ -109,7 +138,7 @@ async fn list(accounts: &Accounts, as_json: bool) -> Result<String, AccountError
 
 async fn tokens(accounts: &Accounts, as_json: bool) -> Result<String, AccountError> {
     let mut text = String::new();
-    for (key, token) in accounts.tokens(None).await? {
+    for (key, token) in accounts.tokens(None, None, i64::MAX).await? {
         let line = match as_json {
             true => json!({ "key": key, "token": token }).to_string(),
             false => {
@@ -125,7 +154,7 @@ async fn tokens(accounts: &Accounts, as_json: bool) -> Result<String, AccountErr
 
 async fn log(accounts: &Accounts, lines: u32, as_json: bool) -> Result<String, AccountError> {
     let mut text = String::new();
-    for entry in accounts.audited(None, lines.into()).await? {
+    for entry in accounts.audited(&AuditQuery::default(), lines.into()).await? {
         let (time, deed) = (entry.time.to_rfc3339(), entry.deed);
         let line = match as_json {
             true => json!({ "key": entry.key, "time": time, "deed": deed }).to_string(),

@@ -10,7 +10,10 @@ use oai_pmh::transport::Reach;
 
 use crate::accounts::Accounts;
 use crate::api::live::Live;
-use crate::api::metrics::Metrics;
+use crate::api::metrics::{Metrics, Tally};
+use crate::notices::callback::Callbacks;
+use crate::provide::Provide;
+use crate::web::settings::Setup;
 
 /// What every page works with; clones share it.
 #[derive(Clone, Debug)]
@@ -34,11 +37,19 @@ pub(crate) struct Parts {
     pub(crate) registry: Registry,
     /// Who may use it.
     pub(crate) accounts: Accounts,
+    /// What is given out to those who harvest from here.
+    pub(crate) provide: Provide,
+    /// The subscriptions at the hubs of sources, and who hears them.
+    pub(crate) callbacks: Callbacks,
+    /// What is counted.
+    pub(crate) tally: Tally,
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless
     /// that is allowed.
     pub(crate) reach: Reach,
     /// What opens the secrets of sources, to ask the addresses that they belong to.
     pub(crate) vault: Option<Arc<dyn Vault>>,
+    /// How it is set up.
+    pub(crate) setup: Setup,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

@@ -128,7 +128,7 @@ fn account(visitor: &Visitor) -> Markup {
 }
 
 /// Language and colours, as buttons: no script is needed.
-fn preferences(visitor: &Visitor) -> Markup {
+pub(super) fn preferences(visitor: &Visitor) -> Markup {
     let words = visitor.words;
     html! {
         form.preferences method="post" action="/preferences" {

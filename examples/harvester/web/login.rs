@@ -86,15 +86,14 @@ async fn log_in(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, login_page(&visitor, &sent, &errors))
             .into_response());
     }
-    let address = visitor.address.to_string();
     let (status, said) =
-        match app.accounts.login(&sent.name, &sent.password, &address, app.now()).await {
+        match app.accounts.login(&sent.name, &sent.password, &visitor.caller(), app.now()).await {
             Ok((token, user)) => {
                 // The session from before, whosever it was, is over.
                 let address = if user.must_change { "/password" } else { ours(&sent.next) };
                 let mut response = Done::go(&app, address).into_response();
                 Cookie::Session.set(token.reveal(), app.secure, response.headers_mut());
-                visitor.did(&app, "login", &user.name).await;
+                visitor.did_as(Some(user.name.clone()), &app, "login", &user.name).await;
                 return Ok(response);
             }
             Err(LoginError::Refused) => {
@@ -188,7 +187,7 @@ async fn change_password(
     }
     visitor.did(&app, "password.change", &user.name).await;
     let user = app.accounts.user(&user.name).await?.ok_or_else(Problem::forbidden)?;
-    let token = app.accounts.begin_session(&user.body, app.now()).await?;
+    let token = app.accounts.begin_session(&user.body, &visitor.caller(), app.now()).await?;
     let mut response = Done::go(&app, "/").saying("password-changed").into_response();
     Cookie::Session.set(token.reveal(), app.secure, response.headers_mut());
     Ok(response)

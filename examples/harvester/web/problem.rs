@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::layout;
 use super::visitor::Visitor;
-use crate::accounts::AccountError;
+use crate::accounts::{AccountError, DocumentError};
 
 /// Why something cannot be answered. Handlers give it as their error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ enum Kind {
     NotFound,
     Method,
     Conflict,
+    Stale,
     TooLarge,
     Unavailable,
 }
@@ -43,6 +44,7 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::Stale => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -59,6 +61,7 @@ impl Kind {
             Self::NotFound => ("error.not-found", "error.not-found-next"),
             Self::Method => ("error.method", "error.method-next"),
             Self::Conflict => ("error.conflict", "error.conflict-next"),
+            Self::Stale => ("error.stale", "error.stale-next"),
             Self::TooLarge => ("error.too-large", "error.too-large-next"),
             Self::Unavailable => ("error.unavailable", "error.unavailable-next"),
         }
@@ -133,6 +136,11 @@ impl Problem {
         Self { kind: Kind::Conflict, detail: Some(detail.into()) }
     }
 
+    /// Somebody else changed it meanwhile.
+    pub(crate) fn stale() -> Self {
+        Self::new(Kind::Stale)
+    }
+
     /// Something is wrong here; the cause goes to the log only.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a page cannot be answered");
@@ -144,6 +152,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing { .. } => Self::not_found(),
+            StoreError::Changed { .. } => Self::stale(),
             error if error.is_conflict() => Self::conflict(error.to_string()),
             error @ StoreError::Stale(_) => Self::conflict(error.to_string()),
             error => Self::unavailable(error),
@@ -161,9 +170,10 @@ impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::NoUser(_) => Self::not_found(),
-            AccountError::LastAdministrator | AccountError::NameTaken(_) => {
-                Self::conflict(error.to_string())
-            }
+            AccountError::LastAdministrator
+            | AccountError::Oneself
+            | AccountError::NameTaken(_) => Self::conflict(error.to_string()),
+            AccountError::Document(DocumentError::Changed { .. }) => Self::stale(),
             error => Self::unavailable(error),
         }
     }

@@ -7,7 +7,9 @@ use axum::http::Method;
 
 use super::route::{Access, Route};
 use super::section::Section;
-use super::{assets, filter_sets, health, login, records, resync, runs, sites, sources, start};
+use super::{
+    assets, filter_sets, health, login, records, resync, runs, settings, sites, sources, start,
+};
 use crate::accounts::Permission;
 
 /// Everything that is served.
@@ -22,6 +24,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(filter_sets::routes());
     table.extend(resync::routes());
     table.extend(sites::routes());
+    table.extend(settings::routes());
     table.extend(crate::api::routes());
     table
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{ACCEPT_LANGUAGE, ALLOW, AUTHORIZATION, HOST, ORIGIN, USER_AGENT};
 use axum::http::{HeaderMap, HeaderName, request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use super::app::App;
 use super::cookie::Cookie;
 use super::problem::{self, Problem};
 use super::section::Section;
-use crate::accounts::{Deed, Permission, Session, User};
+use crate::accounts::{Caller, Deed, Permission, Role, Session, User};
 use crate::words::{Language, Words};
 
 /// Who asks for a page, and how they want to see it. Every handler can take one.
@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub(crate) target: String,
     /// Where they ask from.
     pub(crate) address: IpAddr,
+    /// What their browser calls itself.
+    agent: String,
     /// Whether they ask for a part of a page, by htmx.
     pub(crate) wants_part: bool,
     /// Whether they ask the API, as programs do.
@@ -49,8 +51,8 @@ enum Identity {
     Nobody,
     /// A browser's session.
     Session(Session),
-    /// A program's token, which no other site can make it send.
-    Token(User),
+    /// A program's token, which no other site can make it send, and what role bounds what it may.
+    Token(User, Role),
 }
 
 /// Which colours.
@@ -94,19 +96,47 @@ impl Visitor {
     /// Whether they may do that at all; a site contact, to sources of their own. The table of routes
     /// has asked this before a handler is called: this is for what pages show.
     pub(crate) fn may(&self, permission: Permission) -> bool {
-        self.user().is_some_and(|user| user.role.may(permission))
+        self.0.may(permission)
+    }
+
+    /// Whether they may do all that the user may: a token may be for less.
+    pub(crate) fn is_whole(&self) -> bool {
+        match &self.identity {
+            Identity::Nobody => false,
+            Identity::Session(_) => true,
+            Identity::Token(user, bound) => {
+                user.role.is_within(*bound) && (user.role.owns() || !bound.owns())
+            }
+        }
     }
 
     /// Whose sources they may see; `None`: everybody's.
     pub(crate) fn confined_to(&self) -> Option<&str> {
-        self.user().filter(|user| user.role.owns()).map(|user| user.name.as_str())
+        let is_confined = match &self.identity {
+            Identity::Token(user, bound) => user.role.owns() || bound.owns(),
+            _ => self.user().is_some_and(|user| user.role.owns()),
+        };
+        self.user().filter(|_| is_confined).map(User::site)
+    }
+
+    /// What the session is kept under that they ask in.
+    pub(crate) fn session(&self) -> Option<&str> {
+        match &self.identity {
+            Identity::Session(session) => Some(&session.key),
+            Identity::Nobody | Identity::Token(..) => None,
+        }
+    }
+
+    /// Where they log in from.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller { address: self.address.to_string(), agent: self.agent.clone() }
     }
 
     /// What forms must send along; empty where nobody is logged in.
     pub(crate) fn csrf(&self) -> &str {
         match &self.identity {
             Identity::Session(session) => session.csrf(),
-            Identity::Nobody | Identity::Token(_) => "",
+            Identity::Nobody | Identity::Token(..) => "",
         }
     }
 
@@ -117,15 +147,26 @@ impl Visitor {
             Identity::Session(session) => {
                 self.is_same_origin && csrf.is_some_and(|csrf| session.wrote(csrf))
             }
-            Identity::Token(_) => true,
+            Identity::Token(..) => true,
         }
     }
 
     /// Enters in the audit log what they did. What was done stays done if that fails; then the log
     /// of the process has it.
     pub(crate) async fn did(&self, app: &App, what: &str, about: impl ToString + Send) {
+        self.did_as(self.name(), app, what, about).await;
+    }
+
+    /// The same as somebody whom they are only just known to be.
+    pub(super) async fn did_as(
+        &self,
+        who: Option<String>,
+        app: &App,
+        what: &str,
+        about: impl ToString + Send,
+    ) {
         let deed = Deed {
-            who: self.name(),
+            who,
             what: what.to_owned(),
             about: about.to_string(),
             address: self.address.to_string(),
@@ -157,13 +198,14 @@ impl Visitor {
             }),
             target: request.uri.path_and_query().map_or("/", |it| it.as_str()).to_owned(),
             address: peer.map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip()),
+            agent: text(headers, &USER_AGENT).unwrap_or_default().to_owned(),
             wants_part: headers.contains_key("hx-request"),
             is_api,
             is_same_origin: is_same_origin(headers),
             sections: Vec::new(),
         };
-        if let Some(user) = seen.user().filter(|user| !user.must_change) {
-            let may = |(_, needed): &&(Section, Permission)| user.role.may(*needed);
+        if seen.user().is_some_and(|user| !user.must_change) {
+            let may = |(_, needed): &&(Section, Permission)| seen.may(*needed);
             seen.sections = sections.iter().filter(may).map(|(section, _)| *section).collect();
         }
         Ok(Self(Arc::new(seen)))
@@ -175,7 +217,15 @@ impl Seen {
         match &self.identity {
             Identity::Nobody => None,
             Identity::Session(session) => Some(&session.user),
-            Identity::Token(user) => Some(user),
+            Identity::Token(user, _) => Some(user),
+        }
+    }
+
+    fn may(&self, permission: Permission) -> bool {
+        match &self.identity {
+            Identity::Nobody => false,
+            Identity::Session(session) => session.user.role.may(permission),
+            Identity::Token(user, bound) => user.role.may(permission) && bound.may(permission),
         }
     }
 }
@@ -186,7 +236,7 @@ impl Identity {
         let bearer = text(headers, &AUTHORIZATION).and_then(|it| it.strip_prefix("Bearer "));
         if let Some(token) = bearer.filter(|_| is_api) {
             let user = app.accounts.token_user(token.trim(), app.now()).await?;
-            return Ok(user.map_or(Self::Nobody, Self::Token));
+            return Ok(user.map_or(Self::Nobody, |(user, bound)| Self::Token(user, bound)));
         }
         let Some(token) = Cookie::Session.of(headers) else { return Ok(Self::Nobody) };
         let session = app.accounts.session(token, app.now()).await?;

@@ -3,9 +3,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod logs;
 mod mail;
 mod manage;
 mod process;
+mod provide;
 mod reports;
 mod roles;
 mod secrets;

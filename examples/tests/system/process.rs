@@ -44,6 +44,13 @@ impl Site<'_> {
         Process(child)
     }
 
+    /// Starts a command that has a database of its own.
+    pub(crate) fn start_plain(&self, args: &[&str]) -> Process {
+        let mut command = harvester(self.folder);
+        let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Process(child.unwrap())
+    }
+
     /// The runs of a source, newest first.
     pub(crate) fn runs(&self, source: &str) -> Vec<Value> {
         self.do_(&["run", "list", "--json", "--source", source]).lines()

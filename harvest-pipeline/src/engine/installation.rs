@@ -169,12 +169,13 @@ impl Installation {
         let opened = &opened.map_err(|error| cannot(error.to_string()))?;
         let transport = self.0.network.transport(opened).map_err(cannot)?;
         let transport = Courteous::new(transport, Arc::clone(&self.0.store), self.0.apart);
+        let unsent = transport.unsent();
         let source = self
             .0
             .registry
             .create(&opened.kind, opened.options.clone(), Arc::new(transport))
             .map_err(|error| cannot(error.to_string()))?;
-        Ok(Arc::new(Configured::new(source, definition)))
+        Ok(Arc::new(Configured::new(source, definition, unsent)))
     }
 
     /// Whether anything is delivered.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::execute::Execution;
 use super::installation::Installation;
+use super::retention::Retention;
 use super::settle;
 use crate::run::{RunId, RunState};
 use crate::store::{RunEntry, StoreError};
@@ -27,6 +29,7 @@ pub struct Worker {
     name: String,
     lease: Duration,
     concurrency: NonZeroUsize,
+    retention: Retention,
 }
 
 impl Worker {
@@ -37,6 +40,7 @@ impl Worker {
             name: name.into(),
             lease: Duration::from_secs(60),
             concurrency: NonZeroUsize::MIN.saturating_add(3),
+            retention: Retention::default(),
         }
     }
 
@@ -49,6 +53,12 @@ impl Worker {
     /// Sets how many runs it does at once. Left out: 4.
     pub fn concurrency(mut self, runs: NonZeroUsize) -> Self {
         self.concurrency = runs;
+        self
+    }
+
+    /// Sets how long events are remembered: those that are too old or too many go whenever a run is over.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
@@ -143,15 +153,43 @@ impl Worker {
         stop: CancellationToken,
     ) -> Result<Option<RunState>, StoreError> {
         let entry: RunEntry = execution.entry.clone();
+        let span = tracing::info_span!(
+            "run",
+            run = entry.id.0,
+            source = entry.request.source.as_str(),
+            kind = %entry.request.kind,
+            attempt = entry.attempt,
+        );
+        self.followed(execution, &entry, stop).instrument(span).await
+    }
+
+    /// Does a run, and what follows from it.
+    async fn followed(
+        &self,
+        execution: Execution,
+        entry: &RunEntry,
+        stop: CancellationToken,
+    ) -> Result<Option<RunState>, StoreError> {
+        tracing::info!("a run begins");
         let state = execution.execute(stop).await?;
+        match state {
+            Some(state) => tracing::info!(%state, "a run has ended"),
+            None => tracing::info!("a run was left to others"),
+        }
         if state.is_some() {
             // Outside the run: searches may lag behind, the next run must not.
             if let Err(error) = self.installation.catalogue().index().await {
                 tracing::warn!(run = %entry.id, %error, "searches do not find all yet");
             }
         }
+        if state.is_some_and(|state| !state.is_open()) {
+            let forgotten = self.retention.forget_events(&**self.installation.store()).await;
+            if let Err(error) = forgotten {
+                tracing::warn!(run = %entry.id, %error, "old events are not forgotten yet");
+            }
+        }
         if state.is_some_and(RunState::is_success) {
-            settle::follow(&self.installation, &entry).await?;
+            settle::follow(&self.installation, entry).await?;
         }
         Ok(state)
     }

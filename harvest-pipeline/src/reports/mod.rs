@@ -62,6 +62,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Something else that people are told.
+    #[must_use]
+    pub fn plain(subject: impl Into<String>, text: impl Into<String>) -> Self {
+        let (subject, text) = (subject.into(), text.into());
+        let html = page(&subject, &text);
+        Self { subject, text, html }
+    }
+
     /// A report on harvests that were asked for together.
     #[must_use]
     pub fn new(
@@ -74,8 +82,7 @@ impl Report {
             Style::Metacat => metacat::write(harvests, audience, now),
             Style::Irdb => irdb::write(harvests, audience, now),
         };
-        let html = page(&subject, &text);
-        Self { subject, text, html }
+        Self::plain(subject, text)
     }
 }
 

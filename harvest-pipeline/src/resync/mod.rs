@@ -396,7 +396,8 @@ impl TwoStep for Running<'_> {
                 missed: std::mem::take(&mut self.missed),
             };
         }
-        Ok(Some(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?))
+        let checkpoint = Checkpoint::new(ResyncSource::SCHEMA, &self.state)?;
+        Ok(Some(if self.is_over { checkpoint.at_end() } else { checkpoint }))
     }
 }
 

@@ -24,6 +24,14 @@ pub enum StoreError {
     /// It would contradict what is there; the message says what and what to do.
     #[error("{0}")]
     Conflict(String),
+    /// Somebody else changed it since it was read.
+    #[error("{what} {name} was changed by somebody else meanwhile; read it again")]
+    Changed {
+        /// What was to be changed: `source`.
+        what: &'static str,
+        /// How it is called.
+        name: String,
+    },
     /// Another source has what no two may have.
     #[error("{}", taken(what, of, by))]
     Taken {

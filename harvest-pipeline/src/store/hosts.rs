@@ -26,4 +26,36 @@ pub trait HostStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     async fn left_alone(&self, host: &str) -> Result<Duration, StoreError>;
+
+    /// The hosts that are not to be asked yet, those that wait longest first, and how long that is.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    async fn waiting_hosts(&self, limit: usize) -> Result<Vec<WaitingHost>, StoreError>;
+}
+
+/// A host that is not to be asked yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WaitingHost {
+    /// Its name.
+    pub host: String,
+    /// How long until the next turn at it.
+    pub turn: Duration,
+    /// How long it wants to be left alone; zero if it does not.
+    pub alone: Duration,
+}
+
+impl WaitingHost {
+    /// A host that is not to be asked yet.
+    #[must_use]
+    pub fn new(host: impl Into<String>, turn: Duration, alone: Duration) -> Self {
+        Self { host: host.into(), turn, alone }
+    }
+
+    /// How long until it may be asked.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.turn.max(self.alone)
+    }
 }

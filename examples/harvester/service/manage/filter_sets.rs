@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::args::{AddFilterSetArgs, FilterSetCommand};
 use crate::output::one_line;
 use crate::report::Failure;
+use crate::service::clerk::Clerk;
 
 /// Manages filter sets; what is to be printed.
 ///
@@ -18,12 +19,16 @@ use crate::report::Failure;
 pub(in crate::service) async fn run(
     command: &FilterSetCommand,
     store: &dyn Store,
+    clerk: Clerk<'_>,
     as_json: bool,
 ) -> Result<String, Failure> {
     match command {
         FilterSetCommand::Add(args) => {
             let set = set(args)?;
+            let is_new = store.filter_set(set.name()).await?.is_none();
             store.put_filter_set(&set).await?;
+            let what = if is_new { "filter-set.create" } else { "filter-set.change" };
+            clerk.did(what, set.name()).await;
             Ok(String::new())
         }
         FilterSetCommand::List(_) => {
@@ -47,6 +52,7 @@ pub(in crate::service) async fn run(
         }
         FilterSetCommand::Remove(args) => {
             store.remove_filter_set(&args.name).await?;
+            clerk.did("filter-set.delete", &args.name).await;
             Ok(String::new())
         }
     }

@@ -11,14 +11,17 @@ use serde_json::json;
 
 use super::shown;
 use super::waiting::{Patience, verdict};
+use crate::accounts::asked_for;
 use crate::args::{ListRunsArgs, RunCommand, ShowRunArgs, StartArgs};
 use crate::output::{one_line, print};
 use crate::progress::Console;
 use crate::report::{Failure, Status};
+use crate::service::clerk::{Clerk, system_user};
 
 /// What runs are managed with.
 pub(in crate::service) struct Manager<'a> {
     pub(in crate::service) store: &'a dyn Store,
+    pub(in crate::service) clerk: Clerk<'a>,
     /// The worker that this process would be.
     pub(in crate::service) worker: Worker,
     /// How many workers may lose a run before it is given up.
@@ -36,26 +39,34 @@ pub(in crate::service) async fn run(
     manager: &Manager<'_>,
 ) -> Result<Status, Failure> {
     let store = manager.store;
-    match command {
+    let (what, run) = match command {
         RunCommand::Start(args) => return start(args, manager).await,
         RunCommand::Wait(args) => return wait(&args.runs, None, manager).await,
         RunCommand::List(args) => return list(args, manager).await,
         RunCommand::Show(args) => return show(args, manager).await,
-        RunCommand::Cancel(args) => store.cancel_run(args.run).await.map(drop),
-        RunCommand::Pause(args) => store.pause_run(args.run).await.map(drop),
-        RunCommand::Resume(args) => store.resume_run(args.run).await.map(drop),
-        RunCommand::Reject(args) => store.reject_run(args.run).await.map(drop),
-        RunCommand::Approve(args) => manager.worker.approve(args.run).await.map(drop),
-    }?;
-    let (RunCommand::Cancel(args)
-    | RunCommand::Pause(args)
-    | RunCommand::Resume(args)
-    | RunCommand::Reject(args)
-    | RunCommand::Approve(args)) = command
-    else {
-        return Ok(Status::Complete);
+        RunCommand::Cancel(args) => {
+            store.cancel_run(args.run).await?;
+            ("run.cancel", args.run)
+        }
+        RunCommand::Pause(args) => {
+            store.pause_run(args.run).await?;
+            ("run.pause", args.run)
+        }
+        RunCommand::Resume(args) => {
+            store.resume_run(args.run).await?;
+            ("run.resume", args.run)
+        }
+        RunCommand::Reject(args) => {
+            store.reject_run(args.run).await?;
+            ("run.reject", args.run)
+        }
+        RunCommand::Approve(args) => {
+            manager.worker.approve(args.run).await?;
+            ("run.approve", args.run)
+        }
     };
-    told(&known(store, args.run).await?, manager.as_json)?;
+    manager.clerk.did(what, run).await;
+    told(&known(store, run).await?, manager.as_json)?;
     Ok(Status::Complete)
 }
 
@@ -78,10 +89,13 @@ async fn start(args: &StartArgs, manager: &Manager<'_>) -> Result<Status, Failur
         request.full = args.full;
         request.dry_run = args.dry_run;
         request.parent = args.parent;
-        request.by = std::env::var("USER").ok().filter(|name| !name.is_empty());
+        request.by = system_user();
         let requested = manager.store.request_run(&request).await?;
-        if let Requested::AlreadyOpen(run) = requested {
-            manager.console.notice(&format!("{source} has run {run} already, which is not over"));
+        match requested {
+            Requested::AlreadyOpen(run) => manager
+                .console
+                .notice(&format!("{source} has run {run} already, which is not over")),
+            Requested::Queued(_) => manager.clerk.did(&asked_for(&request), source).await,
         }
         runs.push(requested.run());
     }

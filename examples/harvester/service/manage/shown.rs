@@ -132,6 +132,9 @@ pub(super) fn source(entry: &SourceEntry) -> String {
         line("option", &format!("{name}=(not shown)"));
     }
     line("status", definition.status.as_str());
+    let output = definition.output.off_since();
+    line("output", &output.map_or("on".to_owned(), |since| format!("off since {since}")));
+    line("push", if definition.push { "on" } else { "" });
     line("schedule", &rhythm(&definition.schedule));
     line("target", definition.target.as_deref().unwrap_or_default());
     line("owner", definition.owner.as_deref().unwrap_or_default());

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
+use chrono::Utc;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::schedule::Rhythm;
 use harvest_pipeline::store::{
@@ -12,9 +13,10 @@ use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
 use super::{connect, options, shown};
-use crate::args::{GlobalArgs, ListSourcesArgs, SourceCommand, SourceSettings};
+use crate::args::{GlobalArgs, ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
 use crate::output::one_line;
 use crate::report::Failure;
+use crate::service::clerk::Clerk;
 
 /// Manages sources; what is to be printed.
 ///
@@ -23,11 +25,12 @@ use crate::report::Failure;
 pub(in crate::service) async fn run(
     command: &SourceCommand,
     installation: &Installation,
+    clerk: Clerk<'_>,
     global: &GlobalArgs,
 ) -> Result<String, Failure> {
     let as_json = global.json;
     let store = &**installation.store();
-    let entry = match command {
+    let (what, entry) = match command {
         SourceCommand::List(args) => return list(store, args, as_json).await,
         SourceCommand::Kinds(_) => return Ok(kinds(installation.registry(), as_json)),
         SourceCommand::Connect(args) => return connect(&args.url, global).await,
@@ -40,6 +43,7 @@ pub(in crate::service) async fn run(
         }
         SourceCommand::Remove(args) => {
             store.remove_source(&SourceId::from(args.id.as_str())).await?;
+            clerk.did("source.delete", &args.id).await;
             return Ok(String::new());
         }
         SourceCommand::Add(args) => {
@@ -48,7 +52,7 @@ pub(in crate::service) async fn run(
                 definition.status = SourceStatus::Draft;
             }
             apply(installation, &mut definition, &args.settings).await?;
-            store.add_source(&definition).await?
+            ("source.create", store.add_source(&definition).await?)
         }
         SourceCommand::Change(args) => {
             let mut definition = known(store, &args.id).await?.definition;
@@ -56,12 +60,19 @@ pub(in crate::service) async fn run(
                 definition.kind.clone_from(kind);
             }
             apply(installation, &mut definition, &args.settings).await?;
-            store.change_source(&definition).await?
+            ("source.change", store.change_source(&definition).await?)
         }
-        SourceCommand::Pause(args) => set_status(store, &args.id, SourceStatus::Paused).await?,
-        SourceCommand::Resume(args) => set_status(store, &args.id, SourceStatus::Active).await?,
-        SourceCommand::Archive(args) => set_status(store, &args.id, SourceStatus::Archived).await?,
+        SourceCommand::Pause(args) => {
+            ("source.paused", set_status(store, &args.id, SourceStatus::Paused).await?)
+        }
+        SourceCommand::Resume(args) => {
+            ("source.active", set_status(store, &args.id, SourceStatus::Active).await?)
+        }
+        SourceCommand::Archive(args) => {
+            ("source.archived", set_status(store, &args.id, SourceStatus::Archived).await?)
+        }
     };
+    clerk.did(what, &entry.definition.id).await;
     Ok(match as_json {
         true => format!("{}\n", shown::source_json(&entry)),
         false => format!("{}\n", one_line(&shown::source_line(&entry))),
@@ -135,6 +146,12 @@ async fn apply(
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }
     };
+    if let Some(output) = said.output {
+        definition.output = definition.output.turned(output == OnOff::On, Utc::now());
+    }
+    if let Some(push) = said.push {
+        definition.push = push == OnOff::On;
+    }
     optional(&said.target, &mut definition.target);
     optional(&said.owner, &mut definition.owner);
     if !said.contacts.is_empty() {

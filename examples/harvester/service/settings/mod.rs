@@ -1,7 +1,9 @@
 //! How an installation is set up.
 
 mod engine;
+mod log;
 mod mail;
+mod provide;
 mod secret;
 mod span;
 
@@ -15,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
+pub(crate) use self::log::{Format as LogFormat, Log};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::provide::Provide;
 pub(crate) use self::secret::Secret;
 use super::env;
 use crate::accounts::Limits;
@@ -41,6 +45,10 @@ pub(crate) struct Settings {
     pub(crate) scheduler: Scheduler,
     /// Reports.
     pub(crate) mail: Mail,
+    /// What is given out.
+    pub(crate) provide: Provide,
+    /// What is said of what happens.
+    pub(crate) log: Log,
 }
 
 /// How pages are reached.
@@ -86,6 +94,8 @@ impl Default for Settings {
             worker: Worker::default(),
             scheduler: Scheduler::default(),
             mail: Mail::default(),
+            provide: Provide::default(),
+            log: Log::default(),
         }
     }
 }
@@ -151,7 +161,14 @@ impl Settings {
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
-        self.mail.check()
+        self.mail.check()?;
+        self.provide.check()?;
+        self.log.check()
+    }
+
+    /// The address that others use, if a proxy stands in between.
+    pub(crate) fn public_base(&self) -> Option<Url> {
+        self.public_url().ok()
     }
 
     fn public_url(&self) -> Result<Url, Failure> {
@@ -197,7 +214,11 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> Result<toml::Table, Failure> {
+/// What a file says.
+///
+/// # Errors
+/// If it cannot be read, or is no TOML.
+pub(super) fn read(path: &Path) -> Result<toml::Table, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("{shown} cannot be read: {error}")))?;
@@ -276,6 +297,11 @@ mod tests {
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
             ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
             ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[log]\nfilter = \"ours=loud\"", &[], "log.filter"),
+            ("[log]\nformat = \"xml\"", &[], "format"),
+            ("[provide]\nat-once = 0", &[], "provide.at-once"),
+            ("[provide]\nadmin = \"me\"", &[], "provide.admin"),
+            ("[provide]\nnamespace = \"a b\"", &[], "provide.namespace"),
             ("[mail]\nserver = \"mail\"\nfrom = \"nobody\"", &[], "nobody"),
         ] {
             let message = load(file, variables).unwrap_err();

@@ -275,6 +275,13 @@ struct About<'a> {
     invalid: bool,
 }
 
+/// Whether something can be a mail address.
+pub(crate) fn is_mail(address: &str) -> bool {
+    let parts = address.split_once('@');
+    parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
+        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
 /// Whether a name or a password stands in an address.
 pub(crate) fn holds_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()

@@ -83,9 +83,11 @@ pub(super) async fn toggle(
         return Ok(Done::go(&app, page).saying("resync-off"));
     }
     let kind = if record.mode == Mode::Audit { RunKind::Audit } else { RunKind::Harvest };
+    // It goes with being switched on, and is no deed of its own.
     let mut request = RunRequest::new(source.definition.id.clone(), kind);
     request.trigger = Trigger::SwitchedOn;
-    let asked = ask(&app, &visitor, &source, request).await;
+    request.by = visitor.name();
+    let asked = app.store.request_run(&request).await;
     Ok(told(&app, &source, asked, "resync-sync", "resync-sync-error"))
 }
 

@@ -6,7 +6,7 @@ use harvest_pipeline::store::{Requested, RunEntry, RunKind, RunRequest};
 use maud::{Markup, html};
 
 use super::{address, decisions, find};
-use crate::accounts::Permission;
+use crate::accounts::{Permission, asked_for};
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::csrf;
@@ -108,7 +108,7 @@ pub(super) async fn ask_for(
     let done = Done::go(app, address(requested.run()));
     Ok(match requested {
         Requested::Queued(run) => {
-            visitor.did(app, &format!("run.{}", request.kind), &request.source).await;
+            visitor.did(app, &asked_for(request), &request.source).await;
             done.saying_of("run-queued", run)
         }
         Requested::AlreadyOpen(run) => done.saying_of("run-open", run),

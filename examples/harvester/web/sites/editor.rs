@@ -11,7 +11,7 @@ use oai_pmh::xml::{Issues, Mode, decode};
 use serde::Deserialize;
 
 use super::sheet::{COLUMNS, Invalid, Sheet, defaults_of};
-use super::{Step, check, owner, page as stepped};
+use super::{Step, check, owner, page as stepped, site_id};
 use crate::accounts::ListDefaults;
 use crate::web::answer::Done;
 use crate::web::app::App;
@@ -336,6 +336,8 @@ pub(super) async fn set_defaults(
         document_url: typed.document_url.trim().to_owned(),
     };
     let defaults = defaults_of(&typed.file, typed_in);
-    app.accounts.set_list_defaults(&owner(&visitor)?, &defaults, app.now()).await?;
+    let owner = owner(&visitor)?;
+    app.accounts.set_list_defaults(&owner, &defaults, app.now()).await?;
+    visitor.did(&app, "site.defaults", site_id(&owner)).await;
     Ok(Done::go(&app, "/sites/list").saying("list-defaults"))
 }

@@ -73,10 +73,10 @@ fn page(visitor: &Visitor, step: Step, body: &Markup) -> layout::Page {
 
 /// Whose site it is.
 fn owner(visitor: &Visitor) -> Result<String, Problem> {
-    visitor.name().ok_or_else(Problem::forbidden)
+    visitor.user().map(|user| user.site().to_owned()).ok_or_else(Problem::forbidden)
 }
 
-/// The id of a user's site: there is one a user.
-fn site_id(user: &str) -> SourceId {
-    SourceId::from(format!("site-{user}"))
+/// The id under which a site is registered.
+fn site_id(site: &str) -> SourceId {
+    SourceId::from(format!("site-{site}"))
 }

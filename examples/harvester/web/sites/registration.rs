@@ -20,7 +20,7 @@ use super::{Step, owner, page as stepped, site_id};
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::parts::{action, card, facts, moment_or};
 use crate::web::problem::Problem;
 use crate::web::visitor::Visitor;
@@ -104,12 +104,6 @@ impl Typed {
             None => Err(errors),
         }
     }
-}
-
-fn is_mail(address: &str) -> bool {
-    let parts = address.split_once('@');
-    parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// What was just done, for the page that comes next.

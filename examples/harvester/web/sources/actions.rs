@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{address, find};
-use crate::accounts::Permission;
+use crate::accounts::{Permission, asked_for};
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::confirm::Question;
@@ -111,12 +111,12 @@ pub(super) async fn run(
     if !asked.ask.is_for(&source) {
         return Err(Problem::conflict(visitor.words.text("source.only-compared")));
     }
-    let requested = app.store.request_run(&asked.ask.request(&source, visitor.name())).await?;
+    let request = asked.ask.request(&source, visitor.name());
+    let requested = app.store.request_run(&request).await?;
     let done = Done::go(&app, address(&source.definition.id));
     Ok(match requested {
         Requested::Queued(run) => {
-            let what = format!("run.{}", asked.ask.as_str());
-            visitor.did(&app, &what, &source.definition.id).await;
+            visitor.did(&app, &asked_for(&request), &source.definition.id).await;
             done.saying_of("run-queued", run)
         }
         Requested::AlreadyOpen(run) => done.saying_of("run-open", run),
@@ -142,6 +142,26 @@ pub(super) async fn set_status(
     };
     change_status(&app, &visitor, &id, status).await?;
     Ok(Done::go(&app, address(&id.into())).saying(notice))
+}
+
+/// Takes a source out of the lists that are given out, or puts it back.
+pub(super) async fn set_output(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(sent): Form<NewStatus>,
+) -> Result<Done, Problem> {
+    let mut definition = find(&app, &visitor, &id).await?.definition;
+    let (on, what, notice) = match sent.to.as_str() {
+        "on" => (true, "source.output-on", "output-on"),
+        "off" => (false, "source.output-off", "output-off"),
+        other => return Err(Problem::bad_request(other)),
+    };
+    definition.output = definition.output.turned(on, app.now());
+    app.store.change_source(&definition).await?;
+    visitor.did(&app, what, &id).await;
+    app.provide.make_up().await?;
+    Ok(Done::go(&app, address(&definition.id)).saying(notice))
 }
 
 async fn change_status(

@@ -98,6 +98,7 @@ pub(super) async fn save(
         return Ok(page(&form, &typed, &refused));
     }
     visitor.did(&app, "source.change", &definition.id).await;
+    app.provide.make_up().await?;
     Ok(Done::go(&app, address(&definition.id)).saying("source-changed").into_response())
 }
 

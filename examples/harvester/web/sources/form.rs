@@ -11,7 +11,7 @@ use super::{kind_title, kinds, options, policies, schedule};
 use crate::connect::Found;
 use crate::web::app::App;
 use crate::web::layout::csrf;
-use crate::web::parts::form::{Errors, Field};
+use crate::web::parts::form::{Errors, Field, is_mail};
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -47,6 +47,8 @@ pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition) -> Typed 
     typed.put("kind", &definition.kind);
     typed.put("target", definition.target.as_deref().unwrap_or_default());
     typed.put("status", definition.status.as_str());
+    typed.put("output", if definition.output.is_on() { "on" } else { "off" });
+    typed.tick("push", definition.push);
     typed.put("contacts", definition.contacts.join(", "));
     typed.put("owner", definition.owner.as_deref().unwrap_or_default());
     for set in &definition.filter_sets {
@@ -99,6 +101,9 @@ impl SourceForm<'_> {
             let key = format!("source.status-name.{}", status.as_str());
             (status.as_str().to_owned(), words.text(&key).to_owned())
         });
+        let output = ["on", "off"].map(|state| {
+            (state.to_owned(), words.text(&format!("source.output-name.{state}")).to_owned())
+        });
         html! {
             div.row {
                 (text("title").label(&label("name")).required().show(words, errors))
@@ -117,8 +122,13 @@ impl SourceForm<'_> {
                 @if self.visitor.confined_to().is_none() {
                     (text("owner").show(words, errors))
                 }
+                (Field::choice("output", &label("output"), output.into())
+                    .hint(label("output-hint")).required().value(typed.get("output"))
+                    .show(words, errors))
             }
             (self.kind(typed, errors))
+            (Field::tick("push", &label("push")).hint(label("push-hint")).value(typed.get("push"))
+                .show(words, errors))
         }
     }
 
@@ -199,6 +209,10 @@ impl SourceForm<'_> {
         definition.kind = typed.get("kind").to_owned();
         definition.options = options;
         definition.target = typed.some("target").map(str::to_owned);
+        definition.push = typed.is_ticked("push");
+        if let Some(output) = typed.some("output") {
+            definition.output = definition.output.turned(output != "off", self.app.now());
+        }
         definition.contacts = contacts(words, typed.get("contacts"), &mut errors);
         definition.schedule = schedule::read(words, typed, &mut errors);
         definition.policies = policies::read(words, typed, &mut errors);
@@ -248,12 +262,7 @@ pub(super) fn is_sound_id(id: &str) -> bool {
 fn contacts(words: Words, text: &str, errors: &mut Errors) -> Vec<String> {
     let addresses = text.split([',', ';']).map(str::trim).filter(|address| !address.is_empty());
     let all: Vec<_> = addresses.map(str::to_owned).collect();
-    let is_address = |address: &String| {
-        let parts = address.split_once('@');
-        parts.is_some_and(|(who, at)| !who.is_empty() && !at.is_empty() && !at.contains('@'))
-            && !address.contains(|c: char| c.is_whitespace() || c.is_control())
-    };
-    if !all.iter().all(is_address) {
+    if !all.iter().all(|address| is_mail(address)) {
         let field = [("field", &words.text("source.contacts") as &dyn Display)];
         errors.add("contacts", words.fill("form.mail", &field));
     }

@@ -41,7 +41,7 @@ async fn nothing_that_is_sent_gets_an_answer_that_is_not_described() {
     world.user("root", Role::Administrator).await;
     let accounts = &world.app.accounts;
     let root = accounts.user("root").await.unwrap().unwrap().body;
-    let token = accounts.add_token(&root, "schemathesis", None, Utc::now()).await.unwrap();
+    let token = accounts.add_token(&root, for_tests(), Utc::now()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service =

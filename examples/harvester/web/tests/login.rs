@@ -4,7 +4,7 @@ use super::*;
 
 async fn with_admin(world: &World) {
     let secret =
-        world.app.accounts.add_user("admin", Role::Administrator, None, Utc::now()).await.unwrap();
+        world.app.accounts.add_user("admin", Role::Administrator, Utc::now()).await.unwrap();
     let accounts = &world.app.accounts;
     accounts.change_password("admin", secret.reveal(), "long enough", Utc::now()).await.unwrap();
 }
@@ -44,7 +44,7 @@ async fn whoever_logs_in_comes_to_what_they_asked_for_in_a_new_session() {
     assert!(!world.get(&browser, "/login").await.body.contains("You are logged out."));
     assert!(world.get(&old, "/sources").await.location().starts_with("/login"));
 
-    let audit = world.app.accounts.audited(None, 9).await.unwrap();
+    let audit = world.app.accounts.audited(&AuditQuery::default(), 9).await.unwrap();
     let deeds: Vec<_> = audit.iter().map(|entry| entry.deed.what.as_str()).collect();
     assert_eq!(deeds, ["logout", "login"]);
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod connect;
 mod coverage;
 mod described;
@@ -9,7 +10,9 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+mod notices;
 mod plant;
+mod provide;
 mod reach;
 mod records;
 mod resync;
@@ -31,14 +34,19 @@ use harvest_pipeline::secrets::Secrets;
 use harvest_pipeline::store::{
     ManualClock, MemoryStore, SourceDefinition, SqlStore, SqlStoreOptions, Store,
 };
-use harvest_pipeline::{Registry, SqliteCatalogue};
+use harvest_pipeline::{Catalogue, Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
 use url::form_urlencoded;
 
-use super::{App, Parts, router};
-use crate::accounts::{Accounts, Limits, Role};
+use super::{App, Parts, Setup, router};
+use crate::accounts::{Accounts, AuditQuery, Caller, Limits, NewToken, Role};
+use crate::api::metrics::Tally;
+use crate::notices::Subscriptions;
+use crate::notices::callback::Callbacks;
+use crate::provide::{Holdings, Provide};
+use crate::service::ProvideSettings;
 
 /// A small installation, and who visits it.
 struct World {
@@ -55,6 +63,11 @@ struct Browser {
     cookies: Vec<(String, String)>,
     csrf: String,
     headers: Vec<(&'static str, String)>,
+}
+
+/// A token that may do what its user may.
+fn for_tests() -> NewToken {
+    NewToken { purpose: "tests".to_owned(), role: None, expires: None }
 }
 
 /// What came back.
@@ -112,13 +125,32 @@ impl World {
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(open(db).await);
-        let app = App::new(Parts {
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
+        let tally = Tally::default();
+        let holdings = Holdings {
             store: Arc::clone(&store),
-            catalogue: Arc::new(catalogue),
+            catalogue: Arc::clone(&catalogue),
+            documents: accounts.documents().clone(),
+            tally: tally.clone(),
+            folder: Some(folder.path().join("provided")),
+            callers: None,
+        };
+        let base = "http://harvest.test/".parse().unwrap();
+        let subscriptions = Subscriptions::new(accounts.documents().clone(), &base).await.unwrap();
+        let heard = Arc::default();
+        let callbacks = Callbacks { subscriptions, tally: tally.clone(), heard };
+        let provide = Provide::new(ProvideSettings::default(), base, holdings).await.unwrap();
+        let app = App::new(Parts {
+            provide,
+            callbacks,
+            tally,
+            store: Arc::clone(&store),
+            catalogue,
             registry: Registry::standard(),
             accounts,
             reach,
             vault: Some(Arc::new(sealed::Turned)),
+            setup: Setup::default(),
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());
@@ -128,14 +160,15 @@ impl World {
     /// Adds a user and logs them in.
     async fn user(&self, name: &str, role: Role) -> Browser {
         let accounts = &self.app.accounts;
-        accounts.add_user(name, role, None, Utc::now()).await.unwrap();
+        accounts.add_user(name, role, Utc::now()).await.unwrap();
         let mut user = accounts.user(name).await.unwrap().unwrap();
         user.body.must_change = false;
         if role != Role::Administrator && accounts.user("admin").await.unwrap().is_none() {
-            accounts.add_user("admin", Role::Administrator, None, Utc::now()).await.unwrap();
+            accounts.add_user("admin", Role::Administrator, Utc::now()).await.unwrap();
         }
         accounts.change_user(&user, Utc::now()).await.unwrap();
-        let token = accounts.begin_session(&user.body, Utc::now()).await.unwrap();
+        let token =
+            accounts.begin_session(&user.body, &Caller::default(), Utc::now()).await.unwrap();
         let session = accounts.session(token.reveal(), Utc::now()).await.unwrap().unwrap();
         Browser {
             cookies: vec![("harvester-session".to_owned(), token.reveal().to_owned())],

@@ -303,4 +303,10 @@ async fn every_decision_is_in_the_audit_log_and_none_is_made_by_looking() {
     let runs = world.store.runs(&RunQuery::default()).await.unwrap();
     assert_eq!(runs.len(), 1);
     assert_eq!(world.store.count_sources(&SourceQuery::default()).await.unwrap(), 1);
+    // Looking, and what could not be done, left nothing there; tests/audit.rs does all the rest.
+    let audit = world.app.accounts.audited(&AuditQuery::default(), 9).await.unwrap();
+    let deeds: Vec<_> = audit.iter().map(|entry| &entry.deed).collect();
+    assert_eq!(deeds.len(), 1, "{deeds:?}");
+    let deed = (deeds[0].who.as_deref(), deeds[0].what.as_str(), deeds[0].about.as_str());
+    assert_eq!(deed, (Some("admin"), "run.undo", "1"));
 }

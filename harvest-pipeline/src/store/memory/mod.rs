@@ -18,7 +18,7 @@ use super::clock::{later, until};
 use super::lifecycle::RunRow;
 use super::{
     Coverage, CoverageStore, Event, EventQuery, EventStore, FilterSetStore, HostStore, ManualClock,
-    SourceEntry, Staged, Store, StoreError, StoredEvent, TargetDefinition,
+    SourceEntry, Staged, Store, StoreError, StoredEvent, TargetDefinition, WaitingHost,
 };
 use crate::batch::SourceId;
 use crate::filters::FilterSet;
@@ -249,5 +249,20 @@ impl HostStore for MemoryStore {
         let data = self.data();
         let alone = data.hosts.get(host).and_then(|host| host.alone_until);
         Ok(alone.map_or(Duration::ZERO, |time| until(time, now)))
+    }
+
+    async fn waiting_hosts(&self, limit: usize) -> Result<Vec<WaitingHost>, StoreError> {
+        let now = self.time();
+        let left =
+            |time: Option<DateTime<Utc>>| time.map_or(Duration::ZERO, |time| until(time, now));
+        let data = self.data();
+        let all = data.hosts.iter();
+        let all = all.map(|(name, host)| {
+            WaitingHost::new(name, left(host.next_turn), left(host.alone_until))
+        });
+        let mut waiting: Vec<_> = all.filter(|host| !host.wait().is_zero()).collect();
+        waiting.sort_by(|a, b| b.wait().cmp(&a.wait()).then_with(|| a.host.cmp(&b.host)));
+        waiting.truncate(limit);
+        Ok(waiting)
     }
 }

@@ -60,6 +60,24 @@ impl Data {
     }
 }
 
+impl MemoryStore {
+    fn put_source(
+        &self,
+        before: Option<&SourceDefinition>,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        let now = self.time();
+        let mut data = self.data();
+        data.source(&definition.id)?.check_unchanged(before)?;
+        data.check_unique(definition)?;
+        let entry = data.source(&definition.id)?;
+        entry.change(definition.clone(), now);
+        let entry = entry.clone();
+        self.notify();
+        Ok(data.entry(&entry))
+    }
+}
+
 #[async_trait]
 impl SourceStore for MemoryStore {
     async fn add_source(&self, definition: &SourceDefinition) -> Result<SourceEntry, StoreError> {
@@ -79,15 +97,15 @@ impl SourceStore for MemoryStore {
         &self,
         definition: &SourceDefinition,
     ) -> Result<SourceEntry, StoreError> {
-        let now = self.time();
-        let mut data = self.data();
-        data.source(&definition.id)?;
-        data.check_unique(definition)?;
-        let entry = data.source(&definition.id)?;
-        entry.change(definition.clone(), now);
-        let entry = entry.clone();
-        self.notify();
-        Ok(data.entry(&entry))
+        self.put_source(None, definition)
+    }
+
+    async fn replace_source(
+        &self,
+        before: &SourceDefinition,
+        definition: &SourceDefinition,
+    ) -> Result<SourceEntry, StoreError> {
+        self.put_source(Some(before), definition)
     }
 
     async fn remove_source(&self, id: &SourceId) -> Result<(), StoreError> {
@@ -161,7 +179,7 @@ impl SourceStore for MemoryStore {
             .filter(|(id, source)| {
                 source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
             })
-            .filter_map(|(id, source)| Some((source.next_due?, id.clone())))
+            .filter_map(|(id, source)| Some((source.comes_due()?, id.clone())))
             .filter(|(due, _)| *due <= now)
             .collect();
         due.sort();
@@ -169,9 +187,9 @@ impl SourceStore for MemoryStore {
         let mut asked = Vec::with_capacity(due.len());
         for (_, id) in due {
             let source = data.source(&id)?;
-            source.came_due(now);
             let mut request = RunRequest::new(id.clone(), source.definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, source.next_due);
+            source.came_due(now);
             asked.push((id, data.queue(&request, now)?));
         }
         if !asked.is_empty() {
@@ -186,7 +204,7 @@ impl SourceStore for MemoryStore {
         let waiting = data.sources.iter().filter(|(id, source)| {
             source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
         });
-        let next = waiting.filter_map(|(_, source)| source.next_due).min();
+        let next = waiting.filter_map(|(_, source)| source.comes_due()).min();
         Ok(next.map(|due| until(due, now)))
     }
 }

@@ -17,7 +17,7 @@ use crate::run::RunId;
 use crate::store::clock::{later, until};
 use crate::store::{
     Coverage, CoverageStore, Event, EventLevel, EventQuery, EventStore, FilterSetStore, HostStore,
-    SourceDefinition, StoreError, StoredEvent, TargetDefinition,
+    SourceDefinition, StoreError, StoredEvent, TargetDefinition, WaitingHost,
 };
 
 #[async_trait]
@@ -321,6 +321,32 @@ impl HostStore for SqlStore {
             let row = Columns(&row);
             let (now, alone) = (row.time("now")?, row.optional_time("alone_until")?);
             Ok(alone.map_or(Duration::ZERO, |time| until(time, now)))
+        })
+        .await
+    }
+
+    async fn waiting_hosts(&self, limit: usize) -> Result<Vec<WaitingHost>, StoreError> {
+        attempt("list the hosts that wait", async {
+            // Times are texts of one length, so that the later one is the greater one.
+            let latest = "CASE WHEN coalesce(alone_until, '') > coalesce(next_turn, '') \
+                          THEN alone_until ELSE next_turn END";
+            let now = self.0.dialect.now();
+            let query = format!(
+                "SELECT {now} AS now, name, next_turn, alone_until FROM hosts \
+                 WHERE {latest} > {now} ORDER BY {latest} DESC, name LIMIT $2"
+            );
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let query = sqlx::query(AssertSqlSafe(query)).bind(self.clock()).bind(limit);
+            let mut waiting = Vec::new();
+            for row in query.fetch_all(&self.0.readers).await? {
+                let row = Columns(&row);
+                let now = row.time("now")?;
+                let left = |time: Option<_>| time.map_or(Duration::ZERO, |time| until(time, now));
+                let turn = left(row.optional_time("next_turn")?);
+                let alone = left(row.optional_time("alone_until")?);
+                waiting.push(WaitingHost::new(row.text("name")?, turn, alone));
+            }
+            Ok(waiting)
         })
         .await
     }

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use super::{DAY, HOUR, MINUTE, Shared, add, conflict, is_missing, source};
 use crate::filters::{Expression, FilterSet, Match, Test};
 use crate::run::RunId;
-use crate::store::{Coverage, Event, EventLevel, EventQuery, ManualClock, Page, StoredEvent};
+use crate::store::{
+    Coverage, Event, EventLevel, EventQuery, ManualClock, Page, StoredEvent, WaitingHost,
+};
 use crate::testing::start;
 
 fn day(nth: u32) -> DateTime<Utc> {
@@ -151,8 +153,13 @@ pub async fn a_host_that_wants_to_be_left_alone_is(store: Shared, clock: ManualC
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), DAY - HOUR);
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), DAY - HOUR + MINUTE);
     assert_eq!(store.take_turn("b.example", MINUTE).await.unwrap(), Duration::ZERO);
+    let a = WaitingHost::new("a.example", DAY - HOUR + 2 * MINUTE, DAY - HOUR);
+    let b = WaitingHost::new("b.example", MINUTE, Duration::ZERO);
+    assert_eq!(store.waiting_hosts(9).await.unwrap(), [a.clone(), b]);
+    assert_eq!(store.waiting_hosts(1).await.unwrap(), [a]);
     clock.advance(2 * DAY);
     assert_eq!(store.left_alone("a.example").await.unwrap(), Duration::ZERO);
+    assert_eq!(store.waiting_hosts(9).await.unwrap(), []);
     assert_eq!(store.take_turn("a.example", MINUTE).await.unwrap(), Duration::ZERO);
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
 use crate::batch::{Batch, SourceId};
+use crate::run::Counters;
 use crate::schedule::{Rhythm, Schedule, Unit};
 use crate::store::{
     Coverage, Ending, Event, EventLevel, EventQuery, Harvested, ManualClock, Page, Policies,
@@ -42,6 +43,20 @@ pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock
     assert_eq!((changed.created, changed.updated), (added.created, clock.now()));
     assert_eq!(store.source(&definition.id).await.unwrap(), Some(changed));
     assert!(is_missing(store.change_source(&source("other")).await));
+}
+
+pub async fn a_change_does_not_undo_one_that_was_made_meanwhile(store: Shared, _: ManualClock) {
+    let read = source("a");
+    store.add_source(&read).await.unwrap();
+    let (mut first, mut second) = (read.clone(), read.clone());
+    first.title = "first".to_owned();
+    second.title = "second".to_owned();
+    assert_eq!(store.replace_source(&read, &first).await.unwrap().definition, first);
+    let lost = store.replace_source(&read, &second).await;
+    assert!(matches!(lost, Err(StoreError::Changed { .. })), "{lost:?}");
+    assert_eq!(store.source(&read.id).await.unwrap().unwrap().definition, first);
+    store.replace_source(&first, &second).await.unwrap();
+    assert!(is_missing(store.replace_source(&read, &source("other")).await));
 }
 
 pub async fn an_id_is_taken_once(store: Shared, _: ManualClock) {
@@ -176,7 +191,8 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         let asked = RunRequest::new(id, RunKind::Collect);
         let run = store.request_run(&asked).await.unwrap().run();
         let (ticket, _) = claim(&*store).await;
-        store.stage(ticket, &Batch::new(0, Some(checkpoint("token")))).await.unwrap();
+        let batch = Batch::new(0, checkpoint("token"));
+        store.stage(ticket, &batch, &Counters::default()).await.unwrap();
         let event = Event::new("Noted", EventLevel::Info, "so it was");
         store.record(&[event.in_run(id.into(), run)]).await.unwrap();
         let coverage = Coverage::new(None, start(), run);
