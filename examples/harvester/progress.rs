@@ -17,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::report::Failure;
 use crate::service::{Log, LogFormat};
+use crate::traces::{Spans, Traces};
 
 /// Standard error, shared by all who have something to say.
 #[derive(Clone, Debug)]
@@ -168,26 +169,32 @@ impl Console {
     /// Shows what the libraries tell about themselves: with -v, and where somebody looks on.
     pub(crate) fn listen(&self) {
         if !self.quiet && (self.is_terminal || self.verbose > 0) {
-            self.show_text(None);
+            self.show_text(None, None);
         }
     }
 
-    /// The log of a service.
+    /// The log of a service, and its traces.
     ///
     /// # Errors
-    /// If its filter makes no sense.
-    pub(crate) fn log(&self, log: &Log) -> Result<(), Failure> {
+    /// If the settings make no sense.
+    pub(crate) fn log(&self, log: &Log) -> Result<Option<Traces>, Failure> {
         let targets = log.targets()?;
+        let (traces, spans) = match log.otlp.as_str() {
+            "" => (None, None),
+            collector => Traces::begin(collector).map(|(it, spans)| (Some(it), Some(spans)))?,
+        };
         match log.format {
-            LogFormat::Text if self.quiet && targets.is_none() => {}
-            LogFormat::Text => self.show_text(targets),
-            LogFormat::Json => self.show_json(targets),
+            LogFormat::Text if self.quiet && targets.is_none() => {
+                tracing_subscriber::registry().with(spans).init();
+            }
+            LogFormat::Text => self.show_text(targets, spans),
+            LogFormat::Json => self.show_json(targets, spans),
         }
-        Ok(())
+        Ok(traces)
     }
 
     /// Events as lines for people. Retries are told in our own words.
-    fn show_text(&self, targets: Option<Targets>) {
+    fn show_text(&self, targets: Option<Targets>, spans: Option<Spans>) {
         let own = || {
             let level = match self.verbose {
                 0 => LevelFilter::WARN,
@@ -208,12 +215,13 @@ impl Console {
             .with_target(self.verbose > 1)
             .without_time()
             .compact();
-        tracing_subscriber::registry().with(layer.with_filter(targets.unwrap_or_else(own))).init();
+        let layer = layer.with_filter(targets.unwrap_or_else(own));
+        tracing_subscriber::registry().with(spans).with(layer).init();
     }
 
     /// Events, and everything else that there is to say, as JSON: an object a line, with the run and
     /// the source that it is about among its `spans`.
-    fn show_json(&self, targets: Option<Targets>) {
+    fn show_json(&self, targets: Option<Targets>, spans: Option<Spans>) {
         let layer = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
@@ -221,7 +229,7 @@ impl Console {
             .with_span_list(true)
             .with_writer(io::stderr);
         let targets = targets.unwrap_or_else(|| ours(LevelFilter::INFO));
-        tracing_subscriber::registry().with(layer.with_filter(targets)).init();
+        tracing_subscriber::registry().with(spans).with(layer.with_filter(targets)).init();
         self.as_events.store(true, Ordering::Relaxed);
     }
 
@@ -231,7 +239,7 @@ impl Console {
 }
 
 /// What our own crates say, from this level on.
-fn ours(level: LevelFilter) -> Targets {
+pub(crate) fn ours(level: LevelFilter) -> Targets {
     let names = ["oai_pmh", "harvest_pipeline", "harvester", "resync_core"];
     Targets::new().with_targets(names.map(|name| (name, level)))
 }

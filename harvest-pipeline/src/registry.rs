@@ -231,7 +231,7 @@ impl Registry {
     }
 }
 
-impl<T: ?Sized + 'static> Registry<T> {
+impl<T: ?Sized> Registry<T> {
     /// No kinds.
     #[must_use]
     pub fn empty() -> Self {
@@ -283,7 +283,7 @@ impl<T: ?Sized> Clone for Registry<T> {
     }
 }
 
-impl<T: ?Sized + 'static> Default for Registry<T> {
+impl<T: ?Sized> Default for Registry<T> {
     fn default() -> Self {
         Self::empty()
     }

@@ -73,12 +73,16 @@ pub(crate) async fn roles(
     if let Some(filter) = &args.log.filter {
         settings.log.filter.clone_from(filter);
     }
-    console.log(&settings.log)?;
+    let traces = console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
     let setup = set_up(args.config.config.as_deref(), &settings)?;
-    roles::run(roles, &settings, setup, &stores, console, stop).await?;
+    let ran = roles::run(roles, &settings, setup, &stores, console, stop).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ran?;
     stores.close().await?;
     Ok(Status::Complete)
 }

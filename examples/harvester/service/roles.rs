@@ -218,8 +218,8 @@ async fn app(
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
         reach: reach(&settings.network),
-        vault: Some(Arc::new(stores.vault.clone())),
         setup,
+        vault: Some(Arc::new(stores.vault.clone())),
         secure: settings.is_secure(),
     }))
 }

@@ -46,10 +46,10 @@ pub(crate) struct Parts {
     /// Which addresses pages may ask that somebody typed in: not those of the local network, unless
     /// that is allowed.
     pub(crate) reach: Reach,
-    /// What opens the secrets of sources, to ask the addresses that they belong to.
-    pub(crate) vault: Option<Arc<dyn Vault>>,
     /// How it is set up.
     pub(crate) setup: Setup,
+    /// What opens the secrets of sources, to ask the addresses that they belong to.
+    pub(crate) vault: Option<Arc<dyn Vault>>,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

@@ -13,7 +13,8 @@ fn a_log_of_objects_names_run_and_source_and_tells_no_secrets() {
     let server = Repository::of(250, 100).serve();
     let url = server.url().replace("http://", "http://reader:s3cr3t-word@");
     site.do_(&["source", "add", "maps", "--option", &format!("url={url}")]);
-    let args = ["--log-format", "json", "--log-filter", "debug"];
+    let filter = "harvest_pipeline=debug,harvester=debug,oai_pmh=debug,resync_core=debug";
+    let args = ["--log-format", "json", "--log-filter", filter];
     let mut service = site.start(&[&["all", "--listen", "127.0.0.1:0"][..], &args].concat());
     service.line();
     site.do_(&["run", "start", "maps"]);

@@ -445,6 +445,8 @@ pub struct SourceQuery {
     pub kind: Option<String>,
     /// Only those of this owner.
     pub owner: Option<String>,
+    /// Only those that use the filter set of this name.
+    pub filter_set: Option<String>,
     /// Which part of the list, by id.
     pub page: Page<SourceId>,
 }

@@ -411,6 +411,8 @@ pub struct RunQuery {
     pub states: Vec<RunState>,
     /// Only those that were asked for together.
     pub group: Option<i64>,
+    /// Only these; empty: any.
+    pub ids: Vec<RunId>,
     /// Which part of the list.
     pub page: Page<RunId>,
 }

@@ -14,6 +14,9 @@ pub(crate) struct Log {
     /// What is written: a level, or levels of parts: `warn,harvest_pipeline=debug`. Levels are error,
     /// warn, info, debug, trace and off. Empty: warnings of our own; with json, what happens, too.
     pub(crate) filter: String,
+    /// Where traces are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Empty: nowhere. Needs a program
+    /// that was built with the feature `otlp`.
+    pub(crate) otlp: String,
 }
 
 /// How a line is written.

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod api_people;
 mod audit;
 mod connect;
 mod coverage;
@@ -10,6 +11,8 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[path = "../../../tests/system/mail.rs"]
+mod mail;
 mod notices;
 mod plant;
 mod provide;
@@ -18,6 +21,7 @@ mod records;
 mod resync;
 mod runs;
 mod sealed;
+mod security;
 mod sites;
 mod sources;
 mod two_imports;
@@ -111,15 +115,25 @@ impl World {
 
     /// One whose pages ask no farther than this.
     async fn reaching(reach: Reach) -> Self {
-        Self::over(reach, async |_| MemoryStore::new()).await
+        Self::over(reach, Setup::default(), async |_| MemoryStore::new()).await
+    }
+
+    /// The same, set up like that.
+    async fn set_up(setup: Setup) -> Self {
+        let open = async |db: String| SqlStore::open(&db).await.unwrap();
+        Self::over(Reach::anywhere(), setup, open).await
     }
 
     async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
         // The sites that are tried are on this machine.
-        Self::over(Reach::anywhere(), open).await
+        Self::over(Reach::anywhere(), Setup::default(), open).await
     }
 
-    async fn over<S: Store + 'static>(reach: Reach, open: impl AsyncFnOnce(String) -> S) -> Self {
+    async fn over<S: Store + 'static>(
+        reach: Reach,
+        setup: Setup,
+        open: impl AsyncFnOnce(String) -> S,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
@@ -149,8 +163,8 @@ impl World {
             registry: Registry::standard(),
             accounts,
             reach,
+            setup,
             vault: Some(Arc::new(sealed::Turned)),
-            setup: Setup::default(),
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());

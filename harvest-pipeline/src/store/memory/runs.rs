@@ -189,6 +189,7 @@ impl RunStore for MemoryStore {
                 && (query.owner.is_none() || query.owner.as_deref() == owner)
                 && (query.states.is_empty() || query.states.contains(&run.state))
                 && (query.group.is_none() || run.request.group == query.group)
+                && (query.ids.is_empty() || query.ids.contains(&run.id))
         });
         Ok(found.take(query.page.limit).cloned().collect())
     }

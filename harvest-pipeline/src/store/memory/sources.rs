@@ -56,6 +56,7 @@ impl Data {
                 })
                 && query.kind.as_ref().is_none_or(|kind| definition.kind == *kind)
                 && (query.owner.is_none() || query.owner == definition.owner)
+                && query.filter_set.as_ref().is_none_or(|set| definition.uses_filter_set(set))
         })
     }
 }

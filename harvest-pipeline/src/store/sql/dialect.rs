@@ -55,16 +55,6 @@ impl Dialect {
         }
     }
 
-    /// What writes a file anew, so that nothing is left in it of what was overwritten.
-    pub(super) fn rewrite(self) -> &'static [&'static str] {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
-            #[cfg(feature = "postgres")]
-            Self::Postgres => &[],
-        }
-    }
-
     /// The texts of a JSON list, to be looked for.
     pub(super) fn each(self, list: &str) -> String {
         match self {
@@ -74,6 +64,16 @@ impl Dialect {
             Self::Postgres => {
                 format!("(SELECT json_array_elements_text({list}::json) COLLATE \"C\")")
             }
+        }
+    }
+
+    /// What writes a file anew, so that nothing is left in it of what was overwritten.
+    pub(super) fn rewrite(self) -> &'static [&'static str] {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => &["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"],
+            #[cfg(feature = "postgres")]
+            Self::Postgres => &[],
         }
     }
 

@@ -13,6 +13,7 @@ use crate::store::{Erased, Harvested, StoreError};
 const OF_SOURCES: &[(&str, &str)] = &[
     ("staged", "source"),
     ("coverage", "source"),
+    ("source_filter_sets", "source"),
     // What failed cannot be fetched again.
     ("record_errors", "source"),
 ];

@@ -262,6 +262,47 @@ impl SqlStore {
     }
 }
 
+/// The condition on the runs `t` of a query. Only what is asked for stands in it, so that an index
+/// serves it.
+fn wanted(query: &RunQuery) -> String {
+    let mut wanted = "t.id < $1".to_owned();
+    let mut are_few = false;
+    for (is_asked, condition, absent) in [
+        (query.source.is_some(), "t.source = (SELECT id FROM sources WHERE name = $2)", "$2"),
+        (query.group.is_some(), "t.together = $3", "$3"),
+        (query.owner.is_some(), "t.source IN (SELECT id FROM sources WHERE owner = $4)", "$4"),
+    ] {
+        are_few |= is_asked;
+        // All parameters must be there to be bound.
+        match is_asked {
+            true => wanted += &format!(" AND {condition}"),
+            false => wanted += &format!(" AND {absent} IS NULL"),
+        }
+    }
+    if !query.ids.is_empty() {
+        are_few = true;
+        let ids = query.ids.iter().map(|run| run.0.to_string()).collect::<Vec<_>>().join(",");
+        wanted += &format!(" AND t.id IN ({ids})");
+    }
+    let states = query.states.iter().map(|state| format!("'{state}'"));
+    if query.states.is_empty() {
+        wanted
+    } else if are_few {
+        // Not by the index of states, which has those of all sources.
+        let states = states.collect::<Vec<_>>().join(", ");
+        format!("{wanted} AND COALESCE(t.state, '') IN ({states})")
+    } else {
+        // The last of each state: however many there are of others, they are not read.
+        let last = |state: String| {
+            format!(
+                "SELECT id FROM (SELECT t.id FROM runs t WHERE t.state = {state} AND {wanted}
+                    ORDER BY t.id DESC LIMIT $5) AS last"
+            )
+        };
+        format!("t.id IN ({})", states.map(last).collect::<Vec<_>>().join(" UNION ALL "))
+    }
+}
+
 /// Leaves out those of `candidates` that one of these columns names.
 pub(super) fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
     let named = points.iter().map(|(table, column)| {
@@ -455,18 +496,7 @@ impl RunStore for SqlStore {
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunEntry>, StoreError> {
         attempt("list the runs", async {
-            let states = query.states.iter().map(|state| format!("'{state}'"));
-            let states = states.collect::<Vec<_>>().join(", ");
-            let states = if states.is_empty() {
-                String::new()
-            } else {
-                format!("AND t.state IN ({states})")
-            };
-            let sql = format!(
-                "SELECT {RUN} WHERE t.id < $1 AND ($2 IS NULL OR s.name = $2)
-                    AND ($3 IS NULL OR t.together = $3) AND ($4 IS NULL OR s.owner = $4) {states}
-                 ORDER BY t.id DESC LIMIT $5"
-            );
+            let sql = format!("SELECT {RUN} WHERE {} ORDER BY t.id DESC LIMIT $5", wanted(query));
             let rows = sqlx::query(AssertSqlSafe(sql))
                 .bind(query.page.after.map_or(i64::MAX, |run| run.0))
                 .bind(query.source.as_ref().map(|source| source.as_str()))

@@ -23,7 +23,8 @@ const WANTED: &str = "t.definition IS NOT NULL
     AND ($2 IS NULL OR t.searched LIKE $2 ESCAPE '\\')
     AND ($3 IS NULL AND t.status <> 'archived' OR t.status = $3)
     AND ($4 IS NULL OR t.kind = $4)
-    AND ($5 IS NULL OR t.owner = $5)";
+    AND ($5 IS NULL OR t.owner = $5)
+    AND ($6 IS NULL OR t.id IN (SELECT source FROM source_filter_sets WHERE name = $6))";
 
 /// Binds what [`WANTED`] needs, behind the name of the last source of the page before.
 macro_rules! bind_wanted {
@@ -34,6 +35,7 @@ macro_rules! bind_wanted {
             .bind($query.status.map(SourceStatus::as_str))
             .bind($query.kind.as_deref())
             .bind($query.owner.as_deref())
+            .bind($query.filter_set.as_deref())
     };
 }
 
@@ -247,6 +249,13 @@ async fn update(
     forget_checkpoint: bool,
 ) -> SqlResult<()> {
     let definition = &entry.definition;
+    let unused = sqlx::query("DELETE FROM source_filter_sets WHERE source = $1").bind(number);
+    unused.execute(&mut *conn).await?;
+    for set in &definition.filter_sets {
+        let used = "INSERT INTO source_filter_sets (name, source) VALUES ($1, $2)
+             ON CONFLICT DO NOTHING";
+        sqlx::query(used).bind(&**set).bind(number).execute(&mut *conn).await?;
+    }
     sqlx::query(
         "UPDATE sources SET definition = $1, title = $2, kind = $3, url = $4, status = $5, owner = $6,
             likeness = $7, occupies = $8, searched = $9, updated = $10,
@@ -304,7 +313,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            for table in ["coverage WHERE source", "sources WHERE id"] {
+            let tables =
+                ["coverage WHERE source", "source_filter_sets WHERE source", "sources WHERE id"];
+            for table in tables {
                 sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
                     .bind(number)
                     .execute(&mut *tx)
@@ -339,7 +350,7 @@ impl SourceStore for SqlStore {
         attempt("list the sources", async {
             let sql = format!(
                 "SELECT {SOURCE} WHERE {WANTED} AND ($1 IS NULL OR t.name > $1)
-                 ORDER BY t.name LIMIT $6"
+                 ORDER BY t.name LIMIT $7"
             );
             let after = query.page.after.as_ref().map(SourceId::as_str);
             let rows = bind_wanted!(sql, after, query)

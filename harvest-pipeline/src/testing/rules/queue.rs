@@ -247,8 +247,18 @@ pub async fn runs_are_listed_newest_first_and_page_by_page(store: Shared, _: Man
     assert_eq!(listed(RunQuery { owner: Some("and".to_owned()), ..all() }).await, []);
     let states = vec![RunState::Running, RunState::Queued];
     assert_eq!(listed(RunQuery { states, ..all() }).await, [asked[1], asked[3]]);
+    let of_a_over =
+        RunQuery { source: Some("a".into()), states: vec![RunState::Cancelled], ..all() };
+    assert_eq!(listed(of_a_over).await, of_a);
+    let ids = vec![asked[3], asked[0], RunId(i64::MAX)];
+    assert_eq!(listed(RunQuery { ids, ..all() }).await, [asked[0], asked[3]]);
     let page = Page::first(2);
     assert_eq!(listed(RunQuery { page: page.clone(), ..all() }).await, asked[..2]);
+    let states = vec![RunState::Cancelled, RunState::Running];
+    let of_states =
+        |page: &Page<RunId>| RunQuery { page: page.clone(), states: states.clone(), ..all() };
+    assert_eq!(listed(of_states(&page)).await, asked[..2]);
+    assert_eq!(listed(of_states(&page.clone().after(asked[1]))).await, asked[2..4]);
     assert_eq!(listed(RunQuery { page: page.after(asked[1]), ..all() }).await, asked[2..4]);
 }
 
