@@ -18,12 +18,13 @@ use crate::web::{routes, sources};
 const LEASE: Duration = Duration::from_secs(3600);
 
 /// Routes that change nothing here: a browser's own cookies, and what is only reckoned out.
-const CHANGING_NOTHING: [(&str, &str); 5] = [
+const CHANGING_NOTHING: [(&str, &str); 6] = [
     ("POST", "/preferences"),
     ("POST", "/sites/list"),
     ("POST", "/sites/list/upload"),
     ("POST", "/sites/check"),
     ("POST", "/api/filter-set-preview"),
+    ("POST", "/api/connect"),
 ];
 
 type Fields<'a> = &'a [(&'a str, &'a str)];
@@ -336,6 +337,12 @@ async fn weko_and_metacat(book: &mut Book) {
     let fields = [("id", index.as_str()), ("name", "Root"), ("name_ja", "")];
     let deed = ("index.rename", index.as_str());
     book.form(("/resync/indexes/rename", &[]), &fields, deed).await;
+    let moved = [("id", index.as_str()), ("parent", "")];
+    let deed = ("index.move", index.as_str());
+    book.form(("/resync/indexes/move", &[]), &moved, deed).await;
+    let empty = accounts.add_index("Empty", "", None, Utc::now()).await.unwrap().id.to_string();
+    let route = ("/resync/indexes/{index}/delete", &[empty.as_str()][..]);
+    book.form(route, &[], ("index.delete", empty.as_str())).await;
 
     let fields = [
         ("repository_name", "Library"),
