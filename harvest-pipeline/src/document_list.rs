@@ -356,7 +356,8 @@ impl TwoStep for Running<'_> {
     ) -> Result<Option<Checkpoint>, RunError> {
         self.done += done;
         let running = (!self.is_over).then(|| (self.digest.clone(), self.done));
-        Ok(Some(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?))
+        let checkpoint = Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?;
+        Ok(Some(if self.is_over { checkpoint.at_end() } else { checkpoint }))
     }
 }
 

@@ -21,6 +21,12 @@ impl Operation {
         self.level == EventLevel::Error
     }
 
+    /// Whether it concerns the list of what there is to harvest, and no single document.
+    #[must_use]
+    pub fn is_about_the_list(&self) -> bool {
+        self.code.contains("HarvestList")
+    }
+
     /// All of them, in the order of the code.
     pub const ALL: [Self; 15] = [
         error("GetDocError", "The document could not be fetched from the site"),

@@ -52,6 +52,11 @@ impl Fixture {
         self.try_harvest(items, Resume::Afresh).await.unwrap()
     }
 
+    async fn harvest_as(&self, source: &str, items: Vec<Item>) {
+        let pipeline = Pipeline::new(sources::items(source, items)).parse(Raw);
+        pipeline.resume(Resume::Afresh).run(&self.catalogue).await.unwrap();
+    }
+
     async fn try_harvest(&self, items: Vec<Item>, resume: Resume) -> Result<Summary, RunError> {
         let source = sources::items("s", items).with_batch_size(NonZeroUsize::new(20).unwrap());
         let pipeline = Pipeline::new(source).parse(Raw).prefetch(0).resume(resume);
@@ -351,6 +356,7 @@ async fn the_index_finds_what_looking_through_finds() {
         it.harvest((40..60).map(|n| Item::delete(format!("id{n:04}"))).collect()).await;
     }
     it.catalogue.undo(&"s".into(), RunId(3)).await.unwrap();
+    it.catalogue.index().await.unwrap();
     let all: Vec<_> = it.catalogue.records(Query::all()).try_collect().await.unwrap();
     for text in
         ["seldom1", "seldom", "rare", "rare r", "record seldom2", "usual", "id0649", "nothing"]
@@ -382,6 +388,50 @@ async fn the_index_finds_what_looking_through_finds() {
             }
             assert_eq!(listed, expected, "{text}, {limit} a page");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_rare_is_found_in_all_sources_and_what_is_new_is_too() {
+    let it = Fixture::new().await;
+    // More sources than the index is asked about at once, more records than are looked through.
+    let word = |n: usize| if n == 3 { "rare" } else { "usual" };
+    let fill = async |from: usize, until: usize| {
+        for source in from..until {
+            let items = (0..5).map(|n| put(n, word(n))).collect();
+            it.harvest_as(&format!("s{source:03}"), items).await;
+        }
+    };
+    fill(0, 150).await;
+    it.catalogue.index().await.unwrap();
+    // Not in the index yet, and before, between and behind what is.
+    fill(150, 152).await;
+    it.harvest_as("a", vec![put(7, "rare")]).await;
+    it.harvest_as("s010", vec![put(1, "rare"), Item::delete("id0003")]).await;
+    let expected: Vec<_> = ["a".to_owned()]
+        .into_iter()
+        .chain((0..152).map(|source| format!("s{source:03}")))
+        .collect();
+    for limit in [2, 50, 1000] {
+        let mut query = RecordQuery::default();
+        query.text = Some("rare".to_owned());
+        query.page = Page::first(limit);
+        let mut listed = Vec::new();
+        loop {
+            let records = it.catalogue.list(&query).await.unwrap();
+            let Some(last) = records.last() else { break };
+            query.page.after = Some((last.source.clone(), last.identifier.clone()));
+            listed.extend(records.into_iter().map(|it| it.source.as_str().to_owned()));
+        }
+        assert_eq!(listed, expected, "{limit} a page");
+    }
+    let mut query = RecordQuery::default();
+    query.text = Some("id0003".to_owned());
+    query.deleted = Some(true);
+    for _ in 0..2 {
+        let records = it.catalogue.list(&query).await.unwrap();
+        assert_eq!(records.iter().map(|it| it.source.as_str()).collect::<Vec<_>>(), ["s010"]);
+        it.catalogue.index().await.unwrap();
     }
 }
 

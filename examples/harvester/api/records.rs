@@ -303,10 +303,11 @@ async fn errors(
     Params(wanted): Params<ErrorsWanted>,
 ) -> Result<Listing<Failed>, Problem> {
     let source = reach(&app, &visitor, source).await?;
-    let failed = app.catalogue.errors(&source, wanted.resolved).await?;
-    let is_behind = |error: &StoredError| wanted.after.as_ref().is_none_or(|key| error.key > *key);
     let limit = wanted.limit.get();
-    let page = failed.into_iter().filter(is_behind).take(limit).map(Failed::from).collect();
+    let mut page = Page::first(limit);
+    page.after = wanted.after;
+    let failed = app.catalogue.list_errors(&source, wanted.resolved, &page).await?;
+    let page = failed.into_iter().map(Failed::from).collect();
     Ok(Listing::new(&visitor, limit, page, |failed: &Failed| failed.key.clone()))
 }
 

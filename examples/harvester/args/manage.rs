@@ -9,6 +9,7 @@ use harvest_pipeline::filters::Expression;
 use harvest_pipeline::schedule::{Rhythm, Unit};
 use harvest_pipeline::store::{EmptyWindow, RunKind, SourceStatus};
 use harvest_pipeline::{RunId, RunState};
+use url::Url;
 
 use super::service::ConfigArgs;
 use super::values;
@@ -74,6 +75,8 @@ pub(crate) enum SourceCommand {
     Remove(SourceArgs),
     /// The kinds of sources, and their options
     Kinds(ConfigArgs),
+    /// What can be harvested at an address: its protocol, formats, sets; nothing is kept
+    Connect(ConnectArgs),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +85,12 @@ pub(crate) struct SourceArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// The address: of a repository, a document of ResourceSync, a site, or a harvest list
+    pub(crate) url: Url,
 }
 
 #[derive(Debug, Args)]
@@ -399,7 +408,7 @@ mod tests {
     #[test]
     fn distances_have_a_number_and_a_unit() {
         assert_eq!(every("2 weeks"), Ok(Rhythm::Every { count: 2, unit: Unit::Weeks }));
-        for text in ["", "2", "weeks", "0 days", "100 days", "2 years"] {
+        for text in ["", "2", "weeks", "0 days", "10000 days", "2 years"] {
             assert!(every(text).is_err(), "{text}");
         }
     }

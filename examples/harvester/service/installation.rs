@@ -1,12 +1,12 @@
 //! What workers, schedulers and reports work with, as the settings have it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::store::SourceDefinition;
 use harvest_pipeline::{SignIn, secrets};
 use resync_core::transport::{Reach, Transport};
-use url::Url;
+use url::{Position, Url};
 
 use super::settings::{self, Settings};
 use super::stores::Stores;
@@ -35,7 +35,7 @@ pub(super) fn installation(
 pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
     let (way, vault) = (Way::of(settings, console), stores.vault.clone());
     Arc::new(move |source| {
-        let opened = secrets::opened(Some(&vault), source).map_err(|error| error.to_string())?;
+        let opened = secrets::open(Some(&vault), source).map_err(|error| error.to_string())?;
         way.to(&opened)
     })
 }
@@ -51,11 +51,23 @@ pub(super) fn reach(settings: &settings::Network) -> Reach {
     urls.fold(Reach::internet(), |reach, url| reach.allow(&url))
 }
 
-/// How sources are reached.
+/// How many ways are kept for the next run there.
+const KNOWN: usize = 64;
+
+/// How sources are reached. Those at one host, with the same credentials, go one way, so that they
+/// share its connections, and ask it no more at once all together.
 struct Way {
     reach: Reach,
     args: NetworkArgs,
     console: Console,
+    known: Mutex<Vec<Known>>,
+}
+
+/// The way to the sources at a host: what stands before the path of their URLs.
+struct Known {
+    host: String,
+    sign_in: SignIn,
+    way: Arc<dyn Transport>,
 }
 
 impl Way {
@@ -64,6 +76,7 @@ impl Way {
             reach: reach(&settings.network),
             args: settings.network.args(),
             console: console.clone(),
+            known: Mutex::default(),
         }
     }
 
@@ -74,17 +87,54 @@ impl Way {
             None => Url::parse("http://localhost/").map_err(|error| error.to_string())?,
         };
         let sign_in = SignIn::of(&source.options)?;
-        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
-        match way {
-            Ok(way) => Ok(Arc::new(way)),
-            Err(failure) => Err(failure.text().unwrap_or_default()),
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = &url[..Position::BeforePath];
+        let is_it = |it: &&Known| it.host == host && it.sign_in == sign_in;
+        if let Some(it) = known.iter().find(is_it) {
+            return Ok(Arc::clone(&it.way));
         }
+        let way = network::to_source(&url, &sign_in, self.reach.clone(), &self.args, &self.console);
+        let way = way.map_err(|failure| failure.text().unwrap_or_default())?;
+        let way: Arc<dyn Transport> = Arc::new(way);
+        if known.len() >= KNOWN {
+            known.retain(|it| Arc::strong_count(&it.way) > 1);
+        }
+        known.push(Known { host: host.to_owned(), sign_in, way: Arc::clone(&way) });
+        Ok(way)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn sources_at_one_host_go_one_way_unless_their_credentials_differ() {
+        let settings = settings::Network::default();
+        let way = Way {
+            reach: reach(&settings),
+            args: settings.args(),
+            console: Console::new(true, 0),
+            known: Mutex::default(),
+        };
+        let to = |url: &str| {
+            way.to(&SourceDefinition::new("s", "oai-pmh", json!({ "url": url }))).unwrap()
+        };
+        let first = to("https://archive.example.org/oai");
+        assert!(Arc::ptr_eq(&first, &to("https://archive.example.org/other?set=1")));
+        assert!(!Arc::ptr_eq(&first, &to("https://me:secret@archive.example.org/oai")));
+        assert!(!Arc::ptr_eq(&first, &to("http://archive.example.org/oai")));
+        let options = json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
+        let other = way.to(&SourceDefinition::new("s", "oai-pmh", options)).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other));
+        for nth in 0..2 * KNOWN {
+            to(&format!("https://archive-{nth}.example.org/oai"));
+        }
+        assert!(way.known.lock().unwrap().len() <= KNOWN);
+        assert!(Arc::ptr_eq(&first, &to("https://archive.example.org/oai")), "it is in use");
+    }
 
     fn reached(settings: &settings::Network, url: &str) -> bool {
         reach(settings).check(&Url::parse(url).unwrap()).is_ok()
@@ -98,6 +148,10 @@ mod tests {
             ..usual.clone()
         };
         let all = settings::Network { allow_local: true, ..usual.clone() };
+        for host in network::LOCAL {
+            let url = format!("http://{host}:9200/");
+            assert!(!reached(&usual, &url) && reached(&all, &url), "{url}");
+        }
         for (url, expected) in [
             ("https://archive.example.org/oai", [true, true, true]),
             ("http://10.0.0.7:8080/oai", [false, true, true]),

@@ -109,6 +109,10 @@ pub(crate) async fn sources(
             print(manage::kinds(&Registry::standard(), global.json))?;
             return Ok(Status::Complete);
         }
+        SourceCommand::Connect(args) => {
+            print(manage::connect(&args.url, global).await?)?;
+            return Ok(Status::Complete);
+        }
         SourceCommand::Add(args) => &args.config,
         SourceCommand::List(args) => &args.config,
         SourceCommand::Change(args) => &args.config,
@@ -125,7 +129,7 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global).await;
     if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
         let (store, catalogue) = (&*stores.store, &*stores.catalogue);
         output::make_up(store, catalogue, stores.accounts.documents()).await?;

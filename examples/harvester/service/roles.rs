@@ -7,7 +7,6 @@ use std::time::Duration;
 use chrono::Utc;
 use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
-use oai_pmh::transport::Reach;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -116,7 +115,8 @@ pub(crate) async fn run(
                 running.spawn(serve(listener, app, grace, stop.clone()));
             }
             Role::Worker => {
-                let worker = worker(&settings.worker, installation(settings, stores, console));
+                let worker = worker(&settings.worker, installation(settings, stores, console))
+                    .retention(settings.scheduler.retention());
                 console.aside(&format!("worker {} waits for runs", settings.worker.name()));
                 let stop = stop.clone();
                 running.spawn(async move {
@@ -217,8 +217,9 @@ async fn app(
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
         accounts: stores.accounts.clone(),
-        reach: Reach::internet(),
+        reach: reach(&settings.network),
         setup,
+        vault: Some(Arc::new(stores.vault.clone())),
         secure: settings.is_secure(),
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use harvest_pipeline::secrets::{Secrets, Vault};
 use harvest_pipeline::store::{SqlStore, SqlStoreOptions, Store};
-use harvest_pipeline::{Catalogue, Registry};
+use harvest_pipeline::{Catalogue, Registry, targets};
 
 use super::settings::Settings;
 use super::vault::KeyVault;
@@ -46,8 +46,11 @@ impl Stores {
         let (records, accounts) = open(settings, need).await?;
         let vault = KeyVault::of(settings, accounts.documents()).await?;
         let sealing: Arc<dyn Vault> = Arc::new(vault.clone());
-        let options =
-            SqlStoreOptions::new().with_secrets(Secrets::new(Registry::standard(), sealing));
+        let options = SqlStoreOptions::new().with_secrets(Secrets::new(
+            Registry::standard(),
+            targets::kinds(),
+            sealing,
+        ));
         let sql = SqlStore::open_with(&settings.db, options).await?;
         let catalogue = records.catalogue();
         Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, vault, sql, records })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use harvest_pipeline::secrets::Vault;
 use harvest_pipeline::store::Store;
 use harvest_pipeline::{Catalogue, Registry};
 use oai_pmh::transport::Reach;
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) reach: Reach,
     /// How it is set up.
     pub(crate) setup: Setup,
+    /// What opens the secrets of sources, to ask the addresses that they belong to.
+    pub(crate) vault: Option<Arc<dyn Vault>>,
     /// Whether browsers reach it by https only, so that cookies need never go in clear.
     pub(crate) secure: bool,
 }

@@ -31,7 +31,7 @@ where
     let events = stream::unfold(follower, Follower::step);
     let sse = Sse::new(events).keep_alive(KeepAlive::default());
     // Otherwise nginx keeps events until it has many.
-    Ok(([("x-accel-buffering", "no"), ("cache-control", "no-store")], sse).into_response())
+    Ok(([("x-accel-buffering", "no")], sse).into_response())
 }
 
 struct Follower<L> {

@@ -21,7 +21,11 @@ pub(crate) struct Site<'a> {
 impl Site<'_> {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = harvester(self.folder);
-        command.env_remove("HARVESTER_CONFIG").args(args).args(["--db", self.db, "--allow-local"]);
+        command.env("USER", "clerk").env_remove("HARVESTER_CONFIG").args(args).args([
+            "--db",
+            self.db,
+            "--allow-local",
+        ]);
         command
     }
 

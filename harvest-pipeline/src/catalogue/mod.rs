@@ -314,12 +314,35 @@ pub trait Catalogue: Sink<Bibliographic> + Changes + Debug + Send + Sync {
     /// If the catalogue cannot be read.
     async fn summary(&self, source: &SourceId) -> Result<Option<SourceSummary>, RunError>;
 
-    /// The records of a source that failed, by key; those that came through later only if `resolved`.
+    /// Sources that have records that failed and did not come through since, by name, and how many.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
-    async fn errors(&self, source: &SourceId, resolved: bool)
-    -> Result<Vec<StoredError>, RunError>;
+    async fn failing(&self, page: &Page<SourceId>) -> Result<Vec<(SourceId, u64)>, RunError>;
+
+    /// A page of the records of a source that failed, by key; those that came through later only if
+    /// `resolved`.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn list_errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+        page: &Page<String>,
+    ) -> Result<Vec<StoredError>, RunError>;
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// If the catalogue cannot be read.
+    async fn errors(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+    ) -> Result<Vec<StoredError>, RunError> {
+        self.list_errors(source, resolved, &Page::first(usize::MAX)).await
+    }
 
     /// Forgets that a record failed.
     ///

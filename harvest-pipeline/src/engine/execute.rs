@@ -16,10 +16,13 @@ use super::origin::{Doubted, Failed, Stored};
 use super::settle::{self, Settled};
 use super::staging::{Aside, Kept};
 use super::watch::{Brake, Chronicle, Hint, Stop, beat, named, watched};
+use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
+use crate::operations::Operation;
 use crate::parsers::{Bibliographic, ByFormat, Raw};
 use crate::pipeline::{ParseStage, Pipeline, Resume};
 use crate::run::{RunId, RunState, Summary, Ticket};
+use crate::sink::Sink;
 use crate::source::Source;
 use crate::store::{
     Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError,
@@ -80,7 +83,11 @@ impl Execution {
                 chronicle.close().await;
                 return Ok(None);
             }
-            Err(error) => Ending::Failed(Failure::from(&error)),
+            Err(error) if is_stale(&error) => {
+                chronicle.close().await;
+                return Ok(None);
+            }
+            Err(error) => broken(&error),
         };
         let Some(ending) = self.delivered(ending, &brake, &chronicle).await else {
             chronicle.close().await;
@@ -176,11 +183,14 @@ impl Execution {
         }
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let summary = self.keep(Arc::clone(&source), definition, watching).await?;
         let (brake, _, chronicle) = watching;
-        let is_stopped = || matches!(brake.why(), Some(Stop::Failures(_) | Stop::Stale));
-        if summary.state == RunState::Cancelled || is_stopped() {
-            return Ok(Came::Stopped);
+        let at = self.installation.catalogue().checkpoint(&definition.id).await?;
+        if !self.has_read(at.as_ref()) {
+            let summary = self.keep(Arc::clone(&source), definition, watching).await?;
+            let is_stopped = || matches!(brake.why(), Some(Stop::Failures(_) | Stop::Stale));
+            if summary.state == RunState::Cancelled || is_stopped() {
+                return Ok(Came::Stopped);
+            }
         }
         let Self { installation, ticket, entry, .. } = self;
         let is_off = settle::covered(installation, *ticket, entry, definition, &*source).await?;
@@ -215,11 +225,13 @@ impl Execution {
     ) -> Result<Came, RunError> {
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let sink = Aside {
-            store: Arc::clone(self.installation.store()),
-            comparison: self.comparison(),
-            counted: if self.entry.request.dry_run { self.entry.batches } else { 0 },
-        };
+        let sink =
+            Aside { store: Arc::clone(self.installation.store()), comparison: self.comparison() };
+        if self.entry.request.dry_run {
+            self.start_over().await?;
+        } else if self.has_read(Sink::<()>::checkpoint(&sink, &definition.id).await?.as_ref()) {
+            return Ok(Came::ToItsEnd(None));
+        }
         let pipeline = Pipeline::new(source).resume(self.resume());
         let summary = if self.entry.request.dry_run {
             let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
@@ -263,7 +275,8 @@ impl Execution {
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
         let store = Arc::clone(self.installation.store());
-        let sink = Audit::new(store, self.comparison(), self.entry.batches);
+        let sink = Audit::new(store, self.comparison());
+        self.start_over().await?;
         let lists_everything = source.lists_everything(None);
         let pipeline = Pipeline::new(source).resume(Resume::Afresh);
         let pipeline = self.filtered(pipeline, definition).await?.parse(Raw);
@@ -273,6 +286,20 @@ impl Execution {
             sink.count_absent(self.ticket, absent).await?;
         }
         Ok(came(&summary, None))
+    }
+
+    /// Whether the list is stored to its end, by a worker before, and the source stands `at` that. To read
+    /// it once more would count its records twice.
+    fn has_read(&self, at: Option<&Checkpoint>) -> bool {
+        self.entry.batches > 0 && at.is_some_and(Checkpoint::is_end)
+    }
+
+    /// What a worker before did counts for nothing: the run leaves no checkpoint behind.
+    async fn start_over(&self) -> Result<(), StoreError> {
+        match self.entry.batches {
+            0 => Ok(()),
+            _ => self.installation.store().start_over(self.ticket).await,
+        }
     }
 
     /// Fetches by name what failed in earlier runs and did not come since. Says whether the source can be
@@ -420,9 +447,6 @@ impl Execution {
             }
             (Ok(Came::Stopped), None) => Ok(Some(Ending::Cancelled)),
             (Err(error), None) => {
-                if is_stale(&error) {
-                    return Ok(None);
-                }
                 if let Some(wait) = error.retry_after().filter(|wait| *wait >= PATIENCE) {
                     let definition = Installation::settings(&self.entry)?;
                     if let Some(host) = host(&definition) {
@@ -450,6 +474,9 @@ impl Execution {
         let (level, message) = match ending {
             Ending::Done => (EventLevel::Info, "read to its end".to_owned()),
             Ending::Failed(failure) => (EventLevel::Error, failure.message.clone()),
+            Ending::Interrupted(failure) => {
+                (EventLevel::Warning, format!("interrupted: {}", failure.message))
+            }
             Ending::Cancelled => (EventLevel::Notice, "cancelled".to_owned()),
             Ending::Paused => (EventLevel::Notice, "paused".to_owned()),
             Ending::Held(held) => (
@@ -461,7 +488,11 @@ impl Execution {
             ),
             Ending::Later(time) => (EventLevel::Notice, format!("put off until {time}")),
         };
-        let mut event = named("RunEnded", level, &message);
+        let code = match ending {
+            Ending::Interrupted(_) => "RunInterrupted",
+            _ => "RunEnded",
+        };
+        let mut event = named(code, level, &message);
         if let Ending::Failed(Failure { url: Some(url), .. }) = ending {
             event = event.at(url);
         }
@@ -490,6 +521,18 @@ fn came(summary: &Summary, settled: Option<Settled>) -> Came {
         RunState::Cancelled => Came::Stopped,
         _ => Came::ToItsEnd(settled),
     }
+}
+
+/// How a run ends that cannot go on.
+fn broken(error: &RunError) -> Ending {
+    let mut failure = Failure::from(error);
+    // What was stored stands; what became of the rest, whoever goes on finds out.
+    if error.stage() == Stage::Sink && error.is_transient() {
+        return Ending::Interrupted(failure);
+    }
+    let operation = Operation::of_message(&failure.message);
+    failure.leaves_date = operation.is_some_and(|(operation, _)| operation.is_about_the_list());
+    Ending::Failed(failure)
 }
 
 fn host(definition: &SourceDefinition) -> Option<String> {

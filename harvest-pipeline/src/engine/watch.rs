@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::origin::is_doubt;
@@ -78,7 +78,9 @@ pub(super) async fn beat(
     brake: Brake,
     hint: Hint,
 ) {
-    let mut beats = interval((lease / 3).min(Duration::from_secs(2)));
+    let between = (lease / 3).min(Duration::from_secs(2));
+    // It was just claimed.
+    let mut beats = interval_at(Instant::now() + between, between);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beats.tick().await;

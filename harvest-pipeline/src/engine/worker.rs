@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::execute::Execution;
 use super::installation::Installation;
+use super::retention::Retention;
 use super::settle;
 use crate::run::{RunId, RunState};
 use crate::store::{RunEntry, StoreError};
@@ -28,6 +29,7 @@ pub struct Worker {
     name: String,
     lease: Duration,
     concurrency: NonZeroUsize,
+    retention: Retention,
 }
 
 impl Worker {
@@ -38,6 +40,7 @@ impl Worker {
             name: name.into(),
             lease: Duration::from_secs(60),
             concurrency: NonZeroUsize::MIN.saturating_add(3),
+            retention: Retention::default(),
         }
     }
 
@@ -53,10 +56,26 @@ impl Worker {
         self
     }
 
+    /// Sets how long events are remembered: those that are too old or too many go whenever a run is over.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Works until it is stopped. Runs that go on then are put back into the queue where they are.
     pub async fn run(&self, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.concurrency.get()));
         let mut runs = JoinSet::new();
+        let ended = Arc::new(Notify::new());
+        // Outside the runs: searches may lag behind, the next run must not.
+        let (indexer, told) = (self.clone(), Arc::clone(&ended));
+        let mut indexing = JoinSet::new();
+        indexing.spawn(async move {
+            loop {
+                told.notified().await;
+                indexer.index().await;
+            }
+        });
         loop {
             let permit = tokio::select! {
                 biased;
@@ -67,8 +86,10 @@ impl Worker {
             let wait = match self.claim().await {
                 Ok(Some(execution)) => {
                     let (worker, stop) = (self.clone(), stop.clone());
+                    let ended = Arc::clone(&ended);
                     runs.spawn(async move {
                         worker.execute(execution, stop).await;
+                        ended.notify_one();
                         drop(permit);
                     });
                     continue;
@@ -91,6 +112,8 @@ impl Worker {
             }
         }
         while runs.join_next().await.is_some() {}
+        indexing.shutdown().await;
+        self.index().await;
     }
 
     /// Does the runs that wait, one after the other, until none is left. Says how they ended.
@@ -104,6 +127,7 @@ impl Worker {
             if let Some(state) = self.execution(execution, CancellationToken::new()).await? {
                 ended.push((run, state));
             }
+            self.index().await;
         }
         Ok(ended)
     }
@@ -118,7 +142,16 @@ impl Worker {
         let entry = store.run(run).await?.ok_or_else(|| StoreError::missing("run", &run))?;
         let execution =
             Execution { installation: self.installation.clone(), ticket, entry, lease: self.lease };
-        self.execution(execution, CancellationToken::new()).await
+        let state = self.execution(execution, CancellationToken::new()).await;
+        self.index().await;
+        state
+    }
+
+    /// Has searches find what was stored.
+    async fn index(&self) {
+        if let Err(error) = self.installation.catalogue().index().await {
+            tracing::warn!(worker = %self.name, %error, "searches do not find all yet");
+        }
     }
 
     async fn claim(&self) -> Result<Option<Execution>, StoreError> {
@@ -167,10 +200,10 @@ impl Worker {
             Some(state) => tracing::info!(%state, "a run has ended"),
             None => tracing::info!("a run was left to others"),
         }
-        if state.is_some() {
-            // Outside the run: searches may lag behind, the next run must not.
-            if let Err(error) = self.installation.catalogue().index().await {
-                tracing::warn!(run = %entry.id, %error, "searches do not find all yet");
+        if state.is_some_and(|state| !state.is_open()) {
+            let forgotten = self.retention.forget_events(&**self.installation.store()).await;
+            if let Err(error) = forgotten {
+                tracing::warn!(run = %entry.id, %error, "old events are not forgotten yet");
             }
         }
         if state.is_some_and(RunState::is_success) {

@@ -233,6 +233,10 @@ fn read_element(
     if text.is_empty() {
         return Ok(());
     }
+    if values.is_empty() {
+        // Most elements stand there once; a vector would take room for four.
+        values.reserve_exact(1);
+    }
     values.push(Text { value: text.into_owned(), lang: lang(element) });
     if !is_dc {
         // Once a record: a record is wrong in all its elements or in none.

@@ -183,10 +183,8 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
             let wanted = Arc::clone(&self.wanted);
             let (source, preparer) = (source.clone(), preparer.clone());
             let work = tokio::task::spawn_blocking(move || {
-                let mut batch = process(batch, source, &filters, &wanted, &*parser, &known);
-                if let Some(preparer) = preparer {
-                    preparer.prepare(&mut batch);
-                }
+                let preparer = preparer.as_deref();
+                let batch = process(batch, source, &filters, &wanted, &*parser, &known, preparer);
                 drop(thread);
                 batch
             });

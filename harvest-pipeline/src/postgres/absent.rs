@@ -91,7 +91,10 @@ impl PostgresCatalogue {
         let query = sqlx::query(query).bind(claim.source).bind(since.0).bind(from).bind(AT_ONCE);
         let rows = query.fetch_all(&mut *tx).await?;
         let records = rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<i64>>>()?;
-        let Some(last) = rows.last() else { return Ok(None) };
+        let Some(last) = rows.last() else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
         let last = last.try_get(1)?;
 
         let deleted = records.len();

@@ -12,6 +12,7 @@ use crate::catalogue::{
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 use crate::run::{Counters, Run, RunId};
+use crate::store::Page;
 
 #[async_trait]
 impl Catalogue for PostgresCatalogue {
@@ -63,12 +64,17 @@ impl Catalogue for PostgresCatalogue {
         Ok(self.summaries_of(Some(source)).await?.pop())
     }
 
-    async fn errors(
+    async fn failing(&self, page: &Page<SourceId>) -> Result<Vec<(SourceId, u64)>, RunError> {
+        self.sources_failing(page).await
+    }
+
+    async fn list_errors(
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
-        self.errors_of(source, resolved).await
+        self.errors_of(source, resolved, page).await
     }
 
     async fn dismiss_error(&self, source: &SourceId, key: &str) -> Result<(), RunError> {

@@ -16,6 +16,8 @@ use crate::store::Page;
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep the server from tidying up.
 pub(super) const PAGE_ROWS: usize = 128;
+/// How many records are looked through before the index is asked.
+const LOOK: usize = 1000;
 
 impl PostgresCatalogue {
     pub(super) async fn found(
@@ -52,12 +54,26 @@ impl PostgresCatalogue {
     }
 
     pub(super) async fn listed(&self, query: &RecordQuery) -> Result<Vec<StoredRecord>, RunError> {
+        let Some(search) = query.text.as_deref().and_then(Search::read) else {
+            return self.selected(|sql| push_walked(sql, query, query.page.limit)).await;
+        };
+        // Common words are found in the first records; where they are rare, the index has few.
+        let words = search.tsquery();
+        let found = self.selected(|sql| push_looked_through(sql, query, &words)).await?;
+        if found.len() >= query.page.limit {
+            return Ok(found);
+        }
+        self.selected(|sql| push_found(sql, query, &words)).await
+    }
+
+    /// The records whose rows this selects.
+    async fn selected(
+        &self,
+        push: impl FnOnce(&mut QueryBuilder<Postgres>) + Send,
+    ) -> Result<Vec<StoredRecord>, RunError> {
         let mut sql = QueryBuilder::new("SELECT ");
         sql.push(COLUMNS).push(" FROM (");
-        match query.text.as_deref().and_then(Search::read) {
-            Some(search) => push_found(&mut sql, query, search.tsquery()),
-            None => push_walked(&mut sql, query),
-        }
+        push(&mut sql);
         sql.push(") r JOIN sources s ON s.id = r.source ").push(JOINED);
         sql.push(" ORDER BY s.name, r.identifier");
         self.read(sql).await
@@ -74,9 +90,15 @@ impl PostgresCatalogue {
     }
 }
 
-/// Selects the records of one source after the other, each in its order.
-fn push_walked(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery) {
-    sql.push("SELECT r.* FROM (SELECT id, name FROM sources s WHERE TRUE");
+/// Selects the first so many records, of one source after the other, each in its order.
+fn push_walked(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery, most: usize) {
+    sql.push("SELECT r.*, s.name FROM (SELECT id, name FROM sources s WHERE ");
+    // Sources without any are not even looked at.
+    sql.push(match query.deleted {
+        None => "s.live + s.tombstones > 0",
+        Some(false) => "s.live > 0",
+        Some(true) => "s.tombstones > 0",
+    });
     push_source(sql, query);
     let after = query.page.after.as_ref();
     if let Some((source, _)) = after {
@@ -92,17 +114,26 @@ fn push_walked(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery) {
         sql.push(" AND r.identifier = ").push_bind(identifier).push(")");
     }
     push_conditions(sql, query);
-    sql.push(" ORDER BY r.identifier LIMIT ").push_bind(limit(query));
-    sql.push(") r ORDER BY s.name, r.identifier LIMIT ").push_bind(limit(query));
+    sql.push(" ORDER BY r.identifier LIMIT ").push_bind(as_limit(most));
+    sql.push(") r ORDER BY s.name, r.identifier LIMIT ").push_bind(as_limit(most));
+}
+
+/// Selects those of the first records that have these words.
+fn push_looked_through(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery, words: &str) {
+    sql.push("SELECT r.* FROM (");
+    push_walked(sql, query, LOOK);
+    sql.push(") r JOIN record_words w ON w.record = r.id WHERE w.words @@ ");
+    sql.push_bind(words.to_owned()).push("::tsquery");
+    sql.push(" ORDER BY r.name, r.identifier LIMIT ").push_bind(limit(query));
 }
 
 /// Selects the records that have these words, wherever they are.
-fn push_found(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery, words: String) {
+fn push_found(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery, words: &str) {
     sql.push(
         "SELECT r.* FROM record_words w JOIN records r ON r.id = w.record
          JOIN sources s ON s.id = r.source WHERE w.words @@ ",
     );
-    sql.push_bind(words).push("::tsquery");
+    sql.push_bind(words.to_owned()).push("::tsquery");
     push_source(sql, query);
     if let Some((source, identifier)) = query.page.after.as_ref() {
         sql.push(" AND (s.name, r.identifier) > (");
@@ -137,5 +168,10 @@ fn push_conditions(sql: &mut QueryBuilder<Postgres>, query: &RecordQuery) {
 }
 
 fn limit(query: &RecordQuery) -> i64 {
-    i64::try_from(query.page.limit).unwrap_or(i64::MAX)
+    as_limit(query.page.limit)
+}
+
+/// A limit as PostgreSQL takes it.
+pub(super) fn as_limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -5,15 +5,17 @@ use std::sync::{Arc, PoisonError};
 use chrono::{DateTime, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Postgres, Row};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
 use zstd::dict::DecoderDictionary;
 
+use super::list::as_limit;
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
+use crate::store::Page;
 
 /// The columns of records `r` of sources `s`, and what they are joined with.
 pub(super) const COLUMNS: &str =
@@ -46,13 +48,21 @@ impl PostgresCatalogue {
         &self,
         source: &SourceId,
         resolved: bool,
+        page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
-             FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = $1 AND ($2 OR NOT e.resolved)
-             ORDER BY e.key";
-        let query = sqlx::query(query).bind(text::shown(source.as_str())).bind(resolved);
-        let rows = query.fetch_all(&self.0.pool).await;
+        let mut sql = QueryBuilder::new(
+            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+             FROM record_errors e WHERE e.source = (SELECT id FROM sources WHERE name = ",
+        );
+        sql.push_bind(text::shown(source.as_str())).push(")");
+        if !resolved {
+            sql.push(" AND NOT e.resolved");
+        }
+        if let Some(after) = &page.after {
+            sql.push(" AND e.key > ").push_bind(text::shown(after));
+        }
+        sql.push(" ORDER BY e.key LIMIT ").push_bind(as_limit(page.limit));
+        let rows = sql.build().fetch_all(&self.0.pool).await;
         let error = |row: &PgRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
@@ -66,6 +76,27 @@ impl PostgresCatalogue {
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    pub(super) async fn sources_failing(
+        &self,
+        page: &Page<SourceId>,
+    ) -> Result<Vec<(SourceId, u64)>, RunError> {
+        let query = "SELECT s.name,
+                (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             FROM sources s
+             WHERE ($1::text IS NULL OR s.name > $1)
+               AND EXISTS (SELECT 1 FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             ORDER BY s.name LIMIT $2";
+        let after = page.after.as_ref().map(|after| text::shown(after.as_str()));
+        let query = sqlx::query(query).bind(after).bind(as_limit(page.limit));
+        let rows = query.fetch_all(&self.0.pool).await;
+        let failing = |row: &PgRow| {
+            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok((name.into(), count.unsigned_abs()))
+        };
+        rows.and_then(|rows| rows.iter().map(failing).collect())
             .map_err(|error| self.unreadable(error))
     }
 

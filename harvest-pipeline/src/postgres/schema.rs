@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_store.sql"),
     include_str!("migrations/0003_catalogue.sql"),
     include_str!("migrations/0004_targets.sql"),
+    include_str!("migrations/0005_lists.sql"),
     include_str!("migrations/0006_erase.sql"),
 ];
 

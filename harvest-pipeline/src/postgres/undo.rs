@@ -40,6 +40,8 @@ impl PostgresCatalogue {
             let mut tx = conn.begin_with(BEGIN).await.map_err(&cannot)?;
             let slice = Slice::find(&mut tx, id, run).await.map_err(&cannot)?;
             if slice.all.is_empty() {
+                // Not left to the pool: until then it would hold its locks.
+                tx.rollback().await.map_err(&cannot)?;
                 return Ok(all);
             }
             all += slice.undo(&mut tx, id, run).await.map_err(&cannot)?;

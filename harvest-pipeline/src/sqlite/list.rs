@@ -64,21 +64,27 @@ impl SqliteCatalogue {
         self.decode(&rows.map_err(|error| self.unreadable(error))?, source).await
     }
 
-    /// The sources whose records may be listed, in order.
-    pub(super) async fn candidates(
+    /// The first sources that have records of those that may be listed, in order: as many as a page
+    /// can be from.
+    async fn candidates(&self, query: &RecordQuery) -> sqlx::Result<Vec<(i64, SourceId)>> {
+        let mut sql = QueryBuilder::new("SELECT id, name FROM sources WHERE ");
+        sql.push(match query.deleted {
+            None => "live + tombstones > 0",
+            Some(false) => "live > 0",
+            Some(true) => "tombstones > 0",
+        });
+        narrow_sources(&mut sql, query);
+        // All but the first have a record behind the page before.
+        sql.push(" ORDER BY name LIMIT ").push_bind(as_limit(query.page.limit.saturating_add(1)));
+        self.read_sources(sql).await
+    }
+
+    /// Ids and names of sources.
+    pub(super) async fn read_sources(
         &self,
-        query: &RecordQuery,
+        mut sql: QueryBuilder<Sqlite>,
     ) -> sqlx::Result<Vec<(i64, SourceId)>> {
-        let select = "SELECT id, name FROM sources
-             WHERE (?1 IS NULL OR name = ?1) AND name >= ?2
-               AND (?3 IS NULL OR id = (SELECT source FROM runs WHERE id = ?3))
-             ORDER BY name";
-        let rows = sqlx::query(select)
-            .bind(query.source.as_ref().map(SourceId::as_str))
-            .bind(query.page.after.as_ref().map_or("", |(source, _)| source.as_str()))
-            .bind(query.run.map(|run| run.0))
-            .fetch_all(&self.0.readers)
-            .await?;
+        let rows = sql.build().fetch_all(&self.0.readers).await?;
         let sources = rows.iter().map(|row| {
             let name: String = row.try_get(1)?;
             Ok((row.try_get(0)?, name.into()))
@@ -140,9 +146,27 @@ pub(super) fn narrow(sql: &mut QueryBuilder<Sqlite>, query: &RecordQuery) {
         }
         None => {}
     }
+    narrow_to_run(sql, query);
+}
+
+/// Leaves those of `records r` that the run of the query changed, if it has one.
+pub(super) fn narrow_to_run(sql: &mut QueryBuilder<Sqlite>, query: &RecordQuery) {
     if let Some(run) = query.run {
         sql.push(" AND EXISTS (SELECT 1 FROM pages g WHERE g.id = r.page AND NOT g.undoes");
         sql.push(" AND g.run = ").push_bind(run.0).push(")");
+    }
+}
+
+/// Leaves those of `sources` that the page may be from.
+pub(super) fn narrow_sources(sql: &mut QueryBuilder<Sqlite>, query: &RecordQuery) {
+    if let Some((source, _)) = &query.page.after {
+        sql.push(" AND name >= ").push_bind(source.as_str().to_owned());
+    }
+    if let Some(source) = &query.source {
+        sql.push(" AND name = ").push_bind(source.as_str().to_owned());
+    }
+    if let Some(run) = query.run {
+        sql.push(" AND id = (SELECT source FROM runs WHERE id = ").push_bind(run.0).push(")");
     }
 }
 
@@ -152,5 +176,10 @@ pub(super) fn within(sql: &mut QueryBuilder<Sqlite>, after: Option<&str>, limit:
     sql.push(if after.is_none() { " AND r.identifier >= " } else { " AND r.identifier > " });
     sql.push_bind(after.unwrap_or_default().to_owned());
     sql.push(" ORDER BY r.identifier LIMIT ");
-    sql.push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    sql.push_bind(as_limit(limit));
+}
+
+/// A limit as SQLite takes it.
+pub(super) fn as_limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -23,7 +23,7 @@ mod write;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -79,6 +79,8 @@ struct Inner {
     /// The dictionaries that were needed for reading so far, by row.
     dictionaries: std::sync::Mutex<Dictionaries>,
     kept_versions: AtomicU32,
+    /// Whether the index is being brought up to date because of a search.
+    indexes: AtomicBool,
 }
 
 impl SqliteCatalogue {
@@ -138,6 +140,7 @@ impl SqliteCatalogue {
             open: Default::default(),
             dictionaries: Default::default(),
             kept_versions: AtomicU32::new(KEPT_VERSIONS),
+            indexes: AtomicBool::new(false),
         })))
     }
 

@@ -5,16 +5,18 @@ use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, BoxStream, StreamExt};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row};
 use zstd::dict::DecoderDictionary;
 
+use super::list::as_limit;
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
 use crate::catalogue::codec::{self, Decoder, Dictionaries};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
+use crate::store::Page;
 
 /// How many records are read at a time. A page and not an open cursor, so that a slow reader does
 /// not keep SQLite from tidying up its log.
@@ -107,12 +109,28 @@ impl SqliteCatalogue {
         source: &SourceId,
         resolved: bool,
     ) -> Result<Vec<StoredError>, RunError> {
-        let query = "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
-             FROM record_errors e JOIN sources s ON s.id = e.source
-             WHERE s.name = ? AND (? OR NOT e.resolved)
-             ORDER BY e.key";
-        let query = sqlx::query(query).bind(source.as_str()).bind(resolved);
-        let rows = query.fetch_all(&self.0.readers).await;
+        self.errors_of(source, resolved, &Page::first(usize::MAX)).await
+    }
+
+    pub(super) async fn errors_of(
+        &self,
+        source: &SourceId,
+        resolved: bool,
+        page: &Page<String>,
+    ) -> Result<Vec<StoredError>, RunError> {
+        let mut sql = QueryBuilder::new(
+            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+             FROM record_errors e WHERE e.source = (SELECT id FROM sources WHERE name = ",
+        );
+        sql.push_bind(source.as_str()).push(")");
+        if !resolved {
+            sql.push(" AND NOT e.resolved");
+        }
+        if let Some(after) = &page.after {
+            sql.push(" AND e.key > ").push_bind(&**after);
+        }
+        sql.push(" ORDER BY e.key LIMIT ").push_bind(as_limit(page.limit));
+        let rows = sql.build().fetch_all(&self.0.readers).await;
         let error = |row: &SqliteRow| {
             Ok(StoredError {
                 key: row.try_get(0)?,
@@ -126,6 +144,30 @@ impl SqliteCatalogue {
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
+            .map_err(|error| self.unreadable(error))
+    }
+
+    pub(super) async fn sources_failing(
+        &self,
+        page: &Page<SourceId>,
+    ) -> Result<Vec<(SourceId, u64)>, RunError> {
+        let query = "SELECT s.name,
+                (SELECT count(*) FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             FROM sources s
+             WHERE s.name >= ?1 AND (?2 IS NULL OR s.name > ?2)
+               AND EXISTS (SELECT 1 FROM record_errors e WHERE e.source = s.id AND NOT e.resolved)
+             ORDER BY s.name LIMIT ?3";
+        let after = page.after.as_ref().map(SourceId::as_str);
+        let query = sqlx::query(query)
+            .bind(after.unwrap_or_default())
+            .bind(after)
+            .bind(as_limit(page.limit));
+        let rows = query.fetch_all(&self.0.readers).await;
+        let failing = |row: &SqliteRow| {
+            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok((name.into(), count.unsigned_abs()))
+        };
+        rows.and_then(|rows| rows.iter().map(failing).collect())
             .map_err(|error| self.unreadable(error))
     }
 

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_store.sql"),
     include_str!("migrations/0006_versions.sql"),
     include_str!("migrations/0007_targets.sql"),
+    include_str!("migrations/0008_lists.sql"),
     include_str!("migrations/0009_erase.sql"),
 ];
 

@@ -120,3 +120,28 @@ pub(crate) async fn errors_are_forgotten_when_they_are_dismissed(catalogue: &dyn
     assert_eq!(keys().await, ["b"]);
     assert_eq!(catalogue.summary(&source).await.unwrap().unwrap().errors, 1);
 }
+
+pub(crate) async fn failures_have_pages_of_sources_and_of_records(catalogue: &dyn Catalogue) {
+    let failed = |id: &str| Err(RecordError::new(id, Stage::Source, "broken"));
+    for (source, failing) in [("b", 3), ("a", 1), ("c", 0), ("d", 2)] {
+        let list = (0..failing).map(|n| failed(&format!("{n}"))).chain([Ok(dc("x", "t"))]);
+        harvest_all(catalogue, source, list.collect()).await;
+    }
+    harvest(catalogue, "d", vec![dc("0", "t")]).await;
+    let page = Page::first(2);
+    let first = catalogue.failing(&page).await.unwrap();
+    assert_eq!(first, [(SourceId::new("a"), 1), (SourceId::new("b"), 3)]);
+    let second = catalogue.failing(&page.clone().after("b".into())).await.unwrap();
+    assert_eq!(second, [(SourceId::new("d"), 1)]);
+    assert_eq!(catalogue.failing(&page.after("d".into())).await.unwrap(), []);
+
+    let keys = async |source: &str, resolved, page: Page<String>| -> Vec<String> {
+        let errors = catalogue.list_errors(&source.into(), resolved, &page).await.unwrap();
+        errors.into_iter().map(|error| error.key).collect()
+    };
+    assert_eq!(keys("b", false, Page::first(2)).await, ["0", "1"]);
+    assert_eq!(keys("b", false, Page::first(2).after("1".to_owned())).await, ["2"]);
+    assert_eq!(keys("d", false, Page::first(2)).await, ["1"]);
+    assert_eq!(keys("d", true, Page::first(1)).await, ["0"]);
+    assert_eq!(keys("nobody", true, Page::first(1)).await, [""; 0]);
+}

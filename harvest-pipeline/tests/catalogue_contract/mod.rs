@@ -54,6 +54,7 @@ macro_rules! catalogue_contract {
             a_list_can_be_of_what_a_run_changed
             sources_are_summed_up_as_what_they_hold
             errors_are_forgotten_when_they_are_dismissed
+            failures_have_pages_of_sources_and_of_records
             what_changed_is_listed_page_by_page_in_the_order_of_its_coming
             what_changes_back_or_is_put_back_has_changed
             formats_and_sets_are_known_of_tombstones_too

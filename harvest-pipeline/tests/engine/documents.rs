@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use harvest_pipeline::harvest_list::{Document, write};
 use harvest_pipeline::reports::{Audience, Harvested, Report, Style};
+use harvest_pipeline::schedule::{Rhythm, Schedule, Unit};
 use harvest_pipeline::store::{EventLevel, RunKind, RunRequest, SourceDefinition};
 use harvest_pipeline::{RunId, RunState};
 use serde_json::json;
@@ -16,26 +17,31 @@ const EML: &str = "eml://ecoinformatics.org/eml-2.0.0";
 scenarios! {
     a_17_documents_are_inserted_updated_or_here_already_and_events_say_so
     a_18_a_list_that_is_not_valid_changes_nothing_and_other_sites_go_on
+    a_18_the_date_of_such_a_list_stands_and_those_of_other_sites_move
     a_21_a_report_counts_one_error_in_the_singular
 }
 
-/// A list of these documents, by identifier and revision, and the documents.
+/// A list of these documents, by identifier and revision.
+fn list(documents: &[(i64, i64)]) -> String {
+    let documents = documents.iter().map(|(identifier, revision)| Document {
+        scope: "demo".to_owned(),
+        identifier: *identifier,
+        revision: *revision,
+        document_type: EML.to_owned(),
+        url: format!("/{identifier}.{revision}"),
+    });
+    write(&documents.collect::<Vec<_>>())
+}
+
+fn document(revision: i64) -> String {
+    format!("<e:eml xmlns:e='{EML}'><dataset><title>{revision}</title></dataset></e:eml>")
+}
+
+/// A list of these documents, and the documents.
 fn site(world: &World, documents: &[(i64, i64)]) {
-    let list: Vec<_> = documents
-        .iter()
-        .map(|(identifier, revision)| Document {
-            scope: "demo".to_owned(),
-            identifier: *identifier,
-            revision: *revision,
-            document_type: EML.to_owned(),
-            url: format!("/{identifier}.{revision}"),
-        })
-        .collect();
-    let mut files = HashMap::from([("/list".to_owned(), write(&list))]);
+    let mut files = HashMap::from([("/list".to_owned(), list(documents))]);
     for (identifier, revision) in documents {
-        let body =
-            format!("<e:eml xmlns:e='{EML}'><dataset><title>{revision}</title></dataset></e:eml>");
-        files.insert(format!("/{identifier}.{revision}"), body);
+        files.insert(format!("/{identifier}.{revision}"), document(*revision));
     }
     world.net.set("site.example", Host::Files(files));
 }
@@ -114,6 +120,48 @@ async fn a_18_a_list_that_is_not_valid_changes_nothing_and_other_sites_go_on(wor
     let report =
         Report::new(Style::Metacat, &[harvested], Audience::SiteContact, world.clock.now());
     assert!(report.text.contains("ValidateHarvestListError"), "{}", report.text);
+}
+
+async fn a_18_the_date_of_such_a_list_stands_and_those_of_other_sites_move(world: &World) {
+    let begin = world.clock.now();
+    let every_two_weeks = Schedule::new(Rhythm::every(2, Unit::Weeks).unwrap());
+    for (id, list) in [("valid", list(&[(1, 1)])), ("empty", list(&[])), ("gone", String::new())] {
+        let files = match id {
+            "gone" => HashMap::new(),
+            _ => HashMap::from([("/list".to_owned(), list), ("/1.1".to_owned(), document(1))]),
+        };
+        world.net.set(&format!("{id}.example"), Host::Files(files));
+        let options = json!({ "url": format!("http://{id}.example/list") });
+        let mut definition = SourceDefinition::new(id, "document-list", options);
+        definition.schedule = every_two_weeks.clone();
+        world.store.add_source(&definition).await.unwrap();
+    }
+    let due = async |id: &str| {
+        let source = world.store.source(&id.into()).await.unwrap().unwrap();
+        source.next_due.unwrap()
+    };
+    for day in 0..3_u32 {
+        let asked = world.scheduler().tick().await.unwrap().requested;
+        let mut asked: Vec<_> = asked.iter().map(|(source, _)| source.as_str()).collect();
+        asked.sort_unstable();
+        let expected: &[&str] =
+            if day == 0 { &["empty", "gone", "valid"] } else { &["empty", "gone"] };
+        assert_eq!(asked, expected);
+        for (run, state) in world.work().await {
+            let is_valid = world.entry(run).await.request.source.as_str() == "valid";
+            assert_eq!(state == RunState::Succeeded, is_valid);
+        }
+        assert_eq!(due("valid").await, begin + 14 * DAY);
+        assert_eq!((due("empty").await, due("gone").await), (begin, begin));
+        assert!(world.scheduler().tick().await.unwrap().requested.is_empty(), "not at once");
+        world.clock.advance(DAY);
+    }
+    // Once it is valid it goes on in its rhythm.
+    let files = [("/list".to_owned(), list(&[(1, 1)])), ("/1.1".to_owned(), document(1))];
+    world.net.set("empty.example", Host::Files(HashMap::from(files)));
+    world.scheduler().tick().await.unwrap();
+    world.work().await;
+    assert_eq!((due("empty").await, due("gone").await), (begin + 14 * DAY, begin));
 }
 
 async fn a_21_a_report_counts_one_error_in_the_singular(world: &World) {

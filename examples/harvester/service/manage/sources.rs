@@ -12,8 +12,8 @@ use harvest_pipeline::store::{
 use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
-use super::{options, shown};
-use crate::args::{ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
+use super::{connect, options, shown};
+use crate::args::{GlobalArgs, ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
 use crate::output::one_line;
 use crate::report::Failure;
 use crate::service::clerk::Clerk;
@@ -26,12 +26,14 @@ pub(in crate::service) async fn run(
     command: &SourceCommand,
     installation: &Installation,
     clerk: Clerk<'_>,
-    as_json: bool,
+    global: &GlobalArgs,
 ) -> Result<String, Failure> {
+    let as_json = global.json;
     let store = &**installation.store();
     let (what, entry) = match command {
         SourceCommand::List(args) => return list(store, args, as_json).await,
         SourceCommand::Kinds(_) => return Ok(kinds(installation.registry(), as_json)),
+        SourceCommand::Connect(args) => return connect(&args.url, global).await,
         SourceCommand::Show(args) => {
             let entry = known(store, &args.id).await?;
             return Ok(match as_json {

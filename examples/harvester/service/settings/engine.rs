@@ -22,7 +22,7 @@ pub(crate) struct Network {
     pub(crate) timeout: Span,
     /// The least time between two requests to a host, counting those of all workers.
     pub(crate) interval: Span,
-    /// The most requests of a run to a host at the same time.
+    /// The most requests of a process to a host at the same time.
     pub(crate) concurrency: u32,
     /// How this program names itself.
     pub(crate) user_agent: String,

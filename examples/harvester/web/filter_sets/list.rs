@@ -16,8 +16,7 @@ use crate::web::sources;
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
-/// So many sources are read at once to find those that use a set, and so many are shown.
-const READ: usize = 500;
+/// So many of the sources that use a set are shown.
 const SHOWN: usize = 50;
 
 pub(super) async fn page(
@@ -129,21 +128,10 @@ async fn used_by(
     visitor: &Visitor,
     name: &str,
 ) -> Result<Vec<SourceDefinition>, Problem> {
-    let mut used = Vec::new();
     let mut query = SourceQuery::default();
     query.owner = visitor.confined_to().map(str::to_owned);
-    query.page = Page::first(READ);
-    loop {
-        let sources = app.store.sources(&query).await?;
-        let last = sources.last().map(|last| last.definition.id.clone());
-        let is_end = sources.len() < READ;
-        let uses = |it: &SourceDefinition| it.filter_sets.iter().any(|set| set == name);
-        used.extend(sources.into_iter().map(|source| source.definition).filter(uses));
-        match last.filter(|_| !is_end && used.len() < SHOWN) {
-            Some(last) => query.page = Page::first(READ).after(last),
-            None => break,
-        }
-    }
-    used.truncate(SHOWN);
-    Ok(used)
+    query.filter_set = Some(name.to_owned());
+    query.page = Page::first(SHOWN);
+    let sources = app.store.sources(&query).await?;
+    Ok(sources.into_iter().map(|source| source.definition).collect())
 }

@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::extract::{Query, State};
-use harvest_pipeline::store::{Requested, RunKind, RunRequest};
+use harvest_pipeline::store::{Page, Requested, RunKind, RunRequest, SourceQuery};
 use harvest_pipeline::{SourceId, StoredError};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -12,14 +12,16 @@ use crate::accounts::Permission;
 use crate::web::answer::Done;
 use crate::web::app::App;
 use crate::web::layout::{self, csrf};
-use crate::web::parts::{Table, card, nothing};
+use crate::web::parts::{Pager, Table, card, nothing};
 use crate::web::problem::Problem;
 use crate::web::section::Section;
 use crate::web::visitor::Visitor;
 use crate::web::{runs, sources};
 
 /// So many are shown.
-const SHOWN: usize = 200;
+const SHOWN: usize = 100;
+/// So many sources of a site contact are looked at.
+const OWN: usize = 1000;
 /// So much is shown of what came instead of a record, in bytes.
 const SHOWN_BODY: usize = 4000;
 
@@ -28,6 +30,8 @@ const SHOWN_BODY: usize = 4000;
 pub(super) struct Wanted {
     source: String,
     resolved: bool,
+    /// The last of the page before: a source, or the key of a record of the one that is chosen.
+    after: Option<String>,
 }
 
 pub(super) async fn page(
@@ -46,59 +50,90 @@ pub(super) async fn page(
             }
             button { (words.text("list.show")) }
         }
-        @if source.is_empty() { (overview(&app, &visitor).await?) }
-        @else { (of_source(&app, &visitor, &SourceId::from(source), wanted.resolved).await?) }
+        @if source.is_empty() { (overview(&app, &visitor, &wanted).await?) }
+        @else { (of_source(&app, &visitor, &SourceId::from(source), &wanted).await?) }
     };
     Ok(layout::page(&visitor, words.text("failed.title"), Some(Section::Records), &body))
 }
 
 /// Which sources have some.
-async fn overview(app: &App, visitor: &Visitor) -> Result<Markup, Problem> {
+async fn overview(app: &App, visitor: &Visitor, wanted: &Wanted) -> Result<Markup, Problem> {
     let words = visitor.words;
     let mut table = Table::new(words.text("failed.title"))
         .column(words.text("run.source"))
         .number(words.text("source.errors"));
-    let summaries = app.catalogue.summaries().await?;
-    let mut shown = 0;
-    for summary in summaries.iter().filter(|summary| summary.errors > 0) {
-        let is_theirs = visitor.confined_to().is_none()
-            || sources::find(app, visitor, summary.source.as_str()).await.is_ok();
-        if !is_theirs {
-            continue;
-        }
+    let mut failing = failing(app, visitor, wanted).await?;
+    let is_more = failing.len() > SHOWN;
+    failing.truncate(SHOWN);
+    for (source, errors) in &failing {
         table.row(vec![
             html! {
-                a href={ "/failures?source=" (sources::in_path(summary.source.as_str())) } {
-                    (summary.source)
-                }
+                a href={ "/failures?source=" (sources::in_path(source.as_str())) } { (source) }
             },
-            html! { (words.number(summary.errors)) },
+            html! { (words.number(*errors)) },
         ]);
-        shown += 1;
-        if shown == SHOWN {
-            break;
-        }
     }
+    let next = failing.last().filter(|_| is_more).map(|(last, _)| last.as_str());
+    let pager = Pager::new("/failures");
     Ok(html! {
         @if table.is_empty() { (nothing(words.text("failed.none"), &html! {})) }
-        @else { (table.show()) }
+        @else {
+            (table.show())
+            (pager.show(words, wanted.after.is_none(), next))
+        }
     })
+}
+
+/// The sources that have some, of those that the visitor may see, and how many; one more than are shown
+/// if there are more.
+async fn failing(
+    app: &App,
+    visitor: &Visitor,
+    wanted: &Wanted,
+) -> Result<Vec<(SourceId, u64)>, Problem> {
+    let mut page = Page::first(SHOWN + 1);
+    page.after = wanted.after.as_deref().map(SourceId::from);
+    let Some(owner) = visitor.confined_to() else {
+        return Ok(app.catalogue.failing(&page).await?);
+    };
+    let mut query = SourceQuery::default();
+    query.owner = Some(owner.to_owned());
+    query.page = page;
+    query.page.limit = OWN;
+    let mut failing = Vec::new();
+    for source in app.store.sources(&query).await? {
+        let id = source.definition.id;
+        let summary = app.catalogue.summary(&id).await?;
+        let errors = summary.map_or(0, |summary| summary.errors);
+        if errors > 0 {
+            failing.push((id, errors));
+        }
+    }
+    Ok(failing)
 }
 
 async fn of_source(
     app: &App,
     visitor: &Visitor,
     source: &SourceId,
-    resolved: bool,
+    wanted: &Wanted,
 ) -> Result<Markup, Problem> {
     let words = visitor.words;
     let known = sources::find(app, visitor, source.as_str()).await;
     if visitor.confined_to().is_some() {
         known.as_ref().map_err(Clone::clone)?;
     }
-    let errors = app.catalogue.errors(source, resolved).await?;
+    let mut page = Page::first(SHOWN + 1);
+    page.after.clone_from(&wanted.after);
+    let mut errors = app.catalogue.list_errors(source, wanted.resolved, &page).await?;
+    let is_more = errors.len() > SHOWN;
+    errors.truncate(SHOWN);
+    let next = errors.last().filter(|_| is_more).map(|last| last.key.as_str());
+    let pager = Pager::new("/failures")
+        .filter("source", source.as_str())
+        .filter("resolved", if wanted.resolved { "true" } else { "" });
     let identifiers: Vec<_> =
-        errors.iter().take(SHOWN).filter_map(|error| error.identifier.as_deref()).collect();
+        errors.iter().filter_map(|error| error.identifier.as_deref()).collect();
     let here = app.catalogue.known(source, &identifiers).await?;
     let is_here = |error: &StoredError| {
         error.identifier.as_ref().is_some_and(|identifier| here.contains_key(identifier))
@@ -116,15 +151,8 @@ async fn of_source(
                     span.quiet { (words.text("failed.replay-hint")) }
                 }
             }
-            p.quiet {
-                (words.fill("list.of", &[
-                    ("shown", &words.number(errors.len().min(SHOWN) as u64)),
-                    ("total", &words.number(errors.len() as u64)),
-                ]))
-            }
-            @for error in errors.iter().take(SHOWN) {
-                (card(&error.key, &one(visitor, source, error, is_here(error))))
-            }
+            @for error in &errors { (card(&error.key, &one(visitor, source, error, is_here(error)))) }
+            (pager.show(words, wanted.after.is_none(), next))
         }
     })
 }

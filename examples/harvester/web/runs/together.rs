@@ -180,19 +180,15 @@ async fn look(app: &App, visitor: &Visitor, group: i64) -> Result<Live, Problem>
         return Err(Problem::not_found());
     }
     runs.reverse();
-    let mut rows = Vec::with_capacity(runs.len());
-    for run in &runs {
-        let source = app.store.source(&run.request.source).await?;
-        let title = source.map_or_else(|| run.request.source.to_string(), |it| it.definition.title);
-        rows.push(row(visitor, group, run, &title));
-    }
-    let markup = html! { ul.imports { @for row in rows { (row) } } };
+    let markup = html! { ul.imports { @for run in &runs { (row(visitor, group, run)) } } };
     Ok(Live { markup, goes_on: runs.iter().any(|run| run.state.is_open()) })
 }
 
-fn row(visitor: &Visitor, group: i64, run: &RunEntry, title: &str) -> Markup {
+fn row(visitor: &Visitor, group: i64, run: &RunEntry) -> Markup {
     let words = visitor.words;
     let here = address(run.id);
+    // As the source was called when the run was asked for.
+    let title = run.settings["title"].as_str().unwrap_or(run.request.source.as_str());
     let is_stoppable =
         matches!(run.state, RunState::Queued | RunState::Running | RunState::Suspended);
     html! {

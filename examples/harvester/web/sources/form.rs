@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::typed::Typed;
 use super::{kind_title, kinds, options, policies, schedule};
+use crate::connect::Found;
 use crate::web::app::App;
 use crate::web::layout::csrf;
 use crate::web::parts::form::{Errors, Field, is_mail};
@@ -27,6 +28,8 @@ pub(super) struct SourceForm<'a> {
     pub(super) source: Option<&'a SourceDefinition>,
     /// The names of all filter sets.
     pub(super) filter_sets: Vec<String>,
+    /// What was found at the address.
+    pub(super) found: Option<Found>,
 }
 
 /// What a form begins with that nothing was typed into yet.
@@ -67,11 +70,13 @@ impl SourceForm<'_> {
         html! {
             form.wide method="post" {
                 (csrf(self.visitor))
+                // What Enter does.
+                button.unseen tabindex="-1" aria-hidden="true" {}
                 (errors.summary(words))
                 (self.common(typed, errors))
                 (part(words.text("source.options"), html! {
                     div #options aria-live="polite" {
-                        (options::show(self.app, self.visitor, typed, errors))
+                        (options::show(self.app, self.visitor, self.found.as_ref(), typed, errors))
                     }
                 }))
                 (part(words.text("source.schedule"), schedule::show(words, typed, errors)))

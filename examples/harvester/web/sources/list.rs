@@ -1,9 +1,10 @@
 //! The list of sources.
 
+use std::collections::HashMap;
+
 use axum::extract::{Query, State};
-use futures_util::future::try_join_all;
-use harvest_pipeline::SourceId;
-use harvest_pipeline::store::{Page, RunEntry, SourceEntry, SourceQuery, SourceStatus};
+use harvest_pipeline::store::{Page, RunEntry, RunQuery, SourceEntry, SourceQuery, SourceStatus};
+use harvest_pipeline::{RunId, SourceId};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -63,7 +64,7 @@ pub(super) async fn page(
     sources.truncate(ON_A_PAGE);
     let next =
         sources.last().filter(|_| is_more).map(|last| last.definition.id.as_str().to_owned());
-    let rows = try_join_all(sources.iter().map(|source| last_run(&app, source))).await?;
+    let last_runs = last_runs(&app, &sources).await?;
 
     let mut table = Table::new(words.text("section.sources"))
         .column(words.text("source.name"))
@@ -72,8 +73,9 @@ pub(super) async fn page(
         .column(words.text("source.schedule"))
         .column(words.text("source.last-run"))
         .column(words.text("source.next-due"));
-    for (source, last) in sources.iter().zip(&rows) {
-        table.row(row(&app, &visitor, source, last.as_ref()));
+    for source in &sources {
+        let last = source.last_run.and_then(|run| last_runs.get(&run));
+        table.row(row(&app, &visitor, source, last));
     }
     let pager = Pager::new("/sources")
         .filter("text", wanted.text.trim())
@@ -108,11 +110,19 @@ pub(super) async fn page(
     Ok(layout::with_actions(&visitor, words.text("section.sources"), section, &actions, &body))
 }
 
-async fn last_run(app: &App, source: &SourceEntry) -> Result<Option<RunEntry>, Problem> {
-    match source.last_run {
-        Some(run) => Ok(app.store.run(run).await?),
-        None => Ok(None),
+/// The last run of each source that has one.
+async fn last_runs(
+    app: &App,
+    sources: &[SourceEntry],
+) -> Result<HashMap<RunId, RunEntry>, Problem> {
+    let mut query = RunQuery::default();
+    query.ids = sources.iter().filter_map(|source| source.last_run).collect();
+    if query.ids.is_empty() {
+        return Ok(HashMap::new());
     }
+    query.page = Page::first(query.ids.len());
+    let runs = app.store.runs(&query).await?;
+    Ok(runs.into_iter().map(|run| (run.id, run)).collect())
 }
 
 fn row(app: &App, visitor: &Visitor, source: &SourceEntry, last: Option<&RunEntry>) -> Vec<Markup> {

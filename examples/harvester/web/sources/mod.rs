@@ -4,6 +4,7 @@
 //! list      all of them, looked for and page by page
 //! detail    one of them: what it is, what became of it, what can be done
 //! edit      setting one up and changing it ── form      what is typed, as a definition
+//!                                          ├─ connect   what is at the address, filled in
 //!                                          └─ options   the part that its kind declares
 //!                                              └─ settled   what not everybody may see or set
 //! actions   runs, pausing, archiving, deleting
@@ -13,6 +14,7 @@
 //! ```
 
 mod actions;
+mod connect;
 mod coverage;
 mod detail;
 mod edit;

@@ -10,10 +10,11 @@ use resync_core::transport::{Request, Response, Transport};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::kinds;
 use super::settled::settle;
 use super::typed::Typed;
+use super::{connect, kinds};
 use crate::accounts::Permission;
+use crate::connect::{Choice, Found};
 use crate::web::app::App;
 use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::visitor::Visitor;
@@ -62,18 +63,31 @@ fn remove_name(option: &str) -> String {
 }
 
 /// The fields of a kind.
-pub(super) fn show(app: &App, visitor: &Visitor, typed: &Typed, errors: &Errors) -> Markup {
+pub(super) fn show(
+    app: &App,
+    visitor: &Visitor,
+    found: Option<&Found>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
     let words = visitor.words;
     let Some(kind) = chosen(app, visitor, typed) else { return html! {} };
     html! {
+        @if kind.signs_in() {
+            p.hint { (words.text("connect.what")) }
+        }
         @for option in declared(kind, words, visitor.may(Permission::Administer)) {
-            (option.field(words, typed).show(words, errors))
+            (option.field(words, found, typed).show(words, errors))
             @if option.input == Input::Secret && typed.is_ticked(&set_name(option.name)) {
                 input type="hidden" name=(set_name(option.name)) value="on";
                 (Field::tick(remove_name(option.name), &words.fill(
                     "secret.remove", &[("field", &option.label)],
                 )).show(words, errors))
             }
+        }
+        @if kind.signs_in() {
+            button name="connect" value="on" formnovalidate { (words.text("connect.button")) }
+            @if let Some(found) = found { (connect::show(app, words, found)) }
         }
     }
 }
@@ -157,6 +171,19 @@ pub(super) fn shown(
         (label(words, name), shown)
     });
     named.collect()
+}
+
+/// An address that was typed.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn address(words: Words, label: &str, text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        // They would be seen here again.
+        Ok(url) if holds_credentials(&url) => Err(words.text("form.url-credentials").to_owned()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(words.fill("form.url", &[("field", &label)])),
+    }
 }
 
 /// The kind that was chosen, if the visitor may set up one of it.
@@ -251,9 +278,12 @@ impl Input {
 }
 
 impl Declared<'_> {
-    fn field(&self, words: Words, typed: &Typed) -> Field {
+    fn field(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Field {
         let name = field_name(self.name);
         let label = &self.label;
+        if let Some(choice) = self.chosen_from(words, found, typed) {
+            return choice;
+        }
         if self.input == Input::Secret {
             let field = Field::password(name.as_str(), label).autocomplete("new-password");
             let field = if self.is_required { field } else { field.optional() };
@@ -288,6 +318,29 @@ impl Declared<'_> {
         }
     }
 
+    /// The field as a choice of what was found at the address, if there is something to choose; what was
+    /// typed before stays among it.
+    fn chosen_from(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Option<Field> {
+        let name = field_name(self.name);
+        let default = self.default.map(text).unwrap_or_default();
+        let value = typed.some(&name).unwrap_or(&default);
+        let found =
+            found.map(|found| found.choices(self.name)).filter(|found| !found.is_empty())?;
+        let mut choices = Vec::with_capacity(found.len() + 2);
+        if !self.is_required && self.default.is_none() {
+            choices.push((String::new(), words.text("form.none").to_owned()));
+        }
+        if !value.is_empty() && found.iter().all(|choice| choice.value != value) {
+            choices.push((value.to_owned(), value.to_owned()));
+        }
+        choices.extend(found.iter().map(|choice| {
+            let Choice { value, name } = choice;
+            let shown = if name.is_empty() { value.clone() } else { format!("{value} – {name}") };
+            (value.clone(), shown)
+        }));
+        Some(Field::choice(name.as_str(), &self.label, choices).value(value))
+    }
+
     /// The value that was typed; `None` if it was left out.
     fn read(&self, words: Words, typed: &Typed) -> Result<Option<Value>, String> {
         let name = field_name(self.name);
@@ -305,14 +358,7 @@ impl Declared<'_> {
             return if self.is_required { Err(message("form.required")) } else { Ok(None) };
         };
         match &self.input {
-            Input::Address => match Url::parse(text) {
-                // They would be seen in the address bar, and here again.
-                Ok(url) if holds_credentials(&url) => {
-                    Err(words.text("form.url-credentials").to_owned())
-                }
-                Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.into())),
-                _ => Err(message("form.url")),
-            },
+            Input::Address => address(words, &self.label, text).map(|_| Some(text.into())),
             Input::Number { least, most } => {
                 let number: i64 = text.parse().map_err(|_| message("form.number"))?;
                 let (least, most) = (least.unwrap_or(0), most.unwrap_or(i64::MAX));

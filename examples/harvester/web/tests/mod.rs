@@ -2,21 +2,30 @@
 
 mod access;
 mod api;
+mod api_people;
 mod audit;
+mod connect;
 mod coverage;
 mod described;
 mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[path = "../../../tests/system/mail.rs"]
+mod mail;
 mod notices;
 mod plant;
 mod provide;
+mod reach;
 mod records;
 mod resync;
 mod runs;
+mod sealed;
+mod security;
 mod sites;
 mod sources;
+mod two_imports;
+mod weko_runs;
 
 use std::sync::Arc;
 
@@ -25,7 +34,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
-use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
+use harvest_pipeline::secrets::Secrets;
+use harvest_pipeline::store::{
+    ManualClock, MemoryStore, SourceDefinition, SqlStore, SqlStoreOptions, Store,
+};
 use harvest_pipeline::{Catalogue, Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
@@ -89,12 +101,39 @@ impl World {
         Self { clock, ..Self::with(async |_| store).await }
     }
 
-    /// One in which sources, runs and records are in the same database, as they are in earnest.
+    /// One in which sources, runs and records are in the same database, and secrets are sealed, as it is
+    /// in earnest.
     async fn in_one_database() -> Self {
-        Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
+        Self::with(async |db| {
+            let (sources, targets) = (Registry::standard(), harvest_pipeline::targets::kinds());
+            let secrets = Secrets::new(sources, targets, Arc::new(sealed::Turned));
+            let options = SqlStoreOptions::new().with_secrets(secrets);
+            SqlStore::open_with(&db, options).await.unwrap()
+        })
+        .await
+    }
+
+    /// One whose pages ask no farther than this.
+    async fn reaching(reach: Reach) -> Self {
+        Self::over(reach, Setup::default(), async |_| MemoryStore::new()).await
+    }
+
+    /// The same, set up like that.
+    async fn set_up(setup: Setup) -> Self {
+        let open = async |db: String| SqlStore::open(&db).await.unwrap();
+        Self::over(Reach::anywhere(), setup, open).await
     }
 
     async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
+        // The sites that are tried are on this machine.
+        Self::over(Reach::anywhere(), Setup::default(), open).await
+    }
+
+    async fn over<S: Store + 'static>(
+        reach: Reach,
+        setup: Setup,
+        open: impl AsyncFnOnce(String) -> S,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
@@ -123,9 +162,9 @@ impl World {
             catalogue,
             registry: Registry::standard(),
             accounts,
-            // The sites that are tried are on this machine.
-            reach: Reach::anywhere(),
-            setup: Setup::default(),
+            reach,
+            setup,
+            vault: Some(Arc::new(sealed::Turned)),
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());

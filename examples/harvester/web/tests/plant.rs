@@ -20,7 +20,10 @@ pub(super) struct Plant {
 
 impl Plant {
     pub(super) async fn new() -> Self {
-        let world = World::in_one_database().await;
+        Self::over(World::in_one_database().await)
+    }
+
+    pub(super) fn over(world: World) -> Self {
         let (store, catalogue) = (Arc::clone(&world.store), Arc::clone(&world.app.catalogue));
         let network = |_: &SourceDefinition| Ok(Arc::new(Offline) as Arc<dyn Transport>);
         let worker = Worker::new(Installation::new(store, catalogue, network), "tests");

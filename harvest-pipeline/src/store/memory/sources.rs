@@ -56,6 +56,7 @@ impl Data {
                 })
                 && query.kind.as_ref().is_none_or(|kind| definition.kind == *kind)
                 && (query.owner.is_none() || query.owner == definition.owner)
+                && query.filter_set.as_ref().is_none_or(|set| definition.uses_filter_set(set))
         })
     }
 }
@@ -179,7 +180,7 @@ impl SourceStore for MemoryStore {
             .filter(|(id, source)| {
                 source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
             })
-            .filter_map(|(id, source)| Some((source.next_due?, id.clone())))
+            .filter_map(|(id, source)| Some((source.comes_due()?, id.clone())))
             .filter(|(due, _)| *due <= now)
             .collect();
         due.sort();
@@ -187,9 +188,9 @@ impl SourceStore for MemoryStore {
         let mut asked = Vec::with_capacity(due.len());
         for (_, id) in due {
             let source = data.source(&id)?;
-            source.came_due(now);
             let mut request = RunRequest::new(id.clone(), source.definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, source.next_due);
+            source.came_due(now);
             asked.push((id, data.queue(&request, now)?));
         }
         if !asked.is_empty() {
@@ -204,7 +205,7 @@ impl SourceStore for MemoryStore {
         let waiting = data.sources.iter().filter(|(id, source)| {
             source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
         });
-        let next = waiting.filter_map(|(_, source)| source.next_due).min();
+        let next = waiting.filter_map(|(_, source)| source.comes_due()).min();
         Ok(next.map(|due| until(due, now)))
     }
 }

@@ -13,6 +13,7 @@ use crate::store::{Erased, Harvested, StoreError};
 const OF_SOURCES: &[(&str, &str)] = &[
     ("staged", "source"),
     ("coverage", "source"),
+    ("source_filter_sets", "source"),
     // What failed cannot be fetched again.
     ("record_errors", "source"),
 ];
@@ -72,7 +73,8 @@ impl SqlStore {
 async fn forget_source(conn: &mut AnyConnection, source: i64) -> SqlResult<()> {
     let forget = "UPDATE sources SET definition = NULL, title = '', kind = '', url = NULL,
             status = 'active', owner = NULL, likeness = NULL, occupies = NULL, searched = '',
-            created = NULL, updated = NULL, next_due = NULL, scheduled_runs = 0, checkpoint = NULL
+            created = NULL, updated = NULL, next_due = NULL, due_again = NULL, scheduled_runs = 0,
+            checkpoint = NULL
          WHERE id = $1";
     let keep = "UPDATE dictionaries SET source = NULL WHERE source = $1
             AND NOT EXISTS (SELECT 1 FROM records WHERE source = $1)";

@@ -17,7 +17,7 @@ use crate::run::RunId;
 use crate::store::clock::{later, until};
 use crate::store::{
     Coverage, CoverageStore, Event, EventLevel, EventQuery, EventStore, FilterSetStore, HostStore,
-    SourceDefinition, StoreError, StoredEvent, TargetDefinition, WaitingHost,
+    StoreError, StoredEvent, TargetDefinition, WaitingHost,
 };
 
 #[async_trait]
@@ -93,6 +93,28 @@ fn event(row: &AnyRow) -> SqlResult<StoredEvent> {
     Ok(StoredEvent::new(row.integer("id")?, row.time("time")?, event))
 }
 
+/// The condition on events of a query. Only what is asked for stands in it, so that an index serves it.
+fn wanted(query: &EventQuery) -> String {
+    let source = if query.source.is_some() { "source = $2" } else { "$2 IS NULL" };
+    let run = if query.run.is_some() { "run = $3" } else { "$3 IS NULL" };
+    let wanted = format!("id < $1 AND {source} AND {run} AND level <= $4");
+    match query.level {
+        // Anywhere: the last of each level, however many others there are.
+        Some(most) if query.source.is_none() && query.run.is_none() => {
+            let levels = EventLevel::ALL.into_iter().filter(|level| *level <= most);
+            let of_level = levels.map(|level| {
+                format!(
+                    "SELECT id FROM (SELECT id FROM events WHERE level = {} AND {wanted}
+                        ORDER BY id DESC LIMIT $5) AS last",
+                    rank(level)
+                )
+            });
+            format!("id IN ({})", of_level.collect::<Vec<_>>().join(" UNION ALL "))
+        }
+        _ => wanted,
+    }
+}
+
 #[async_trait]
 impl EventStore for SqlStore {
     async fn record(&self, events: &[Event]) -> Result<(), StoreError> {
@@ -132,12 +154,10 @@ impl EventStore for SqlStore {
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<StoredEvent>, StoreError> {
         attempt("list events", async {
-            // Only what is asked for stands in the statement, so that an index serves it.
-            let source = if query.source.is_some() { "AND source = $2" } else { "AND $2 IS NULL" };
-            let run = if query.run.is_some() { "AND run = $3" } else { "AND $3 IS NULL" };
             let sql = format!(
                 "SELECT id, time, source, run, record, code, level, message, url FROM events
-                 WHERE id < $1 {source} {run} AND level <= $4 ORDER BY id DESC LIMIT $5"
+                 WHERE {} ORDER BY id DESC LIMIT $5",
+                wanted(query)
             );
             let rows = sqlx::query(AssertSqlSafe(sql))
                 .bind(query.page.after.unwrap_or(i64::MAX))
@@ -192,12 +212,13 @@ impl FilterSetStore for SqlStore {
     async fn remove_filter_set(&self, name: &str) -> Result<(), StoreError> {
         attempt("remove the filter set", async {
             let mut tx = self.begin().await?;
-            let query = "SELECT definition FROM sources WHERE definition IS NOT NULL ORDER BY name";
-            for row in sqlx::query(query).fetch_all(&mut *tx).await? {
-                let source: Option<SourceDefinition> = Columns(&row).json("definition")?;
-                if let Some(source) = source.filter(|source| source.uses_filter_set(name)) {
-                    return Err(StoreError::is_used(name, &source.id).into());
-                }
+            let used = sqlx::query(
+                "SELECT min(s.name) AS name FROM source_filter_sets u JOIN sources s ON s.id = u.source
+                 WHERE u.name = $1",
+            );
+            let used = used.bind(name).fetch_one(&mut *tx).await?;
+            if let Some(source) = Columns(&used).optional_text("name")? {
+                return Err(StoreError::is_used(name, &SourceId::from(source)).into());
             }
             for row in
                 sqlx::query("SELECT body FROM targets ORDER BY name").fetch_all(&mut *tx).await?

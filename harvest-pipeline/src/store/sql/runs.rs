@@ -9,8 +9,9 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 use super::dialect::POINTS_AT_RUNS;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, RUN, json, signed, text};
-use super::sources::open_run;
+use super::sources::{open_run, set_due};
 use super::{SqlStore, limit, number};
+use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{Counters, RunId, RunState, Ticket};
 use crate::store::lifecycle::RunRow;
@@ -110,8 +111,8 @@ impl SqlStore {
         let begins = begins.or(source.checkpoint.as_ref().filter(|_| !request.full));
         let row = sqlx::query(
             "INSERT INTO runs (source, state, attempt, kind, cause, requested_by, from_start,
-                from_checkpoint, dry, parent, together, settings, queued, not_before, began_at)
-             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                from_checkpoint, dry, parent, together, settings, queued, not_before, due, began_at)
+             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(number)
@@ -126,6 +127,7 @@ impl SqlStore {
         .bind(json(&source.definition)?)
         .bind(text(now))
         .bind(request.not_before.map(text))
+        .bind(request.due.map(text))
         .bind(begins.map(Checkpoint::to_json))
         .fetch_optional(conn)
         .await?;
@@ -178,6 +180,30 @@ impl SqlStore {
         tx.commit().await?;
         self.notify();
         Ok(Some((ticket, run.entry)))
+    }
+
+    /// Ends a run that could not take place, and lets the date stand that it was asked for at.
+    async fn end_at_its_date(&self, ticket: Ticket, ending: &Ending) -> SqlResult<RunState> {
+        let mut tx = self.begin().await?;
+        let query = "SELECT s.name FROM runs r JOIN sources s ON s.id = r.source WHERE r.id = $1";
+        let row = sqlx::query(query).bind(ticket.run.0).fetch_optional(&mut *tx).await?;
+        let stale = StoreError::Stale(ticket.run);
+        let Some(row) = row else { return self.refuse(tx, stale).await };
+        // The source before the run, as whoever asks for runs has them.
+        let source = SourceId::new(Columns(&row).text("name")?);
+        let (number, mut source, _) = self.locked_source(&mut tx, &source).await?;
+        let locked = self.locked_run(&mut tx, ticket.run).await?;
+        let Some((mut run, now)) = locked else { return self.refuse(tx, stale).await };
+        let read = run.clone();
+        let state = match run.end(ticket, ending, now) {
+            Ok(state) => state,
+            Err(error) => return self.refuse(tx, error).await,
+        };
+        save(&mut tx, &read, &run).await?;
+        source.stays_due(&read.entry, now);
+        set_due(&mut tx, number, &source).await?;
+        tx.commit().await?;
+        Ok(state)
     }
 
     async fn sweep(&self, most_attempts: u32) -> SqlResult<Vec<(RunId, RunState)>> {
@@ -236,6 +262,47 @@ impl SqlStore {
     }
 }
 
+/// The condition on the runs `t` of a query. Only what is asked for stands in it, so that an index
+/// serves it.
+fn wanted(query: &RunQuery) -> String {
+    let mut wanted = "t.id < $1".to_owned();
+    let mut are_few = false;
+    for (is_asked, condition, absent) in [
+        (query.source.is_some(), "t.source = (SELECT id FROM sources WHERE name = $2)", "$2"),
+        (query.group.is_some(), "t.together = $3", "$3"),
+        (query.owner.is_some(), "t.source IN (SELECT id FROM sources WHERE owner = $4)", "$4"),
+    ] {
+        are_few |= is_asked;
+        // All parameters must be there to be bound.
+        match is_asked {
+            true => wanted += &format!(" AND {condition}"),
+            false => wanted += &format!(" AND {absent} IS NULL"),
+        }
+    }
+    if !query.ids.is_empty() {
+        are_few = true;
+        let ids = query.ids.iter().map(|run| run.0.to_string()).collect::<Vec<_>>().join(",");
+        wanted += &format!(" AND t.id IN ({ids})");
+    }
+    let states = query.states.iter().map(|state| format!("'{state}'"));
+    if query.states.is_empty() {
+        wanted
+    } else if are_few {
+        // Not by the index of states, which has those of all sources.
+        let states = states.collect::<Vec<_>>().join(", ");
+        format!("{wanted} AND COALESCE(t.state, '') IN ({states})")
+    } else {
+        // The last of each state: however many there are of others, they are not read.
+        let last = |state: String| {
+            format!(
+                "SELECT id FROM (SELECT t.id FROM runs t WHERE t.state = {state} AND {wanted}
+                    ORDER BY t.id DESC LIMIT $5) AS last"
+            )
+        };
+        format!("t.id IN ({})", states.map(last).collect::<Vec<_>>().join(" UNION ALL "))
+    }
+}
+
 /// Leaves out those of `candidates` that one of these columns names.
 pub(super) fn still_named(points: &[(&str, &str)], candidates: &str) -> String {
     let named = points.iter().map(|(table, column)| {
@@ -279,6 +346,37 @@ async fn save(conn: &mut AnyConnection, read: &RunRow, run: &RunRow) -> SqlResul
     .execute(conn)
     .await?;
     Ok(saved.rows_affected() == 1)
+}
+
+/// Counts a batch.
+pub(super) async fn count(
+    conn: &mut AnyConnection,
+    ticket: Ticket,
+    counters: &Counters,
+    bytes: u64,
+) -> SqlResult<()> {
+    let counted = sqlx::query(
+        "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
+            updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
+            skipped_deleted = skipped_deleted + $6, filtered = filtered + $7, failed = failed + $8
+         WHERE id = $9 AND fence = $10 AND state = 'running'",
+    )
+    .bind(signed(bytes))
+    .bind(signed(counters.created))
+    .bind(signed(counters.updated))
+    .bind(signed(counters.unchanged))
+    .bind(signed(counters.deleted))
+    .bind(signed(counters.skipped_deleted))
+    .bind(signed(counters.filtered))
+    .bind(signed(counters.failed))
+    .bind(ticket.run.0)
+    .bind(ticket.fence)
+    .execute(conn)
+    .await?;
+    match counted.rows_affected() {
+        1 => Ok(()),
+        _ => Err(StoreError::Stale(ticket.run).into()),
+    }
 }
 
 #[async_trait]
@@ -340,36 +438,18 @@ impl RunStore for SqlStore {
         bytes: u64,
     ) -> Result<(), StoreError> {
         attempt("count records", async {
-            let counted = sqlx::query(
-                "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
-                    updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
-                    skipped_deleted = skipped_deleted + $6, filtered = filtered + $7,
-                    failed = failed + $8
-                 WHERE id = $9 AND fence = $10 AND state = 'running'",
-            )
-            .bind(signed(bytes))
-            .bind(signed(counters.created))
-            .bind(signed(counters.updated))
-            .bind(signed(counters.unchanged))
-            .bind(signed(counters.deleted))
-            .bind(signed(counters.skipped_deleted))
-            .bind(signed(counters.filtered))
-            .bind(signed(counters.failed))
-            .bind(ticket.run.0)
-            .bind(ticket.fence)
-            .execute(&self.0.writers)
-            .await?;
-            match counted.rows_affected() {
-                1 => Ok(()),
-                _ => Err(StoreError::Stale(ticket.run).into()),
-            }
+            let mut conn = self.0.writers.acquire().await?;
+            count(&mut conn, ticket, counters, bytes).await
         })
         .await
     }
 
     async fn end_run(&self, ticket: Ticket, ending: &Ending) -> Result<RunState, StoreError> {
         let end = |run: &mut RunRow, now: DateTime<Utc>| run.end(ticket, ending, now);
-        let state = attempt("end the run", self.change_ticketed(ticket, end)).await?;
+        let state = match ending.leaves_date() {
+            true => attempt("end the run", self.end_at_its_date(ticket, ending)).await?,
+            false => attempt("end the run", self.change_ticketed(ticket, end)).await?,
+        };
         self.notify();
         Ok(state)
     }
@@ -416,18 +496,7 @@ impl RunStore for SqlStore {
 
     async fn runs(&self, query: &RunQuery) -> Result<Vec<RunEntry>, StoreError> {
         attempt("list the runs", async {
-            let states = query.states.iter().map(|state| format!("'{state}'"));
-            let states = states.collect::<Vec<_>>().join(", ");
-            let states = if states.is_empty() {
-                String::new()
-            } else {
-                format!("AND t.state IN ({states})")
-            };
-            let sql = format!(
-                "SELECT {RUN} WHERE t.id < $1 AND ($2 IS NULL OR s.name = $2)
-                    AND ($3 IS NULL OR t.together = $3) AND ($4 IS NULL OR s.owner = $4) {states}
-                 ORDER BY t.id DESC LIMIT $5"
-            );
+            let sql = format!("SELECT {RUN} WHERE {} ORDER BY t.id DESC LIMIT $5", wanted(query));
             let rows = sqlx::query(AssertSqlSafe(sql))
                 .bind(query.page.after.map_or(i64::MAX, |run| run.0))
                 .bind(query.source.as_ref().map(|source| source.as_str()))

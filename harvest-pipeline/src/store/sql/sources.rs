@@ -23,7 +23,8 @@ const WANTED: &str = "t.definition IS NOT NULL
     AND ($2 IS NULL OR t.searched LIKE $2 ESCAPE '\\')
     AND ($3 IS NULL AND t.status <> 'archived' OR t.status = $3)
     AND ($4 IS NULL OR t.kind = $4)
-    AND ($5 IS NULL OR t.owner = $5)";
+    AND ($5 IS NULL OR t.owner = $5)
+    AND ($6 IS NULL OR t.id IN (SELECT source FROM source_filter_sets WHERE name = $6))";
 
 /// Binds what [`WANTED`] needs, behind the name of the last source of the page before.
 macro_rules! bind_wanted {
@@ -34,6 +35,7 @@ macro_rules! bind_wanted {
             .bind($query.status.map(SourceStatus::as_str))
             .bind($query.kind.as_deref())
             .bind($query.owner.as_deref())
+            .bind($query.filter_set.as_deref())
     };
 }
 
@@ -168,7 +170,7 @@ impl SqlStore {
             return self.refuse(tx, error).await;
         }
         if let Some(secrets) = &self.0.secrets
-            && let Err(error) = secrets.check_change(&entry.definition, definition)
+            && let Err(error) = secrets.check_change(&entry.definition.options, &definition.options)
         {
             return self.refuse(tx, StoreError::from(error)).await;
         }
@@ -185,6 +187,7 @@ impl SqlStore {
         let query = format!(
             "SELECT {now} AS now, {SOURCE}
              WHERE t.status = 'active' AND t.next_due <= {now} AND t.definition IS NOT NULL
+                AND (t.due_again IS NULL OR t.due_again <= {now})
                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})
              ORDER BY t.next_due LIMIT $2 {}",
             self.0.dialect.lock_free(),
@@ -197,16 +200,11 @@ impl SqlStore {
             let mut entry = row::source(&row)?;
             let definition = &entry.definition;
             let mut request = RunRequest::new(definition.id.clone(), definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, entry.next_due);
             // Somebody else may have been faster.
             if let Some(run) = self.queue(&mut tx, number, &entry, &request, now).await? {
                 entry.came_due(now);
-                sqlx::query("UPDATE sources SET next_due = $1, scheduled_runs = $2 WHERE id = $3")
-                    .bind(entry.next_due.map(text))
-                    .bind(i64::from(entry.scheduled_runs))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
+                set_due(&mut tx, number, &entry).await?;
                 asked.push((request.source, run));
             }
         }
@@ -216,6 +214,24 @@ impl SqlStore {
         }
         Ok(asked)
     }
+}
+
+/// Writes when the next run is due.
+pub(super) async fn set_due(
+    conn: &mut AnyConnection,
+    number: i64,
+    entry: &SourceEntry,
+) -> SqlResult<()> {
+    sqlx::query(
+        "UPDATE sources SET next_due = $1, due_again = $2, scheduled_runs = $3 WHERE id = $4",
+    )
+    .bind(entry.next_due.map(text))
+    .bind(entry.due_again.map(text))
+    .bind(i64::from(entry.scheduled_runs))
+    .bind(number)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The run of this source that is not over.
@@ -233,11 +249,18 @@ async fn update(
     forget_checkpoint: bool,
 ) -> SqlResult<()> {
     let definition = &entry.definition;
+    let unused = sqlx::query("DELETE FROM source_filter_sets WHERE source = $1").bind(number);
+    unused.execute(&mut *conn).await?;
+    for set in &definition.filter_sets {
+        let used = "INSERT INTO source_filter_sets (name, source) VALUES ($1, $2)
+             ON CONFLICT DO NOTHING";
+        sqlx::query(used).bind(&**set).bind(number).execute(&mut *conn).await?;
+    }
     sqlx::query(
         "UPDATE sources SET definition = $1, title = $2, kind = $3, url = $4, status = $5, owner = $6,
-            likeness = $7, occupies = $8, searched = $9, updated = $10, next_due = $11,
-            scheduled_runs = $12, checkpoint = CASE $13 WHEN 1 THEN NULL ELSE checkpoint END
-         WHERE id = $14",
+            likeness = $7, occupies = $8, searched = $9, updated = $10,
+            checkpoint = CASE $11 WHEN 1 THEN NULL ELSE checkpoint END
+         WHERE id = $12",
     )
     .bind(json(definition)?)
     .bind(&*definition.title)
@@ -249,13 +272,11 @@ async fn update(
     .bind(definition.occupies.as_deref())
     .bind(definition.searched())
     .bind(text(entry.updated))
-    .bind(entry.next_due.map(text))
-    .bind(i64::from(entry.scheduled_runs))
     .bind(i64::from(forget_checkpoint))
     .bind(number)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    set_due(conn, number, entry).await
 }
 
 #[async_trait]
@@ -292,7 +313,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            for table in ["coverage WHERE source", "sources WHERE id"] {
+            let tables =
+                ["coverage WHERE source", "source_filter_sets WHERE source", "sources WHERE id"];
+            for table in tables {
                 sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
                     .bind(number)
                     .execute(&mut *tx)
@@ -327,7 +350,7 @@ impl SourceStore for SqlStore {
         attempt("list the sources", async {
             let sql = format!(
                 "SELECT {SOURCE} WHERE {WANTED} AND ($1 IS NULL OR t.name > $1)
-                 ORDER BY t.name LIMIT $6"
+                 ORDER BY t.name LIMIT $7"
             );
             let after = query.page.after.as_ref().map(SourceId::as_str);
             let rows = bind_wanted!(sql, after, query)
@@ -375,7 +398,9 @@ impl SourceStore for SqlStore {
     async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
         attempt("look for what is due", async {
             let query = format!(
-                "SELECT {} AS now, min(t.next_due) AS next_due FROM sources t
+                "SELECT {} AS now, min(CASE WHEN t.due_again > t.next_due THEN t.due_again
+                        ELSE t.next_due END) AS next_due
+                 FROM sources t
                  WHERE t.status = 'active' AND t.next_due IS NOT NULL
                     AND NOT EXISTS
                         (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})",

@@ -6,9 +6,10 @@ use sqlx::Row;
 use super::SqlStore;
 use super::error::{SqlResult, attempt};
 use super::row::{Columns, signed, text};
+use super::runs::count;
 use super::sources::{number_of, stand};
 use crate::batch::{Batch, SourceId};
-use crate::run::{RunId, Ticket};
+use crate::run::{Counters, RunId, Ticket};
 use crate::store::{Staged, StagingStore, StoreError};
 
 /// JSON of XML becomes a tenth of its size at any level; more costs more time than space.
@@ -30,27 +31,21 @@ async fn unpack(body: Vec<u8>) -> SqlResult<Batch> {
 
 #[async_trait]
 impl StagingStore for SqlStore {
-    async fn stage(&self, ticket: Ticket, batch: &Batch) -> Result<(), StoreError> {
+    async fn stage(
+        &self,
+        ticket: Ticket,
+        batch: &Batch,
+        counters: &Counters,
+    ) -> Result<(), StoreError> {
         attempt("stage a batch", async {
             let body = pack(batch).await?;
             let (mut tx, run, now) = self.begin_ticketed(ticket).await?;
             let request = run.entry.request;
             let number = number_of(&mut tx, &request.source).await?;
             let source = number.ok_or(sqlx::Error::RowNotFound)?;
-            if request.dry_run {
-                sqlx::query("DELETE FROM staged WHERE run = $1 AND fence <> $2")
-                    .bind(ticket.run.0)
-                    .bind(ticket.fence)
-                    .execute(&mut *tx)
-                    .await?;
-            } else if let Some(checkpoint) = &batch.checkpoint {
-                stand(&mut tx, source, Some(checkpoint)).await?;
-            }
-            sqlx::query(
+            let staged = sqlx::query(
                 "INSERT INTO staged (source, run, fence, number, dry, time, body)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)
-                 ON CONFLICT (run, fence, number) DO UPDATE
-                    SET time = excluded.time, body = excluded.body",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (run, fence, number) DO NOTHING",
             )
             .bind(source)
             .bind(ticket.run.0)
@@ -61,6 +56,28 @@ impl StagingStore for SqlStore {
             .bind(body)
             .execute(&mut *tx)
             .await?;
+            if staged.rows_affected() == 1 {
+                if let Some(checkpoint) = batch.checkpoint.as_ref().filter(|_| !request.dry_run) {
+                    stand(&mut tx, source, Some(checkpoint)).await?;
+                }
+                count(&mut tx, ticket, counters, batch.bytes).await?;
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+
+    async fn start_over(&self, ticket: Ticket) -> Result<(), StoreError> {
+        attempt("begin the run anew", async {
+            let (mut tx, ..) = self.begin_ticketed(ticket).await?;
+            for statement in [
+                "DELETE FROM staged WHERE run = $1",
+                "UPDATE runs SET batches = 0, bytes = 0, created = 0, updated = 0, unchanged = 0,
+                    deleted = 0, skipped_deleted = 0, filtered = 0, failed = 0
+                 WHERE id = $1",
+            ] {
+                sqlx::query(statement).bind(ticket.run.0).execute(&mut *tx).await?;
+            }
             Ok(tx.commit().await?)
         })
         .await

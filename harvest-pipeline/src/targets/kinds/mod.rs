@@ -27,6 +27,7 @@ pub fn kinds() -> Registry<Receiver> {
 #[serde(deny_unknown_fields)]
 struct FolderOptions {
     /// The folder, on the machine where the worker runs. It is made if it is missing.
+    #[schemars(extend("x-privileged" = true))]
     path: std::path::PathBuf,
     /// What is written: the metadata of each record as a file of its own, or a file for each batch.
     #[serde(default)]
@@ -74,6 +75,7 @@ fn http_post() -> Kind<Receiver> {
             false => boxed(post, options.array),
         })
     })
+    .with_sign_in()
 }
 
 /// Objects in a bucket.

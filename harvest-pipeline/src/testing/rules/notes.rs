@@ -9,7 +9,8 @@ use super::{DAY, HOUR, MINUTE, Shared, add, conflict, is_missing, source};
 use crate::filters::{Expression, FilterSet, Match, Test};
 use crate::run::RunId;
 use crate::store::{
-    Coverage, Event, EventLevel, EventQuery, ManualClock, Page, StoredEvent, WaitingHost,
+    Coverage, Event, EventLevel, EventQuery, ManualClock, Page, SourceQuery, StoredEvent,
+    WaitingHost,
 };
 use crate::testing::start;
 
@@ -113,10 +114,21 @@ pub async fn a_filter_set_is_kept_until_no_source_uses_it(store: Shared, _: Manu
     store.add_source(&definition).await.unwrap();
     let message = conflict(store.remove_filter_set("novels").await);
     assert!(message.contains("library"), "{message}");
+    store.add_source(&source("museum")).await.unwrap();
+    let users = async |set: &str| {
+        let mut query = SourceQuery::default();
+        query.filter_set = Some(set.to_owned());
+        let users = store.sources(&query).await.unwrap();
+        assert_eq!(store.count_sources(&query).await.unwrap(), users.len() as u64);
+        users.into_iter().map(|it| it.definition.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(users("novels").await, ["library"]);
+    assert_eq!(users("b").await, [""; 0]);
     store.remove_filter_set("b").await.unwrap();
     assert!(is_missing(store.remove_filter_set("b").await));
     definition.filter_sets.clear();
     store.change_source(&definition).await.unwrap();
+    assert_eq!(users("novels").await, [""; 0]);
     store.remove_filter_set("novels").await.unwrap();
     assert_eq!(store.filter_sets().await.unwrap(), []);
 }

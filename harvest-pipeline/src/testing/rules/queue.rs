@@ -11,7 +11,7 @@ use super::{
     source,
 };
 use crate::batch::Batch;
-use crate::run::{RunId, RunState};
+use crate::run::{Counters, RunId, RunState};
 use crate::store::{
     Ending, ManualClock, Page, Requested, RunKind, RunQuery, RunRequest, SourceStatus, Trigger,
 };
@@ -97,9 +97,9 @@ pub async fn a_run_begins_where_its_source_stood_when_it_was_asked_for(
     let (ticket, claimed) = claim(&*store).await;
     assert_eq!(claimed.began_at.as_ref(), Some(&stands));
     let mut batch = Batch::new(0, checkpoint("later"));
-    store.stage(ticket, &batch).await.unwrap();
-    batch.checkpoint = None;
-    store.stage(ticket, &batch).await.unwrap();
+    store.stage(ticket, &batch, &Counters::default()).await.unwrap();
+    (batch.number, batch.checkpoint) = (1, None);
+    store.stage(ticket, &batch, &Counters::default()).await.unwrap();
     clock.advance(HOUR);
     store.sweep_runs(3).await.unwrap();
     assert_eq!(claim(&*store).await.1.began_at.as_ref(), Some(&stands));
@@ -247,8 +247,18 @@ pub async fn runs_are_listed_newest_first_and_page_by_page(store: Shared, _: Man
     assert_eq!(listed(RunQuery { owner: Some("and".to_owned()), ..all() }).await, []);
     let states = vec![RunState::Running, RunState::Queued];
     assert_eq!(listed(RunQuery { states, ..all() }).await, [asked[1], asked[3]]);
+    let of_a_over =
+        RunQuery { source: Some("a".into()), states: vec![RunState::Cancelled], ..all() };
+    assert_eq!(listed(of_a_over).await, of_a);
+    let ids = vec![asked[3], asked[0], RunId(i64::MAX)];
+    assert_eq!(listed(RunQuery { ids, ..all() }).await, [asked[0], asked[3]]);
     let page = Page::first(2);
     assert_eq!(listed(RunQuery { page: page.clone(), ..all() }).await, asked[..2]);
+    let states = vec![RunState::Cancelled, RunState::Running];
+    let of_states =
+        |page: &Page<RunId>| RunQuery { page: page.clone(), states: states.clone(), ..all() };
+    assert_eq!(listed(of_states(&page)).await, asked[..2]);
+    assert_eq!(listed(of_states(&page.clone().after(asked[1]))).await, asked[2..4]);
     assert_eq!(listed(RunQuery { page: page.after(asked[1]), ..all() }).await, asked[2..4]);
 }
 
@@ -259,7 +269,8 @@ pub async fn runs_that_are_long_over_are_forgotten(store: Shared, clock: ManualC
         let run = ask(&*store, "a").await;
         let (ticket, _) = claim(&*store).await;
         if nth == 1 {
-            store.stage(ticket, &Batch::new(0, checkpoint("x"))).await.unwrap();
+            let batch = Batch::new(0, checkpoint("x"));
+            store.stage(ticket, &batch, &Counters::default()).await.unwrap();
         }
         store.end_run(ticket, &Ending::Done).await.unwrap();
         over.push(run);

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
 use crate::batch::{Batch, SourceId};
+use crate::run::Counters;
 use crate::schedule::{Rhythm, Schedule, Unit};
 use crate::store::{
     Coverage, Ending, Event, EventLevel, EventQuery, Harvested, ManualClock, Page, Policies,
@@ -190,7 +191,8 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         let asked = RunRequest::new(id, RunKind::Collect);
         let run = store.request_run(&asked).await.unwrap().run();
         let (ticket, _) = claim(&*store).await;
-        store.stage(ticket, &Batch::new(0, Some(checkpoint("token")))).await.unwrap();
+        let batch = Batch::new(0, checkpoint("token"));
+        store.stage(ticket, &batch, &Counters::default()).await.unwrap();
         let event = Event::new("Noted", EventLevel::Info, "so it was");
         store.record(&[event.in_run(id.into(), run)]).await.unwrap();
         let coverage = Coverage::new(None, start(), run);

@@ -1,0 +1,56 @@
+//! How long what happened is remembered.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::store::{Store, StoreError};
+
+/// How long what happened is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// How long events are kept. Left out: 90 days.
+    pub events: Duration,
+    /// How many events are kept at most. Left out: a million.
+    pub most_events: u64,
+    /// How long runs are kept that are over. Left out: 400 days.
+    pub runs: Duration,
+    /// How many runs of each source are kept however old they are. Left out: 20.
+    pub least_runs: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            events: Duration::from_secs(90 * DAY),
+            most_events: 1_000_000,
+            runs: Duration::from_secs(400 * DAY),
+            least_runs: 20,
+        }
+    }
+}
+
+impl Retention {
+    /// Forgets events that are too old or too many.
+    pub(super) async fn forget_events(&self, store: &dyn Store) -> Result<(), StoreError> {
+        if let Some(before) = ago(self.events, store.now().await?) {
+            store.purge_events(before, self.most_events).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets runs that are too old.
+    pub(super) async fn forget_runs(&self, store: &dyn Store) -> Result<(), StoreError> {
+        if let Some(before) = ago(self.runs, store.now().await?) {
+            store.purge_runs(before, self.least_runs).await?;
+        }
+        Ok(())
+    }
+}
+
+/// So long ago; `None`: before there was time.
+fn ago(age: Duration, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    now.checked_sub_signed(TimeDelta::from_std(age).ok()?)
+}
