@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use harvest_pipeline::{RunId, RunState};
 use harvest_pipeline::store::{Failure, Held, RunEntry, RunKind, RunQuery};
+use harvest_pipeline::{RunId, RunState};
 use maud::{Markup, html};
 use serde::Deserialize;
 

@@ -18,7 +18,8 @@ use crate::web::{routes, sources};
 const LEASE: Duration = Duration::from_secs(3600);
 
 /// Routes that change nothing here: a browser's own cookies, and what is only reckoned out.
-const CHANGING_NOTHING: [(&str, &str); 5] = [
+const CHANGING_NOTHING: [(&str, &str); 6] = [
+    ("POST", "/api/connect"),
     ("POST", "/preferences"),
     ("POST", "/sites/list"),
     ("POST", "/sites/list/upload"),
@@ -336,6 +337,12 @@ async fn weko_and_metacat(book: &mut Book) {
     let fields = [("id", index.as_str()), ("name", "Root"), ("name_ja", "")];
     let deed = ("index.rename", index.as_str());
     book.form(("/resync/indexes/rename", &[]), &fields, deed).await;
+    let spare = accounts.add_index("Spare", "", None, Utc::now()).await.unwrap().id.to_string();
+    let fields = [("id", spare.as_str()), ("parent", index.as_str())];
+    let deed = ("index.move", spare.as_str());
+    book.form(("/resync/indexes/move", &[]), &fields, deed).await;
+    let deed = ("index.delete", spare.as_str());
+    book.form(("/resync/indexes/{index}/delete", &[&spare]), &[], deed).await;
 
     let fields = [
         ("repository_name", "Library"),
