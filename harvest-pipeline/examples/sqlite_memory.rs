@@ -27,10 +27,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         arguments = ["10000", "100000", "1000000"].map(str::to_owned).into();
     }
     for records in arguments {
-        // As the `harvester` program does for itself.
+        // What the `harvester` program says to glibc for itself.
         let program = std::env::current_exe()?;
         let mut alone = Command::new(program);
-        alone.args([ALONE, &records]).env("MALLOC_ARENA_MAX", "2");
+        alone.args([ALONE, &records]);
+        alone.envs([("MALLOC_ARENA_MAX", "2"), ("MALLOC_MMAP_THRESHOLD_", "1048576")]);
         if !alone.status()?.success() {
             return Err(format!("the pipeline of {records} records failed").into());
         }
