@@ -198,7 +198,7 @@ impl SqliteCatalogue {
         for (id, source) in self.read_sources(sql).await.map_err(unreadable)? {
             let after = after(query, &source);
             let mut sql = QueryBuilder::new("SELECT r.identifier FROM records r WHERE r.source = ");
-            let some = by_source.get(&id).map(|some| json(some)).unwrap_or_default();
+            let some = by_source.get(&id).map(json).unwrap_or_default();
             sql.push_bind(id).push(" AND r.identifier IN (SELECT value FROM json_each(");
             sql.push_bind(some).push("))");
             narrow(&mut sql, query);
