@@ -2,14 +2,16 @@
 //! a machine whose speed drifts. First one list of 50 000 entries, then an index of twenty of them.
 #![allow(missing_docs, clippy::print_stdout, reason = "a program that prints a table")]
 
-use std::{
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::{hint::black_box, time::Duration};
 
 use harvest_benches::Resources;
 use quick_xml::{NsReader, events::Event};
 use resync_core::document::Reader;
+
+#[path = "clock/mod.rs"]
+mod clock;
+
+use clock::Clock;
 
 const ENTRIES: u64 = 50_000;
 const LISTS: u64 = 20;
@@ -41,31 +43,6 @@ fn index() -> Vec<u8> {
             &format!("<sitemap><loc>http://bench.example/resourcelist-{n}.xml</loc></sitemap>\n");
     }
     (index + "</sitemapindex>\n").into_bytes()
-}
-
-/// The time that this thread has had the processor, where the system tells: on a busy machine the
-/// time on the wall says nothing.
-struct Clock(Option<Duration>, Instant);
-
-impl Clock {
-    fn now() -> Self {
-        Self(Self::of_thread(), Instant::now())
-    }
-
-    fn elapsed(&self) -> Duration {
-        let of_thread = Self::of_thread().zip(self.0).map(|(now, then)| now.saturating_sub(then));
-        of_thread.filter(|it| !it.is_zero()).unwrap_or_else(|| self.1.elapsed())
-    }
-
-    fn of_thread() -> Option<Duration> {
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::time::{ClockId, clock_gettime};
-            clock_gettime(ClockId::ThreadCPUTime).try_into().ok()
-        }
-        #[cfg(not(target_os = "linux"))]
-        None
-    }
 }
 
 /// Reads the documents one after the other in each of the ways, and prints how fast that was.

@@ -6,6 +6,7 @@ mod network;
 mod provide;
 mod resync;
 mod service;
+mod targets;
 mod user;
 mod values;
 
@@ -15,15 +16,18 @@ use oai_pmh::{Datestamp, Selection, Slice, Window};
 use url::Url;
 
 pub(crate) use self::manage::{
-    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, RunCommand, ShowRunArgs,
-    SourceCommand, SourceSettings, StartArgs,
+    AddFilterSetArgs, FilterSetCommand, ListRunsArgs, ListSourcesArgs, OnOff, RunCommand,
+    ShowRunArgs, SourceCommand, SourceSettings, StartArgs,
 };
 pub(crate) use self::network::NetworkArgs;
 pub(crate) use self::provide::ProvideArgs;
 pub(crate) use self::resync::{
     CheckArgs, ExploreArgs, FollowArgs, MirrorArgs, PublishArgs, ResyncCommand, ServeArgs,
 };
-pub(crate) use self::service::{ConfigArgs, ConfigCommand, ServeOnlyArgs, ServiceArgs, WorkerArgs};
+pub(crate) use self::service::{
+    ConfigArgs, ConfigCommand, SchedulerArgs, ServeOnlyArgs, ServiceArgs, WorkerArgs,
+};
+pub(crate) use self::targets::{DeliverArgs, TargetCommand, TargetSettings};
 pub(crate) use self::user::UserCommand;
 pub(crate) use self::values::duration;
 use crate::report::Failure;
@@ -104,6 +108,9 @@ pub(crate) enum Command {
     /// Manage filter sets: which records are taken
     #[command(subcommand, long_about = manage::FILTER_SET_LONG)]
     FilterSet(FilterSetCommand),
+    /// Manage targets: to whom records are delivered
+    #[command(subcommand, long_about = targets::LONG)]
+    Target(TargetCommand),
     /// Run the whole system: admin system, scheduler and worker in one process
     #[command(after_help = service::HELP, long_about = service::ALL_LONG)]
     All(ServiceArgs),
@@ -115,7 +122,7 @@ pub(crate) enum Command {
     Worker(WorkerArgs),
     /// Ask for the runs that are due, and find those whose workers are lost
     #[command(after_help = service::HELP, long_about = service::SCHEDULER_LONG)]
-    Scheduler(ConfigArgs),
+    Scheduler(SchedulerArgs),
     /// Say what runs, what failed and what waits
     #[command(long_about = service::STATUS_LONG)]
     Status(ConfigArgs),

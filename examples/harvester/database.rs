@@ -7,6 +7,7 @@ use harvest_pipeline::{Catalogue, PostgresCatalogue, RunError, SqliteCatalogue};
 use resync_core::transport::without_credentials;
 
 use crate::report::Failure;
+use crate::service::Payloads;
 
 /// A database, by its URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,9 +90,26 @@ impl Records {
     /// # Errors
     /// If there is none, or it cannot be opened.
     pub(crate) async fn open_existing(db: &str) -> Result<Self, Failure> {
-        Ok(match named(db)? {
+        let records = match named(db)? {
             Database::Sqlite(db) => Self::Sqlite(SqliteCatalogue::open_existing(db).await?),
             Database::Postgres(db) => Self::Postgres(PostgresCatalogue::open_existing(db).await?),
+        };
+        records.keeping(&Payloads::of_environment()?)
+    }
+
+    /// The same with its metadata kept there.
+    ///
+    /// # Errors
+    /// If nothing can be kept there.
+    pub(crate) fn keeping(self, payloads: &Payloads) -> Result<Self, Failure> {
+        Ok(match (self, payloads.open()?) {
+            (records, None) => records,
+            (Self::Sqlite(catalogue), Some(archive)) => {
+                Self::Sqlite(catalogue.with_payloads(archive))
+            }
+            (Self::Postgres(catalogue), Some(archive)) => {
+                Self::Postgres(catalogue.with_payloads(archive))
+            }
         })
     }
 

@@ -20,7 +20,7 @@ use crate::progress::Console;
 use crate::report::Failure;
 
 /// The environment variable with the password, which should not be seen in a list of processes.
-const PASSWORD: &str = "HARVESTER_PASSWORD";
+pub(crate) const PASSWORD: &str = "HARVESTER_PASSWORD";
 /// How long a connection may take, and an answer to a first look.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -217,3 +217,35 @@ pub(crate) fn shown(url: &Url) -> Url {
     let _ = url.set_password(None);
     url
 }
+
+/// Hosts on this machine and its network, in all the ways in which they can be written.
+#[cfg(test)]
+pub(crate) const LOCAL: [&str; 27] = [
+    "127.0.0.1",
+    "127.1",
+    "127.0.0.2",
+    "2130706433",
+    "0177.0.0.1",
+    "0x7f.0.0.1",
+    "0x7f000001",
+    "0",
+    "0.0.0.0",
+    "①②⑦.⓪.⓪.①",
+    "localhost",
+    "LOCALHOST.",
+    "a.localhost",
+    "10.0.0.1",
+    "167772161",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "169.254.169.254",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::127.0.0.1]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+];

@@ -3,13 +3,21 @@
 //! All of it goes to standard error. Where that is no terminal, only what is wrong is said.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use oai_pmh::retry::RetryEvent;
 use resync_core::ErrorKind;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::report::Failure;
+use crate::service::{Log, LogFormat};
+use crate::traces::{Spans, Traces};
 
 /// Standard error, shared by all who have something to say.
 #[derive(Clone, Debug)]
@@ -22,6 +30,8 @@ pub(crate) struct Console {
     is_terminal: bool,
     /// Whether records scroll over the same screen.
     is_busy: bool,
+    /// Whether all there is to say goes into a log of events.
+    as_events: Arc<AtomicBool>,
 }
 
 /// How far a list is.
@@ -47,7 +57,8 @@ impl Console {
         let is_terminal = io::stderr().is_terminal();
         let is_busy = io::stdout().is_terminal();
         let bar = Arc::new(Mutex::new(ProgressBar::hidden()));
-        Self { bar, retries: Arc::default(), quiet, verbose, is_terminal, is_busy }
+        let (retries, as_events) = (Arc::default(), Arc::default());
+        Self { bar, retries, quiet, verbose, is_terminal, is_busy, as_events }
     }
 
     /// Shows a progress bar, where there is somebody to look at it. `prints` tells that the command
@@ -72,11 +83,17 @@ impl Console {
 
     /// Something that must be heard.
     pub(crate) fn error(&self, text: &str) {
+        if self.is_log() {
+            return tracing::error!("{text}");
+        }
         self.line(&format!("error: {text}"));
     }
 
     /// Something that may be wrong.
     pub(crate) fn warning(&self, text: &str) {
+        if self.is_log() {
+            return tracing::warn!("{text}");
+        }
         if !self.quiet {
             self.line(&format!("warning: {text}"));
         }
@@ -84,6 +101,9 @@ impl Console {
 
     /// Something that a reader of a log wants to know as well.
     pub(crate) fn notice(&self, text: &str) {
+        if self.is_log() {
+            return tracing::info!("{text}");
+        }
         if !self.quiet {
             self.line(text);
         }
@@ -91,6 +111,9 @@ impl Console {
 
     /// Something for whoever looks on.
     pub(crate) fn aside(&self, text: &str) {
+        if self.is_log() {
+            return tracing::info!("{text}");
+        }
         if !self.quiet && (self.is_terminal || self.verbose > 0) {
             self.line(text);
         }
@@ -98,6 +121,9 @@ impl Console {
 
     /// Something for those who want to know everything.
     pub(crate) fn detail(&self, text: &str) {
+        if self.is_log() {
+            return tracing::debug!("{text}");
+        }
         if self.verbose > 0 {
             self.line(text);
         }
@@ -106,6 +132,10 @@ impl Console {
     /// Tells of a retry: `HTTP 503, waiting 30 s (try 2 of 6)`; with -v, of which request.
     pub(crate) fn retry(&self, event: &RetryEvent<'_>) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        if self.is_log() {
+            // The retry has an event of its own.
+            return;
+        }
         let text = event.to_string();
         self.aside(&match event.error.kind() {
             _ if self.is_verbose() => text,
@@ -136,30 +166,47 @@ impl Console {
         bar.suspend(|| drop(io::stderr().write_all(text)));
     }
 
-    /// Shows what the libraries tell about themselves: with -v, where somebody looks on, or where it
-    /// goes to the log of a service. With -vvv also what those tell that they are built on.
-    pub(crate) fn listen(&self, is_service: bool) {
-        use tracing_subscriber::filter::{LevelFilter, Targets};
-        use tracing_subscriber::layer::SubscriberExt;
-        use tracing_subscriber::util::SubscriberInitExt;
+    /// Shows what the libraries tell about themselves: with -v, and where somebody looks on.
+    pub(crate) fn listen(&self) {
+        if !self.quiet && (self.is_terminal || self.verbose > 0) {
+            self.show_text(None, None);
+        }
+    }
 
-        let level = match self.verbose {
-            _ if self.quiet => return,
-            0 if !self.is_terminal && !is_service => return,
-            0 => LevelFilter::WARN,
-            1 => LevelFilter::INFO,
-            2 => LevelFilter::DEBUG,
-            _ => LevelFilter::TRACE,
+    /// The log of a service, and its traces.
+    ///
+    /// # Errors
+    /// If the settings make no sense.
+    pub(crate) fn log(&self, log: &Log) -> Result<Option<Traces>, Failure> {
+        let targets = log.targets()?;
+        let (traces, spans) = match log.otlp.as_str() {
+            "" => (None, None),
+            collector => Traces::begin(collector).map(|(it, spans)| (Some(it), Some(spans)))?,
         };
-        let ours =
-            ["oai_pmh", "harvest_pipeline", "harvester", "resync_core"].map(|name| (name, level));
-        // Retries are told in our own words.
-        let targets =
-            Targets::new().with_targets(ours).with_target("resync_core::retry", LevelFilter::OFF);
-        // Everything is what it says.
-        let targets = match level {
-            LevelFilter::TRACE => targets.with_default(level),
-            _ => targets,
+        match log.format {
+            LogFormat::Text if self.quiet && targets.is_none() => {
+                tracing_subscriber::registry().with(spans).init();
+            }
+            LogFormat::Text => self.show_text(targets, spans),
+            LogFormat::Json => self.show_json(targets, spans),
+        }
+        Ok(traces)
+    }
+
+    /// Events as lines for people. Retries are told in our own words.
+    fn show_text(&self, targets: Option<Targets>, spans: Option<Spans>) {
+        let own = || {
+            let level = match self.verbose {
+                0 => LevelFilter::WARN,
+                1 => LevelFilter::INFO,
+                2 => LevelFilter::DEBUG,
+                // What our crates are built on has its say, too.
+                _ => {
+                    let targets = ours(LevelFilter::TRACE).with_default(LevelFilter::TRACE);
+                    return targets.with_target("resync_core::retry", LevelFilter::OFF);
+                }
+            };
+            ours(level).with_target("resync_core::retry", LevelFilter::OFF)
         };
         let console = self.clone();
         let layer = tracing_subscriber::fmt::layer()
@@ -168,8 +215,33 @@ impl Console {
             .with_target(self.verbose > 1)
             .without_time()
             .compact();
-        tracing_subscriber::registry().with(targets).with(layer).init();
+        let layer = layer.with_filter(targets.unwrap_or_else(own));
+        tracing_subscriber::registry().with(spans).with(layer).init();
     }
+
+    /// Events, and everything else that there is to say, as JSON: an object a line, with the run and
+    /// the source that it is about among its `spans`.
+    fn show_json(&self, targets: Option<Targets>, spans: Option<Spans>) {
+        let layer = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(true)
+            .with_writer(io::stderr);
+        let targets = targets.unwrap_or_else(|| ours(LevelFilter::INFO));
+        tracing_subscriber::registry().with(spans).with(layer.with_filter(targets)).init();
+        self.as_events.store(true, Ordering::Relaxed);
+    }
+
+    fn is_log(&self) -> bool {
+        self.as_events.load(Ordering::Relaxed)
+    }
+}
+
+/// What our own crates say, from this level on.
+pub(crate) fn ours(level: LevelFilter) -> Targets {
+    let names = ["oai_pmh", "harvest_pipeline", "harvester", "resync_core"];
+    Targets::new().with_targets(names.map(|name| (name, level)))
 }
 
 /// An event of the libraries on its way to the console.

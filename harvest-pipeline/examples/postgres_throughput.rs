@@ -10,12 +10,11 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt};
-use harvest_pipeline::filters::{Expression, FilterSet, FilterSets, Match};
 use harvest_pipeline::parsers::DublinCore;
 use harvest_pipeline::{Catalogue, Pipeline, PostgresCatalogue, Query, Resume, Summary};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use self::synthetic::{BATCH, Synthetic, record, report};
+use self::synthetic::{BATCH, Synthetic, five_filters, record, report};
 
 /// What a harvest fills by the thousand.
 const TABLES: [&str; 3] = ["payloads", "records", "record_words"];
@@ -74,17 +73,7 @@ async fn harvest(
     records: usize,
     resume: Resume,
 ) -> Result<Summary, Box<dyn Error>> {
-    let expressions = [
-        "type equals Article",
-        "language starts-with e",
-        "title not equals nothing",
-        "identifier contains repository",
-        "description not contains unheard",
-    ];
-    let expressions = expressions.map(str::parse::<Expression>);
-    let expressions = expressions.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let filters = FilterSets::new([FilterSet::new("articles", Match::All, expressions)?]);
-    let pipeline = Pipeline::new(Synthetic(records)).filter(filters).parse(DublinCore);
+    let pipeline = Pipeline::new(Synthetic(records)).filter(five_filters()?).parse(DublinCore);
     let summary = pipeline.resume(resume).run(catalogue).await?;
     assert_eq!(summary.counters.created + summary.counters.unchanged, records as u64);
     Ok(summary)

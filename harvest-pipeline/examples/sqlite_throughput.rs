@@ -1,9 +1,18 @@
-//! How fast records go into the SQLite catalogue, beside bare inserts of the same bytes.
+//! How fast records go through a pipeline (five filter expressions, parser, metadata kept) into the
+//! SQLite catalogue, beside bare inserts, in turns: of the rows that come of it, into the same tables,
+//! and of the same records as they came, into a plain table.
 //!
-//! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [bare|raw|fields|search]`
+//! Both sides commit a thousand records at a time, to files in the same folder (that of temporary files,
+//! `TMPDIR`), with the same page size, cache, log and `PRAGMA synchronous`. The last checkpoint is part of
+//! it.
+//!
+//! `cargo run --release -p harvest-pipeline --example sqlite_throughput -- [records] [turns]`, or
+//! `… [records] raw|fields|search` for one thing at a time.
 
+mod bare;
 mod synthetic;
 
+use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,17 +22,14 @@ use futures_util::stream::StreamExt;
 use harvest_pipeline::parsers::DublinCore;
 use harvest_pipeline::{
     Catalogue, Hold, Item, ParsedBatch, Parser, Payload, Pipeline, Preparer, Query, RecordQuery,
-    Resume, Run, RunError, RunId, RunRecord, Sink, Source, SqliteCatalogue, Summary, Written,
-    sources,
+    Resume, Run, RunError, RunId, RunRecord, Sink, SqliteCatalogue, Summary, Written, sources,
 };
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
 
-use self::synthetic::{BATCH, Synthetic, record, report};
+use self::synthetic::{BATCH, InMemory, Prepared, Synthetic, five_filters, record, report};
 
 #[tokio::main(flavor = "multi_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let records: usize = std::env::args().nth(1).map_or(Ok(100_000), |arg| arg.parse())?;
     let folder = std::env::temp_dir().join(format!("sqlite-throughput-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -48,36 +54,77 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     report!("oai_dc parser             {rate:>8.0} MB/s");
 
     match std::env::args().nth(2).as_deref() {
-        Some("bare") => bare(&folder, records).await?,
         Some("raw") => catalogue(&folder, records, false).await?,
         Some("fields") => catalogue(&folder, records, true).await?,
         Some("search") => search(&folder, records).await?,
-        _ => {
-            for _ in 0..3 {
-                bare(&folder, records).await?;
-                catalogue(&folder, records, false).await?;
-                catalogue(&folder, records, true).await?;
-            }
-        }
+        turns => in_turns(&folder, records, turns.map_or(Ok(5), str::parse)?).await?,
     }
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
 
-async fn bare(folder: &Path, records: usize) -> Result<(), Box<dyn std::error::Error>> {
-    let file = folder.join("bare.db");
-    let cpu = cpu_seconds();
-    let took = bare_inserts(&file, records).await?;
-    rate("bare inserts", records, took, cpu);
-    report!("    {} kB", std::fs::metadata(&file)?.len() / 1000);
-    Ok(std::fs::remove_file(&file)?)
+/// Wall and processor time, in seconds.
+type Took = [f64; 2];
+
+async fn in_turns(folder: &Path, records: usize, turns: usize) -> Result<(), Box<dyn Error>> {
+    let batches = Arc::new(Prepared::new(records)?);
+    let mut all: [Vec<Took>; 3] = Default::default();
+    let names = ["pipeline", "the same rows", "a plain table"];
+    for turn in 0..turns {
+        let file = folder.join("catalogue.db");
+        let watch = Watch::start();
+        let catalogue = SqliteCatalogue::open(&file).await?;
+        let pipeline = Pipeline::new(InMemory(Arc::clone(&batches))).filter(five_filters()?);
+        let summary = pipeline.parse(DublinCore).run(&catalogue).await?;
+        catalogue.close().await?;
+        let pipeline = watch.took();
+        assert_eq!(summary.counters.created, records as u64);
+
+        let rows = bare::Rows::of(&file)?;
+        std::fs::remove_file(&file)?;
+        SqliteCatalogue::open(&file).await?.close().await?;
+        let watch = Watch::start();
+        rows.insert(&file)?;
+        let same = watch.took();
+        std::fs::remove_file(&file)?;
+        drop(rows);
+
+        let watch = Watch::start();
+        bare::plain(&file, &batches.0)?;
+        let plain = watch.took();
+        std::fs::remove_file(&file)?;
+
+        for ((taken, name), took) in all.iter_mut().zip(names).zip([pipeline, same, plain]) {
+            let [wall, cpu] = took.map(|seconds| seconds * 1e6 / records as f64);
+            report!("turn {turn} {name:<14} {wall:>7.1} µs a record, {cpu:>6.1} µs of processor");
+            taken.push(took);
+        }
+    }
+    for (name, bare) in names.iter().zip(&all).skip(1) {
+        let [wall, cpu] = [0, 1].map(|what| {
+            let ratios = all[0].iter().zip(bare).map(|(ours, bare)| bare[what] / ours[what]);
+            let mut ratios: Vec<f64> = ratios.collect();
+            ratios.sort_by(f64::total_cmp);
+            format!("{:.2} ({:.2}–{:.2})", ratios[turns / 2], ratios[0], ratios[turns - 1])
+        });
+        report!("of bare inserts into {name}, medians: {wall} by the clock, {cpu} by processor");
+    }
+    Ok(())
 }
 
-async fn catalogue(
-    folder: &Path,
-    records: usize,
-    parsed: bool,
-) -> Result<(), Box<dyn std::error::Error>> {
+struct Watch(Instant, f64);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), cpu_seconds())
+    }
+
+    fn took(&self) -> Took {
+        [self.0.elapsed().as_secs_f64(), cpu_seconds() - self.1]
+    }
+}
+
+async fn catalogue(folder: &Path, records: usize, parsed: bool) -> Result<(), Box<dyn Error>> {
     let file = folder.join("catalogue.db");
     let catalogue = SqliteCatalogue::open(&file).await?;
     let sink = Timed { inner: catalogue.clone(), spent: Mutex::default() };
@@ -100,7 +147,7 @@ async fn catalogue(
 }
 
 /// How long it takes to index records, and to list a page of them.
-async fn search(folder: &Path, records: usize) -> Result<(), Box<dyn std::error::Error>> {
+async fn search(folder: &Path, records: usize) -> Result<(), Box<dyn Error>> {
     let catalogue = SqliteCatalogue::open(folder.join("search.db")).await?;
     Pipeline::new(Synthetic(records)).parse(DublinCore).run(&catalogue).await?;
     let first = catalogue.summary(&"synthetic".into()).await?.and_then(|it| it.last_run);
@@ -222,39 +269,4 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for Timed {
     async fn finish(&self, run: &Run, summary: &Summary) -> Result<(), RunError> {
         Sink::<R>::finish(&self.inner, run, summary).await
     }
-}
-
-/// What one would write in an afternoon: identifier, datestamp and metadata, uncompressed, one
-/// transaction a batch, one prepared statement a record.
-async fn bare_inserts(file: &Path, records: usize) -> Result<Duration, sqlx::Error> {
-    let mut conn = SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .disable_statement_logging()
-        .connect()
-        .await?;
-    sqlx::query("CREATE TABLE records (identifier TEXT PRIMARY KEY, datestamp TEXT, body TEXT)")
-        .execute(&mut conn)
-        .await?;
-    let started = Instant::now();
-    let source = Synthetic(records);
-    let mut batches = source.batches(None);
-    while let Some(Ok(batch)) = batches.next().await {
-        let mut tx = conn.begin().await?;
-        for item in batch.items.into_iter().flatten() {
-            let body = item.payload().map(|it| it.body.clone());
-            sqlx::query("INSERT INTO records VALUES (?, ?, ?)")
-                .bind(item.identifier)
-                .bind(item.datestamp)
-                .bind(body)
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-    }
-    let took = started.elapsed();
-    conn.close().await?;
-    Ok(took)
 }

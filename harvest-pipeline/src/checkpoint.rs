@@ -23,6 +23,12 @@ use serde_json::Value;
 pub struct Checkpoint {
     schema: u32,
     state: Value,
+    #[serde(default, skip_serializing_if = "is_false")]
+    end: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Checkpoint {
@@ -32,7 +38,28 @@ impl Checkpoint {
     /// If `state` cannot be written as JSON, such as a map whose keys are not strings.
     pub fn new<T: Serialize + ?Sized>(schema: u32, state: &T) -> Result<Self, CheckpointError> {
         let state = serde_json::to_value(state).map_err(CheckpointError::Malformed)?;
-        Ok(Self { schema, state })
+        Ok(Self { schema, state, end: false })
+    }
+
+    /// The same at the end of a list: what begins there is a list of its own. It belongs to the last batch,
+    /// so that whoever goes on with the run knows that there is nothing to go on with.
+    ///
+    /// ```
+    /// # use harvest_pipeline::Checkpoint;
+    /// let checkpoint = Checkpoint::new(1, "2024-01-31")?.at_end();
+    /// assert!(Checkpoint::from_json(&checkpoint.to_json())?.is_end());
+    /// # Ok::<(), harvest_pipeline::CheckpointError>(())
+    /// ```
+    #[must_use]
+    pub fn at_end(mut self) -> Self {
+        self.end = true;
+        self
+    }
+
+    /// Whether a list came to its end here, as far as the source says so.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.end
     }
 
     /// The number of the form the state is written in.
@@ -56,7 +83,8 @@ impl Checkpoint {
     /// The checkpoint on one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::json!({ "schema": self.schema, "state": self.state }).to_string()
+        // Of these, nothing fails to be JSON.
+        serde_json::to_value(self).unwrap_or_default().to_string()
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.

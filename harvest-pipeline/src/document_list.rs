@@ -158,6 +158,7 @@ impl DocumentListSource {
             total,
             done,
             taken: HashMap::new(),
+            told: false,
             is_over: false,
         })
     }
@@ -287,6 +288,8 @@ struct Running<'a> {
     done: usize,
     /// The revisions that this run has asked for: the sink may not have them yet.
     taken: HashMap<String, i64>,
+    /// Whether it was said that the list is valid.
+    told: bool,
     is_over: bool,
 }
 
@@ -317,6 +320,15 @@ impl TwoStep for Running<'_> {
         let mut page = Page::new(Vec::with_capacity(documents.len()));
         page.origin = Origin::new(self.source.site.shown(), None);
         page.total_hint = Some(self.total as u64);
+        if !std::mem::replace(&mut self.told, true) {
+            let url = self.source.site.shown();
+            for message in [
+                format!("GetHarvestListSuccess: Retrieved the harvest list from {url}"),
+                format!("ValidateHarvestListSuccess: Its {} documents are valid", self.total),
+            ] {
+                page.notices.push(Notice::new(NoticeLevel::Info, message));
+            }
+        }
         for document in documents {
             let docid = document.docid();
             let stored = known.get(&docid).filter(|known| known.live);
@@ -356,7 +368,8 @@ impl TwoStep for Running<'_> {
     ) -> Result<Option<Checkpoint>, RunError> {
         self.done += done;
         let running = (!self.is_over).then(|| (self.digest.clone(), self.done));
-        Ok(Some(Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?))
+        let checkpoint = Checkpoint::new(DocumentListSource::SCHEMA, &State { running })?;
+        Ok(Some(if self.is_over { checkpoint.at_end() } else { checkpoint }))
     }
 }
 

@@ -76,7 +76,7 @@ pub use self::run::{
     UnknownWord,
 };
 pub use self::sign_in::SignIn;
-pub use self::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
+pub use self::sink::{Entry, Hold, ParsedBatch, PreparedEntries, Preparer, Sink, Written};
 pub use self::source::Source;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteCatalogue;

@@ -21,14 +21,20 @@ impl Operation {
         self.level == EventLevel::Error
     }
 
+    /// Whether it concerns the list of what there is to harvest, and no single document.
+    #[must_use]
+    pub fn is_about_the_list(&self) -> bool {
+        self.code.contains("HarvestList")
+    }
+
     /// All of them, in the order of the code.
     pub const ALL: [Self; 15] = [
         error("GetDocError", "The document could not be fetched from the site"),
         debug("GetDocSuccess", "The document was fetched from the site"),
         error("GetHarvestListError", "The harvest list could not be fetched from the site"),
         debug("GetHarvestListSuccess", "The harvest list was fetched from the site"),
-        info("HarvesterShutdown", "The harvest ended"),
-        info("HarvesterStartup", "The harvest began"),
+        info("HarvesterShutdown", "A worker of the harvester was stopped"),
+        info("HarvesterStartup", "A worker of the harvester began"),
         error("InsertDocError", "The document could not be stored"),
         info("InsertDocSuccess", "The document was stored"),
         info("MetacatHasDoc", "The document is here already in this revision or a higher one"),

@@ -64,8 +64,8 @@ type Make<T> = Arc<dyn Fn(Value, Arc<dyn Transport>) -> Result<Box<T>, String> +
 pub type Receiver = dyn Sink<Bibliographic>;
 
 impl Kind {
-    /// A kind of source of this name, with a title for people; `make` makes a source from its options, and from
-    /// the way to the network. What it says when it cannot is shown to whoever set the options.
+    /// A kind of source of this name, with a title for people; `make` makes a source from its options,
+    /// and from the way to the network. What it says when it cannot is shown to whoever set the options.
     pub fn new<O, F>(name: &str, title: &str, make: F) -> Self
     where
         O: DeserializeOwned + JsonSchema,
@@ -87,6 +87,26 @@ impl Kind<Receiver> {
 }
 
 impl<T: ?Sized + 'static> Kind<T> {
+    /// The same with the options of [`SignIn`], which are for whoever makes the way to the network.
+    #[must_use]
+    pub fn with_sign_in(mut self) -> Self {
+        let declared = schema_for!(SignIn);
+        if let Some(declared) = declared.get("properties").and_then(Value::as_object)
+            && let Some(object) = self.schema.as_object_mut()
+            && let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
+        {
+            properties.extend(declared.clone());
+        }
+        let make = self.make;
+        self.make = Arc::new(move |mut options, transport| {
+            SignIn::take(&mut options)?;
+            make(options, transport)
+        });
+        Self { signs_in: true, ..self }
+    }
+}
+
+impl<T: ?Sized> Kind<T> {
     fn declared<O, F>(name: &str, title: &str, make: F) -> Self
     where
         O: DeserializeOwned + JsonSchema,
@@ -103,25 +123,6 @@ impl<T: ?Sized + 'static> Kind<T> {
             signs_in: false,
             make: Arc::new(make),
         }
-    }
-
-    /// The same with the options of [`SignIn`]. They are not the source's, but for whoever makes the
-    /// way to the network.
-    #[must_use]
-    pub fn with_sign_in(mut self) -> Self {
-        let declared = schema_for!(SignIn);
-        if let Some(declared) = declared.get("properties").and_then(Value::as_object)
-            && let Some(object) = self.schema.as_object_mut()
-            && let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut)
-        {
-            properties.extend(declared.clone());
-        }
-        let make = self.make;
-        self.make = Arc::new(move |mut options, transport| {
-            SignIn::take(&mut options)?;
-            make(options, transport)
-        });
-        Self { signs_in: true, ..self }
     }
 
     /// The name it is kept under.
@@ -230,7 +231,7 @@ impl Registry {
     }
 }
 
-impl<T: ?Sized + 'static> Registry<T> {
+impl<T: ?Sized> Registry<T> {
     /// No kinds.
     #[must_use]
     pub fn empty() -> Self {
@@ -282,7 +283,7 @@ impl<T: ?Sized> Clone for Registry<T> {
     }
 }
 
-impl<T: ?Sized + 'static> Default for Registry<T> {
+impl<T: ?Sized> Default for Registry<T> {
     fn default() -> Self {
         Self::empty()
     }

@@ -19,15 +19,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::{Origin, Url};
 
-use crate::registry::{Kind, Registry};
+use crate::registry::{Kind, Receiver, Registry};
 use crate::sign_in;
-use crate::store::SourceDefinition;
+use crate::store::{SourceDefinition, TargetDefinition};
 
 /// Whose secret it is. What was sealed for one place opens at no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Place<'a> {
-    /// What it belongs to: the id of a source.
+    /// What it belongs to: a `source` or a `target`.
+    pub of: &'static str,
+    /// Which one: its id or name.
     pub owner: &'a str,
     /// The name of the option.
     pub option: &'a str,
@@ -36,8 +38,20 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// This option of that source.
     #[must_use]
-    pub fn new(owner: &'a str, option: &'a str) -> Self {
-        Self { owner, option }
+    pub fn of_source(owner: &'a str, option: &'a str) -> Self {
+        Self { of: "source", owner, option }
+    }
+
+    /// This option of that target.
+    #[must_use]
+    pub fn of_target(owner: &'a str, option: &'a str) -> Self {
+        Self { of: "target", owner, option }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} of the {} {}", self.option, self.of, self.owner)
     }
 }
 
@@ -111,99 +125,139 @@ impl VaultError {
 /// What a store needs to keep secrets: which options they are, and what seals them.
 #[derive(Clone, Debug)]
 pub struct Secrets {
-    registry: Registry,
+    sources: Registry,
+    targets: Registry<Receiver>,
     vault: Arc<dyn Vault>,
 }
 
 impl Secrets {
     /// The secrets of these kinds, sealed by this vault.
     #[must_use]
-    pub fn new(registry: Registry, vault: Arc<dyn Vault>) -> Self {
-        Self { registry, vault }
+    pub fn new(sources: Registry, targets: Registry<Receiver>, vault: Arc<dyn Vault>) -> Self {
+        Self { sources, targets, vault }
     }
 
-    /// The definition with its secrets sealed; a name and a password in its URL become options first.
+    /// The source with its secrets sealed; a name and a password in its URL become options first.
     /// Those of a kind that is not known stay: it is never harvested.
     ///
     /// # Errors
     /// As [`Vault::seal`].
-    pub fn seal(&self, definition: &SourceDefinition) -> Result<SourceDefinition, VaultError> {
-        let mut sealed = definition.clone();
-        let Some(kind) = self.registry.kind(&definition.kind) else { return Ok(sealed) };
-        if kind.signs_in() {
-            sign_in::take_from_url(&mut sealed.options);
-            sign_in::hide_in(&mut sealed.extra);
-        }
-        for option in kind.secrets() {
-            if let Some(value) = sealed.options.get_mut(option)
-                && let Some(secret) = value.as_str()
-            {
-                let place = Place::new(definition.id.as_str(), option);
-                *value = self.vault.seal(place, secret)?.into();
+    pub fn seal(&self, source: &SourceDefinition) -> Result<SourceDefinition, VaultError> {
+        let mut sealed = source.clone();
+        if let Some(kind) = self.sources.kind(&source.kind) {
+            if kind.signs_in() {
+                sign_in::hide_in(&mut sealed.extra);
             }
+            let id = source.id.as_str();
+            self.seal_options(kind, &mut sealed.options, Place::of_source(id, ""))?;
         }
         Ok(sealed)
     }
 
-    /// Whether one definition may follow another: what is sealed for the old address must not be sent
-    /// to a new one.
+    /// The same of a target.
     ///
     /// # Errors
-    /// If it would.
-    pub(crate) fn check_change(
-        &self,
-        before: &SourceDefinition,
-        after: &SourceDefinition,
-    ) -> Result<(), VaultError> {
-        if leads_to(&before.options) == leads_to(&after.options) {
-            return Ok(());
+    /// As [`Vault::seal`].
+    pub fn seal_target(&self, target: &TargetDefinition) -> Result<TargetDefinition, VaultError> {
+        let mut sealed = target.clone();
+        if let Some(kind) = self.targets.kind(&target.kind) {
+            self.seal_options(kind, &mut sealed.options, Place::of_target(&target.name, ""))?;
         }
-        let options = after.options.as_object().into_iter().flatten();
-        let mut kept = options.filter(|(name, value)| {
-            Sealed::of(value).is_some() && before.options.get(name) == Some(value)
-        });
-        kept.next().map_or(Ok(()), |(option, _)| {
-            let elsewhere = LeadsElsewhere { option: option.clone() };
-            Err(VaultError::new(elsewhere.to_string()))
-        })
+        Ok(sealed)
     }
 
-    /// The same for one that was stored before there was a vault, or when that had another key; `None`:
-    /// it can stay as it is.
+    fn seal_options<T: ?Sized>(
+        &self,
+        kind: &Kind<T>,
+        options: &mut Value,
+        holder: Place<'_>,
+    ) -> Result<(), VaultError> {
+        if kind.signs_in() {
+            sign_in::take_from_url(options);
+        }
+        for option in kind.secrets() {
+            if let Some(value) = options.get_mut(option)
+                && let Some(secret) = value.as_str()
+            {
+                *value = self.vault.seal(Place { option, ..holder }, secret)?.into();
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a source that was stored before there was a vault, or when that had another key;
+    /// `None`: it can stay as it is.
     ///
     /// # Errors
     /// As [`Vault::open`] and [`Vault::seal`].
     pub fn seal_anew(
         &self,
-        definition: &SourceDefinition,
+        source: &SourceDefinition,
     ) -> Result<Option<SourceDefinition>, VaultError> {
-        let mut old = definition.clone();
-        for (option, value) in options(&mut old) {
+        let (mut old, id) = (source.clone(), source.id.as_str());
+        self.open_old(&mut old.options, Place::of_source(id, ""))?;
+        let sealed = self.seal(&old)?;
+        Ok((sealed != *source).then_some(sealed))
+    }
+
+    /// The same for a target.
+    ///
+    /// # Errors
+    /// As [`Vault::open`] and [`Vault::seal`].
+    pub fn seal_target_anew(
+        &self,
+        target: &TargetDefinition,
+    ) -> Result<Option<TargetDefinition>, VaultError> {
+        let mut old = target.clone();
+        self.open_old(&mut old.options, Place::of_target(&target.name, ""))?;
+        let sealed = self.seal_target(&old)?;
+        Ok((sealed != *target).then_some(sealed))
+    }
+
+    /// Opens what was sealed with another key than the current one.
+    fn open_old(&self, options: &mut Value, holder: Place<'_>) -> Result<(), VaultError> {
+        for (option, value) in options.as_object_mut().into_iter().flatten() {
             if let Some(sealed) = Sealed::of(value).filter(|it| !self.vault.is_current(it)) {
-                let place = Place::new(definition.id.as_str(), option);
-                *value = self.vault.open(place, &sealed)?.into();
+                *value = self.vault.open(Place { option, ..holder }, &sealed)?.into();
             }
         }
-        let sealed = self.seal(&old)?;
-        Ok((sealed != *definition).then_some(sealed))
+        Ok(())
+    }
+
+    /// Whether options may follow others: what is sealed for the old address must not be sent to a new
+    /// one.
+    ///
+    /// # Errors
+    /// If it would.
+    pub(crate) fn check_change(&self, before: &Value, after: &Value) -> Result<(), VaultError> {
+        if leads_to(before) == leads_to(after) {
+            return Ok(());
+        }
+        let options = after.as_object().into_iter().flatten();
+        let mut kept = options
+            .filter(|(name, value)| Sealed::of(value).is_some() && before.get(name) == Some(value));
+        kept.next().map_or(Ok(()), |(option, _)| {
+            let elsewhere = LeadsElsewhere { option: option.clone() };
+            Err(VaultError::new(elsewhere.to_string()))
+        })
     }
 }
 
-/// Keeps the secrets of a definition that is changed, as far as the new options do not mention them;
-/// one that is `null` there is taken away.
+/// Keeps the secrets of options that are changed, as far as the new ones do not mention them; one that
+/// is `null` there is taken away.
 ///
 /// # Errors
 /// If one would be kept and the address leads elsewhere: whoever may change that need not be somebody
 /// who knows the secret, and must not have it sent to himself.
-pub fn carry(
-    kind: &Kind,
-    before: &SourceDefinition,
+pub fn carry<T: ?Sized>(
+    kind: &Kind<T>,
+    before: &Value,
     options: &mut Value,
 ) -> Result<(), LeadsElsewhere> {
-    let same_place = leads_to(options) == leads_to(&before.options);
+    let same_place = leads_to(options) == leads_to(before);
     let Some(options) = options.as_object_mut() else { return Ok(()) };
     for name in kind.secrets() {
-        match (options.get(name), before.options.get(name)) {
+        match (options.get(name), before.get(name)) {
             (Some(Value::Null), _) => _ = options.remove(name),
             (None, Some(kept)) if same_place => _ = options.insert(name.to_owned(), kept.clone()),
             (None, Some(_)) => return Err(LeadsElsewhere { option: name.to_owned() }),
@@ -235,24 +289,46 @@ pub fn leads_to(options: &Value) -> Option<Origin> {
     Some(url.origin()).filter(Origin::is_tuple)
 }
 
-/// The definition with its secrets in clear, for whoever makes the source and the way to it.
+/// The source with its secrets in clear, for whoever makes it and the way to it.
 ///
 /// # Errors
 /// As [`Vault::open`]; or if something is sealed and there is no vault.
-pub(crate) fn opened(
+pub fn open(
     vault: Option<&dyn Vault>,
-    definition: &SourceDefinition,
+    source: &SourceDefinition,
 ) -> Result<SourceDefinition, VaultError> {
-    let mut clear = definition.clone();
-    for (option, value) in options(&mut clear) {
+    let (mut clear, id) = (source.clone(), source.id.as_str());
+    open_options(vault, &mut clear.options, Place::of_source(id, ""))?;
+    Ok(clear)
+}
+
+/// The target with its secrets in clear.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_target(
+    vault: Option<&dyn Vault>,
+    target: &TargetDefinition,
+) -> Result<TargetDefinition, VaultError> {
+    let mut clear = target.clone();
+    open_options(vault, &mut clear.options, Place::of_target(&target.name, ""))?;
+    Ok(clear)
+}
+
+fn open_options(
+    vault: Option<&dyn Vault>,
+    options: &mut Value,
+    holder: Place<'_>,
+) -> Result<(), VaultError> {
+    for (option, value) in options.as_object_mut().into_iter().flatten() {
         if let Some(sealed) = Sealed::of(value) {
             let vault = vault.ok_or_else(|| {
-                VaultError::new(format!("its {option} is sealed, and nothing here can open it"))
+                VaultError::new(format!("the {option} is sealed, and nothing here can open it"))
             })?;
-            *value = vault.open(Place::new(definition.id.as_str(), option), &sealed)?.into();
+            *value = vault.open(Place { option, ..holder }, &sealed)?.into();
         }
     }
-    Ok(clear)
+    Ok(())
 }
 
 /// The options as they may be checked: in the place of what is sealed stands some text.
@@ -269,13 +345,16 @@ pub fn covered(options: &Value) -> Value {
 
 /// Whether nobody may read this option: by its kind, if that is known, or because it is sealed.
 #[must_use]
-pub fn is_secret(kind: Option<&Kind>, option: &str, value: &Value) -> bool {
+pub fn is_secret<T: ?Sized>(kind: Option<&Kind<T>>, option: &str, value: &Value) -> bool {
     kind.is_some_and(|kind| kind.is_secret(option)) || Sealed::of(value).is_some()
 }
 
+/// Where the kind is not known.
+pub const NO_KIND: Option<&Kind> = None;
+
 /// The options as they may be shown: without those that are secret, sealed or not.
 #[must_use]
-pub fn shown(kind: Option<&Kind>, options: &Value) -> Value {
+pub fn shown<T: ?Sized>(kind: Option<&Kind<T>>, options: &Value) -> Value {
     let mut shown = options.clone();
     if let Some(options) = shown.as_object_mut() {
         options.retain(|name, value| !is_secret(kind, name, value));
@@ -288,13 +367,8 @@ pub fn shown(kind: Option<&Kind>, options: &Value) -> Value {
 
 /// The names of the secret options that are set.
 #[must_use]
-pub fn set(kind: Option<&Kind>, options: &Value) -> Vec<String> {
+pub fn set<T: ?Sized>(kind: Option<&Kind<T>>, options: &Value) -> Vec<String> {
     let options = options.as_object().into_iter().flatten();
     let secret = options.filter(|(name, value)| is_secret(kind, name, value) && !value.is_null());
     secret.map(|(name, _)| name.clone()).collect()
-}
-
-fn options(definition: &mut SourceDefinition) -> impl Iterator<Item = (&str, &mut Value)> {
-    let options = definition.options.as_object_mut().into_iter().flatten();
-    options.map(|(name, value)| (name.as_str(), value))
 }

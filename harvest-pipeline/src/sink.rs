@@ -82,7 +82,24 @@ pub trait Sink<R: Send + Sync + 'static>: Send + Sync {
 pub trait Preparer<R>: Send + Sync {
     /// Does the work and leaves the result in [`ParsedBatch::prepared`].
     fn prepare(&self, batch: &mut ParsedBatch<R>);
+
+    /// The same where each record can be worked on alone: `entries` filters and parses the next one
+    /// when it is asked for it, so that a preparer that lets go of a record before it asks for the next
+    /// has one in memory instead of a batch. The entries, and what is to be left in
+    /// [`ParsedBatch::prepared`]; `None`, with none of the entries taken, if the batch is needed whole,
+    /// as is the case unless a preparer says otherwise.
+    fn prepare_each(
+        &self,
+        source: &SourceId,
+        entries: &mut dyn Iterator<Item = Entry<R>>,
+    ) -> Option<PreparedEntries<R>> {
+        let _ = (source, entries);
+        None
+    }
 }
+
+/// The entries of a batch, and what was prepared of them.
+pub type PreparedEntries<R> = (Vec<Entry<R>>, Box<dyn Any + Send + Sync>);
 
 /// Something a sink keeps for as long as a run lives, such as a lock.
 #[must_use = "dropping it ends what it holds"]

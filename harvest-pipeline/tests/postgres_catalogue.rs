@@ -18,3 +18,19 @@ async fn catalogue() -> Option<(PostgresCatalogue, Schema)> {
 }
 
 catalogue_contract!(catalogue);
+
+/// The same with its metadata in an archive.
+mod archived {
+    use std::sync::Arc;
+
+    use harvest_pipeline::payloads::MemoryPayloads;
+
+    use super::*;
+
+    async fn catalogue() -> Option<(PostgresCatalogue, Schema)> {
+        let (catalogue, schema) = super::catalogue().await?;
+        Some((catalogue.with_payloads(Arc::new(MemoryPayloads::new())), schema))
+    }
+
+    catalogue_contract!(catalogue);
+}

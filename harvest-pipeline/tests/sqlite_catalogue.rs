@@ -6,9 +6,11 @@ mod catalogue_contract;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use harvest_pipeline::parsers::Raw;
+use harvest_pipeline::payloads::{ContentAddress, MemoryPayloads, PayloadStore};
 use harvest_pipeline::store::Page;
 use harvest_pipeline::{
     Catalogue, Counters, Hold, Item, Payload, Pipeline, Query, RecordQuery, Resume, Run, RunError,
@@ -27,6 +29,45 @@ async fn catalogue() -> Option<(SqliteCatalogue, TempDir)> {
 }
 
 catalogue_contract!(catalogue);
+
+/// The same with its metadata in an archive.
+mod archived {
+    use super::*;
+
+    async fn catalogue() -> Option<(SqliteCatalogue, TempDir)> {
+        let (catalogue, folder) = super::catalogue().await?;
+        Some((catalogue.with_payloads(Arc::new(MemoryPayloads::new())), folder))
+    }
+
+    catalogue_contract!(catalogue);
+}
+
+#[tokio::test]
+async fn metadata_is_in_the_archive_and_only_its_hash_in_the_database() {
+    let archive = Arc::new(MemoryPayloads::new());
+    let Fixture { folder, catalogue } = Fixture::new().await;
+    let it = Fixture { folder, catalogue: catalogue.with_payloads(archive.clone()) };
+    let catalogue = &it.catalogue;
+    let body = |n: usize| format!("<dc>{}</dc>", format!("title {n} ").repeat(20));
+    let item = |n: usize| Item::put(format!("r{n:02}"), Payload::new("oai_dc", body(n)));
+    it.harvest((0..20).map(item).collect()).await;
+    for n in 0..20 {
+        assert!(archive.contains(&ContentAddress::of(body(n).as_bytes())).await.unwrap());
+    }
+    let rows = "SELECT count(*) || ' of ' || max(length(body)) FROM payloads WHERE codec = -1";
+    assert_eq!(it.text(rows).await, "20 of 32");
+
+    // Whoever does not know of the archive is told of it; whoever does and cannot find something, too.
+    let file = it.catalogue.file().to_owned();
+    let elsewhere = SqliteCatalogue::open(&file).await.unwrap();
+    let error = elsewhere.find(&"s".into(), "r00").await.unwrap_err();
+    assert!(error.message().contains("`payloads` in the settings"), "{error}");
+    let lost = ContentAddress::of(body(3).as_bytes());
+    archive.remove(&lost).await.unwrap();
+    let error = catalogue.find(&"s".into(), "r03").await.unwrap_err();
+    assert!(error.message().contains(&lost.to_string()), "{error}");
+    assert!(catalogue.find(&"s".into(), "r04").await.unwrap().is_some());
+}
 
 struct Fixture {
     folder: TempDir,

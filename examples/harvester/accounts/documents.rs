@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, AssertSqlSafe, Row};
 
+use super::AccountError;
+use super::secret::Secret;
+
 /// Connections are held for one statement at a time.
 const MOST_CONNECTIONS: u32 = 4;
 
@@ -40,6 +43,9 @@ const FORWARD: &str = "SELECT key, body, version, updated FROM harvester_documen
 const SEARCH: &str = "SELECT key, body, version, updated FROM harvester_documents
     WHERE collection = $1 AND key >= $2 AND key < $3";
 const PURGE: &str = "DELETE FROM harvester_documents WHERE collection = $1 AND updated < $2";
+
+/// The collection of what must stay secret between the processes of an installation.
+const SECRETS: &str = "secrets";
 
 /// Behind every key there is: keys are printable.
 const LAST: &str = "\u{10ffff}";
@@ -188,6 +194,24 @@ impl Documents {
     ) -> Result<Option<Document<T>>> {
         let row = sqlx::query(GET).bind(collection).bind(key).fetch_optional(&self.pool).await?;
         row.map(|row| document(collection, &row)).transpose()
+    }
+
+    /// A secret of the installation, the same in all processes: made when it is first asked for.
+    ///
+    /// # Errors
+    /// If it can neither be read nor made.
+    pub(crate) async fn secret(&self, name: &str) -> std::result::Result<String, AccountError> {
+        loop {
+            if let Some(secret) = self.get::<String>(SECRETS, name).await? {
+                return Ok(secret.body);
+            }
+            let secret = Secret::random().map_err(AccountError::randomness)?;
+            match self.insert(SECRETS, name, &secret.reveal(), Utc::now()).await {
+                // Another process was faster; its secret is read then.
+                Ok(()) | Err(DocumentError::Taken { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Enters a document that is new.

@@ -79,6 +79,32 @@ impl Accounts {
         self.documents.replace(INDEXES, &document, now).await?;
         Ok(true)
     }
+
+    /// Puts an index into another, or at the top; says whether there is one of this number. That it is
+    /// not put into itself is for whoever knows the tree.
+    ///
+    /// # Errors
+    /// If it cannot be kept.
+    pub(crate) async fn move_index(
+        &self,
+        id: i64,
+        parent: Option<i64>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, AccountError> {
+        let found = self.documents.get::<Index>(INDEXES, &key(id)).await?;
+        let Some(mut document) = found else { return Ok(false) };
+        document.body.parent = parent;
+        self.documents.replace(INDEXES, &document, now).await?;
+        Ok(true)
+    }
+
+    /// Removes an index; says whether there was one of this number.
+    ///
+    /// # Errors
+    /// If that cannot be kept.
+    pub(crate) async fn remove_index(&self, id: i64) -> Result<bool, AccountError> {
+        Ok(self.documents.remove(INDEXES, &key(id)).await?)
+    }
 }
 
 /// In the order of the numbers.

@@ -20,7 +20,7 @@ mod user;
 use chrono::TimeDelta;
 
 pub(crate) use self::audit::{AuditEntry, AuditQuery, Deed, asked_for};
-pub(crate) use self::documents::{Document, DocumentError, Documents, Engine};
+pub(crate) use self::documents::{Document, DocumentError, Documents, Engine, Search};
 pub(crate) use self::index::Index;
 pub(crate) use self::list_defaults::ListDefaults;
 pub(crate) use self::presence::{Presence, SAID_EVERY};

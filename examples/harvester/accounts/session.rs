@@ -167,6 +167,14 @@ impl Accounts {
         Ok(Some(Session { user, key: kept.key, csrf: kept.body.csrf }))
     }
 
+    /// Whether there is a session of this key.
+    ///
+    /// # Errors
+    /// If the accounts cannot be read.
+    pub(crate) async fn has_session(&self, key: &str) -> Result<bool, AccountError> {
+        Ok(self.documents.get::<Kept>(SESSIONS, key).await?.is_some())
+    }
+
     fn goes_on(&self, kept: &Kept, user: &User, now: DateTime<Utc>) -> bool {
         user.generation == kept.generation
             && !user.locked

@@ -69,6 +69,9 @@ on_every_database!(
     a_token_is_good_until_it_expires_or_is_revoked,
     the_last_administrator_stays,
     what_was_done_is_told_last_first,
+    what_was_done_is_found_by_person_action_thing_and_time,
+    nothing_of_a_user_who_is_removed_is_left,
+    a_role_that_says_nothing_is_not_alive,
 );
 
 fn now() -> DateTime<Utc> {
@@ -244,6 +247,8 @@ async fn the_last_administrator_stays(url: &str) {
         let refused = accounts.add_user(name, Role::Viewer, now()).await;
         assert!(matches!(refused, Err(AccountError::Name)), "{name:?}");
     }
+    let refused = accounts.remove_user("two", now()).await;
+    assert!(matches!(refused, Err(AccountError::LastAdministrator)), "{refused:?}");
     let taken = accounts.add_user("ONE", Role::Viewer, now()).await;
     assert!(matches!(taken, Err(AccountError::NameTaken(_))), "{taken:?}");
 }
@@ -268,4 +273,79 @@ async fn what_was_done_is_told_last_first(url: &str) {
     let rest = accounts.audited(&before, 2).await.unwrap();
     assert_eq!(about(&rest), ["0"]);
     assert_eq!(rest[0].time, now());
+}
+
+async fn what_was_done_is_found_by_person_action_thing_and_time(url: &str) {
+    let accounts = accounts(url).await;
+    for (n, who, what) in
+        [(0, Some("Eva"), "source.change"), (1, None, "login.refused"), (2, Some("jan"), "source")]
+    {
+        let deed = Deed {
+            who: who.map(str::to_owned),
+            what: what.to_owned(),
+            about: format!("Library {n} 100%_"),
+            address: "::1".to_owned(),
+        };
+        accounts.audit(&deed, now() + TimeDelta::days(n)).await.unwrap();
+    }
+    let found = async |query: AuditQuery| {
+        let found = accounts.audited(&query, 9).await.unwrap();
+        found.iter().map(|entry| (entry.time - now()).num_days()).collect::<Vec<_>>()
+    };
+    let all = AuditQuery::default;
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(found(all()).await, [2, 1, 0]);
+    assert_eq!(found(AuditQuery { who: some("eva"), ..all() }).await, [0]);
+    assert_eq!(found(AuditQuery { what: some("source."), ..all() }).await, [0]);
+    assert_eq!(found(AuditQuery { what: some("source"), ..all() }).await, [2, 0]);
+    assert_eq!(found(AuditQuery { about: some("library 1"), ..all() }).await, [1]);
+    assert_eq!(found(AuditQuery { about: some("100%_"), ..all() }).await, [2, 1, 0]);
+    assert_eq!(found(AuditQuery { about: some("1__%"), ..all() }).await, [] as [i64; 0]);
+    let since = Some(now() + TimeDelta::days(1));
+    assert_eq!(found(AuditQuery { since, ..all() }).await, [2, 1]);
+    assert_eq!(found(AuditQuery { until: since, ..all() }).await, [0]);
+    let one = AuditQuery { since, until: Some(now() + TimeDelta::days(2)), ..all() };
+    assert_eq!(found(one).await, [1]);
+}
+
+async fn nothing_of_a_user_who_is_removed_is_left(url: &str) {
+    let accounts = accounts(url).await;
+    user(&accounts, "admin", Role::Administrator).await;
+    let gce = user(&accounts, "gce", Role::SiteContact).await;
+    let new = NewToken { purpose: "backup".to_owned(), role: None, expires: None };
+    let token = accounts.add_token(&gce, new, now()).await.unwrap();
+    let session = accounts.begin_session(&gce, &from("::1"), now()).await.unwrap();
+    accounts.remove_user("GCE", now()).await.unwrap();
+    assert!(accounts.user("gce").await.unwrap().is_none());
+    assert!(accounts.sessions(&gce, now()).await.unwrap().is_empty());
+    assert!(accounts.tokens(Some("gce"), None, 9).await.unwrap().is_empty());
+    let gone = accounts.remove_user("gce", now()).await;
+    assert!(matches!(gone, Err(AccountError::NoUser(_))), "{gone:?}");
+    // Another of the same name is somebody else.
+    user(&accounts, "gce", Role::Administrator).await;
+    assert!(accounts.token_user(token.reveal(), now()).await.unwrap().is_none());
+    assert!(accounts.session(session.reveal(), now()).await.unwrap().is_none());
+}
+
+async fn a_role_that_says_nothing_is_not_alive(url: &str) {
+    let accounts = accounts(url).await;
+    let mut presence = Presence {
+        role: "worker".to_owned(),
+        name: "one".to_owned(),
+        version: "0.1".to_owned(),
+        since: now(),
+        heard: now(),
+    };
+    accounts.say(&presence).await.unwrap();
+    presence.heard = now() + TimeDelta::seconds(15);
+    accounts.say(&presence).await.unwrap();
+    let present = accounts.present(now() + TimeDelta::seconds(74)).await.unwrap();
+    assert_eq!(present, [presence.clone()]);
+    assert!(presence.is_alive(now() + TimeDelta::seconds(74)));
+    assert!(!presence.is_alive(now() + TimeDelta::seconds(76)));
+    assert!(accounts.present(now() + TimeDelta::days(2)).await.unwrap().is_empty());
+    accounts.go(&presence).await.unwrap();
+    assert!(accounts.present(now()).await.unwrap().is_empty());
+    let engine = accounts.engine().await.unwrap();
+    assert!(engine.size > 0 && engine.version.contains("SQL"), "{engine:?}");
 }

@@ -11,7 +11,6 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use harvest_pipeline::RunId;
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::confine;
 use super::endpoint::{Answer, Endpoint, Sketch, Told};
@@ -21,12 +20,15 @@ use super::runs::{Run, find_run};
 use crate::accounts::Permission;
 use crate::web::App;
 use crate::web::problem::Problem;
+use crate::web::stream::Watcher;
 use crate::web::visitor::Visitor;
 
 /// How often something is sent where nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// After so long a viewer has to come back: by then it may be somebody else's browser.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// Whether somebody may still watch is asked at least this often.
+const ASKED: Duration = Duration::from_secs(5);
 /// How long a viewer waits before it comes back.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -97,15 +99,22 @@ async fn watch(
         // Too old to be watched: it is as it is.
         first.push(Arc::new(Change::of_run(&run, seen.unwrap_or_default())));
     }
-    let until = Instant::now() + LONGEST;
-    let next = stream::unfold((watching.next, part), move |(mut next, part)| async move {
-        loop {
-            // One that cannot follow, or has watched for long, comes back.
-            let change = tokio::time::timeout_at(until, next.recv()).await.ok()?.ok()?;
-            if part.has(&change) {
-                return Some((change, (next, part)));
+    let watcher = Watcher::new(&app, &visitor, LONGEST);
+    let beginning = (watching.next, watcher, part);
+    let next = stream::unfold(beginning, |(mut next, mut watcher, part)| async move {
+        while watcher.may_go_on().await {
+            // One that cannot follow comes back.
+            match tokio::time::timeout(ASKED, next.recv()).await {
+                Ok(received) => {
+                    let change = received.ok()?;
+                    if part.has(&change) {
+                        return Some((change, (next, watcher, part)));
+                    }
+                }
+                Err(_) => {}
             }
         }
+        None
     });
     let all: BoxStream<'static, Arc<Change>> = stream::iter(first).chain(next).boxed();
     let opening = stream::iter([Ok(Event::default().retry(AGAIN))]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
@@ -38,6 +38,35 @@ pub(super) fn route() -> Route {
 pub(crate) struct Metrics {
     requests: Mutex<BTreeMap<Asked, Durations>>,
     records: tokio::sync::Mutex<Option<(Instant, Records)>>,
+}
+
+/// What else is counted, by whoever does it; clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(Arc<Mutex<BTreeMap<Counted, u64>>>);
+
+/// A counter: its name, and two labels with their values.
+type Counted = (&'static str, [(&'static str, &'static str); 2]);
+
+/// What the counters of a [`Tally`] count.
+const COUNTERS: [(&str, &str); 2] = [
+    ("harvester_provided_requests_total", "Requests of those who harvest from here."),
+    ("harvester_notifications_total", "Notices of changes that came or went."),
+];
+
+impl Tally {
+    /// A request of somebody who harvests from here.
+    pub(crate) fn provided(&self, endpoint: &'static str, outcome: &'static str) {
+        self.count((COUNTERS[0].0, [("endpoint", endpoint), ("outcome", outcome)]));
+    }
+
+    /// A notice of changes, `received` from a hub or `sent` to a subscriber.
+    pub(crate) fn notice(&self, direction: &'static str, outcome: &'static str) {
+        self.count((COUNTERS[1].0, [("direction", direction), ("outcome", outcome)]));
+    }
+
+    fn count(&self, what: Counted) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
 }
 
 /// Requests that are counted together.
@@ -130,6 +159,7 @@ async fn show(
     let mut text = Text::default();
     text.installation(&app).await?;
     text.requests(&app);
+    text.counted(&app.tally);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text.0).into_response())
 }
 
@@ -186,6 +216,17 @@ impl Text {
         self.begin(name, "counter", "How often the store was read for those who watch.");
         self.value(name, "", app.live().reads());
         Ok(())
+    }
+
+    fn counted(&mut self, tally: &Tally) {
+        let counted = tally.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (name, help) in COUNTERS {
+            self.begin(name, "counter", help);
+            for ((_, labels), count) in counted.iter().filter(|((it, _), _)| *it == name) {
+                let [one, other] = labels.map(|(label, value)| format!("{label}=\"{value}\""));
+                self.value(name, &format!("{one},{other}"), count);
+            }
+        }
     }
 
     fn requests(&mut self, app: &App) {

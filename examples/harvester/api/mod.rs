@@ -5,13 +5,15 @@
 //! exchange   parameters, bodies, answers, lists
 //! openapi    the description, made from the endpoints; page: the same for people
 //! version    ETag and If-Match
-//! sources, runs, records, filter_sets, users, tokens, audit, account, installation: what there is
+//! sources, connect, runs, records, filter_sets, targets, users, tokens, audit, account, installation:
+//!            what there is
 //! live       one reader of the store that tells all who watch; events: the stream of that
 //! metrics    how it goes, for Prometheus
 //! ```
 
 mod account;
 mod audit;
+mod connect;
 mod endpoint;
 mod events;
 mod exchange;
@@ -24,6 +26,7 @@ mod page;
 mod records;
 mod runs;
 mod sources;
+mod targets;
 mod tokens;
 mod users;
 mod version;
@@ -47,10 +50,12 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Everything that the API has.
 fn endpoints() -> Vec<Endpoint> {
     let mut all = sources::endpoints();
+    all.extend(connect::endpoints());
     all.extend(runs::endpoints());
     all.extend(events::endpoints());
     all.extend(records::endpoints());
     all.extend(filter_sets::endpoints());
+    all.extend(targets::endpoints());
     all.extend(installation::endpoints());
     all.extend(users::endpoints());
     all.extend(tokens::endpoints());

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use harvest_pipeline::schedule::Schedule;
 use harvest_pipeline::store::{
-    Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
+    Output, Page, Policies, SourceDefinition, SourceEntry, SourceQuery, SourceStatus,
 };
 use harvest_pipeline::{RunId, SourceId, secrets};
 use schemars::JsonSchema;
@@ -31,6 +31,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             EditSources,
             "Removes a source that was never harvested",
             delete,
+        ),
+        Endpoint::get(
+            "/api/sources/{source}/subscription",
+            View,
+            "What became of the subscription to a source's changes",
+            subscription,
         ),
         Endpoint::post(
             "/api/sources/{source}/pause",
@@ -89,6 +95,13 @@ struct Definition {
     /// Whether it is harvested at all.
     #[serde(default)]
     status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here: on, unless it was turned off.
+    /// Left out, it stays as it is.
+    #[serde(default)]
+    output: Option<Switch>,
+    /// Whether its hub, if it names one, is asked to tell of changes. Left out, it stays as it is.
+    #[serde(default)]
+    push: Option<Switch>,
     /// Whose it is; site contacts see theirs only.
     #[serde(default)]
     owner: Option<String>,
@@ -97,8 +110,29 @@ struct Definition {
     extra: Value,
 }
 
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Switch {
+    On,
+    Off,
+}
+
+impl From<Output> for Switch {
+    fn from(output: Output) -> Self {
+        if output.is_on() { Self::On } else { Self::Off }
+    }
+}
+
 impl Definition {
-    fn for_source(self, id: SourceId) -> SourceDefinition {
+    /// The definition of a source, whose output and push were like this until now.
+    fn for_source(
+        self,
+        id: SourceId,
+        output: Output,
+        push: bool,
+        now: DateTime<Utc>,
+    ) -> SourceDefinition {
         let mut definition = SourceDefinition::new(id, self.kind, self.options);
         definition.title = self.title;
         definition.description = self.description;
@@ -109,6 +143,11 @@ impl Definition {
         definition.filter_sets = self.filter_sets;
         definition.policies = self.policies;
         definition.status = self.status;
+        definition.output = match self.output {
+            Some(to) => output.turned(to == Switch::On, now),
+            None => output,
+        };
+        definition.push = self.push.map_or(push, |to| to == Switch::On);
         definition.owner = self.owner;
         definition.extra = self.extra;
         definition
@@ -129,6 +168,8 @@ impl From<SourceDefinition> for Definition {
             filter_sets: of.filter_sets,
             policies: of.policies,
             status: of.status,
+            output: Some(of.output.into()),
+            push: Some(if of.push { Switch::On } else { Switch::Off }),
             owner: of.owner,
             extra: of.extra,
         }
@@ -148,6 +189,8 @@ struct Source {
     created: DateTime<Utc>,
     /// When that was changed last.
     updated: DateTime<Utc>,
+    /// Since when its records are not given out; none: they are.
+    output_off_since: Option<DateTime<Utc>>,
     /// When the next run is due by its schedule; none: never.
     next_due: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
@@ -166,6 +209,7 @@ impl Source {
         Self {
             id: entry.definition.id.to_string(),
             secrets,
+            output_off_since: entry.definition.output.off_since(),
             definition: entry.definition.into(),
             created: entry.created,
             updated: entry.updated,
@@ -230,6 +274,48 @@ async fn get(
     Ok(Source::of(&app, find(&app, &visitor, &id).await?).versioned())
 }
 
+/// What became of the subscription at the hub of a source.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Subscription {
+    /// How far it has come: `off`, `looking` for the hub, `no-hub`, `pending`, `active`, `denied`,
+    /// `failed` or `ending`.
+    state: &'static str,
+    /// Why, where there is something to say.
+    why: Option<String>,
+    /// When the lease ends that the hub granted last.
+    until: Option<DateTime<Utc>>,
+    /// How many notices came.
+    notices: u64,
+    /// When the last one came.
+    last_notice: Option<DateTime<Utc>>,
+}
+
+async fn subscription(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Reply<Subscription>, Problem> {
+    let source = find(&app, &visitor, &id).await?;
+    let kept = app.callbacks.subscriptions.of(&source.definition.id).await;
+    let kept = kept.map_err(Problem::unavailable)?.map(|document| document.body);
+    Ok(Reply(match kept {
+        None => Subscription {
+            state: if source.definition.push { "looking" } else { "off" },
+            why: None,
+            until: None,
+            notices: 0,
+            last_notice: None,
+        },
+        Some(kept) => Subscription {
+            state: kept.state.as_str(),
+            why: kept.state.why().map(str::to_owned),
+            until: kept.until,
+            notices: kept.notices,
+            last_notice: kept.last_notice,
+        },
+    }))
+}
+
 async fn put(
     State(app): State<App>,
     visitor: Visitor,
@@ -260,7 +346,9 @@ async fn put(
             return Err(Problem::bad_request(format!("filter_sets: there is no {name}")));
         }
     }
-    let mut definition = sent.for_source(id);
+    let output = before.as_ref().map(|before| before.definition.output).unwrap_or_default();
+    let push = before.as_ref().is_some_and(|before| before.definition.push);
+    let mut definition = sent.for_source(id, output, push, app.now());
     if let Some(owner) = visitor.confined_to() {
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());
@@ -275,6 +363,7 @@ async fn put(
         Some(_) => (app.store.change_source(&definition).await?, "source.change"),
     };
     visitor.did(&app, what, &definition.id).await;
+    app.provide.make_up().await?;
     let value = Source::of(&app, entry);
     Ok(Versioned { version: value.version(), answer: Put { is_new, value } })
 }

@@ -7,7 +7,7 @@ use clap::Command;
 /// The commands, by what somebody wants.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Ask and copy", &["oai", "resync", "harvest", "records"]),
-    ("Manage what is harvested by schedule", &["source", "run", "filter-set", "status"]),
+    ("Manage what is harvested by schedule", &["source", "run", "filter-set", "target", "status"]),
     ("Run the system", &["all", "serve", "worker", "scheduler", "user", "config"]),
     ("Try it out", &["demo"]),
 ];

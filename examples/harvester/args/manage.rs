@@ -9,6 +9,7 @@ use harvest_pipeline::filters::Expression;
 use harvest_pipeline::schedule::{Rhythm, Unit};
 use harvest_pipeline::store::{EmptyWindow, RunKind, SourceStatus};
 use harvest_pipeline::{RunId, RunState};
+use url::Url;
 
 use super::service::ConfigArgs;
 use super::values;
@@ -74,6 +75,8 @@ pub(crate) enum SourceCommand {
     Remove(SourceArgs),
     /// The kinds of sources, and their options
     Kinds(ConfigArgs),
+    /// What can be harvested at an address: its protocol, formats, sets; nothing is kept
+    Connect(ConnectArgs),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +85,12 @@ pub(crate) struct SourceArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectArgs {
+    /// The address: of a repository, a document of ResourceSync, a site, or a harvest list
+    pub(crate) url: Url,
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +156,13 @@ pub(crate) struct SourceSettings {
     /// Where its records belong here: a collection, an index
     #[arg(long, value_name = "TEXT")]
     pub(crate) target: Option<String>,
+    /// Give its records out to those who harvest from here, or answer their lists as if nothing had
+    /// changed
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub(crate) output: Option<OnOff>,
+    /// Have its hub, if it names one, tell of changes, each of which starts a run
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub(crate) push: Option<OnOff>,
     /// The user of the admin system whose source it is
     #[arg(long, value_name = "USER")]
     pub(crate) owner: Option<String>,
@@ -198,6 +214,12 @@ pub(crate) struct SourceSettings {
     pub(crate) refilter_known: Option<bool>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOff {
+    On,
+    Off,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum EmptyWindowArg {
     Advance,
@@ -243,7 +265,7 @@ pub(crate) struct StartArgs {
     /// The sources; without, and with --now, the runs that are queued
     #[arg(value_name = "SOURCE", required_unless_present = "now")]
     pub(crate) sources: Vec<String>,
-    /// What is done: harvest, collect, import, audit, reprocess or replay
+    /// What is done: harvest, collect, import, audit, reprocess, replay or deliver
     #[arg(long, value_name = "KIND", default_value = "harvest")]
     pub(crate) kind: RunKind,
     /// Begin at the beginning, whatever was harvested before
@@ -356,7 +378,7 @@ fn run(text: &str) -> Result<RunId, String> {
     text.parse().map(RunId).map_err(|_| "write the number of a run".to_owned())
 }
 
-fn option(text: &str) -> Result<(String, String), String> {
+pub(super) fn option(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.to_owned()))
@@ -386,7 +408,7 @@ mod tests {
     #[test]
     fn distances_have_a_number_and_a_unit() {
         assert_eq!(every("2 weeks"), Ok(Rhythm::Every { count: 2, unit: Unit::Weeks }));
-        for text in ["", "2", "weeks", "0 days", "100 days", "2 years"] {
+        for text in ["", "2", "weeks", "0 days", "10000 days", "2 years"] {
             assert!(every(text).is_err(), "{text}");
         }
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::service::LogFormat;
+
 pub(super) const ALL_LONG: &str = "\
 Runs the whole system in one process: the admin system for browsers, a scheduler that asks for the \
 runs that are due, and a worker that does them. With SQLite nothing else is needed. With PostgreSQL, \
@@ -63,6 +65,8 @@ pub(crate) struct ServiceArgs {
     #[command(flatten)]
     pub(crate) worker: WorkerSettings,
     #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }
 
@@ -72,6 +76,8 @@ pub(crate) struct ServeOnlyArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }
 
@@ -80,7 +86,27 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) worker: WorkerSettings,
     #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchedulerArgs {
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// How what happens is written to standard error [default: text]
+    #[arg(long = "log-format", value_enum, value_name = "text|json", hide_possible_values = true)]
+    pub(crate) format: Option<LogFormat>,
+    /// What is written: a level, or levels of parts, such as warn,harvest_pipeline=debug
+    #[arg(long = "log-filter", value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
 }
 
 #[derive(Debug, Default, Args)]
@@ -95,19 +121,22 @@ pub(crate) struct WorkerSettings {
 
 impl From<ServeOnlyArgs> for ServiceArgs {
     fn from(args: ServeOnlyArgs) -> Self {
-        Self { listen: args.listen, worker: WorkerSettings::default(), config: args.config }
+        let ServeOnlyArgs { listen, log, config } = args;
+        Self { listen, worker: WorkerSettings::default(), log, config }
     }
 }
 
 impl From<WorkerArgs> for ServiceArgs {
     fn from(args: WorkerArgs) -> Self {
-        Self { listen: None, worker: args.worker, config: args.config }
+        let WorkerArgs { worker, log, config } = args;
+        Self { listen: None, worker, log, config }
     }
 }
 
-impl From<ConfigArgs> for ServiceArgs {
-    fn from(config: ConfigArgs) -> Self {
-        Self { listen: None, worker: WorkerSettings::default(), config }
+impl From<SchedulerArgs> for ServiceArgs {
+    fn from(args: SchedulerArgs) -> Self {
+        let SchedulerArgs { log, config } = args;
+        Self { listen: None, worker: WorkerSettings::default(), log, config }
     }
 }
 

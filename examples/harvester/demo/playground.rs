@@ -23,6 +23,7 @@ use super::library::{Format, Library, Shared};
 use super::station;
 use super::world::{Holdings, Languages};
 use crate::report::Failure;
+use crate::serve::hub::Callers;
 use crate::serve::source::Source;
 use crate::serve::{listen, serve};
 
@@ -242,7 +243,7 @@ impl Playground {
 
         let (listener, base, holdings) = place.take(records).await?;
         let shelf = Arc::new(Files(Arc::clone(&holdings)));
-        let source = Source::new(shelf, documents, base).hub();
+        let source = Source::new(shelf, documents, base).hub(Callers::here()?);
         source.publish().await.map_err(|error| Failure::new(error.to_string()))?;
         let description = source.description();
         let site = Site {

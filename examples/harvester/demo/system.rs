@@ -4,7 +4,8 @@ use std::path::Path;
 use std::{fs, io};
 
 use harvest_pipeline::schedule::{Rhythm, Schedule};
-use harvest_pipeline::store::{RunKind, RunRequest, SourceDefinition, Store};
+use harvest_pipeline::store::{RunKind, RunRequest, SourceDefinition, Store, TargetDefinition};
+use harvest_pipeline::targets::Withdrawal;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +38,9 @@ pub(super) async fn run(
     stores.unlock().await?;
     let sources = sources(playground, seed, files)?;
     register(&*stores.store, &sources).await?;
-    output::print(told::system(&settings.db))?;
+    let delivered = files.join("delivered");
+    deliver(&*stores.store, &sources, &delivered).await?;
+    output::print(told::system(&settings.db, &delivered))?;
     let setup = set_up(None, settings)?;
     let moving = super::keep_moving(playground, console, &stop);
     let running = run_roles(&Role::ALL, settings, setup, &stores, console, stop.clone());
@@ -86,6 +89,24 @@ fn sources(
         source.schedule = Schedule::new(rhythm.clone());
     }
     Ok(sources)
+}
+
+/// Sets up a target that gets everything: a folder of JSON Lines, as a search index would read them. Each
+/// demo has a folder of its own, and delivers there from the beginning.
+async fn deliver(
+    store: &dyn Store,
+    sources: &[SourceDefinition],
+    folder: &Path,
+) -> Result<(), Failure> {
+    let options = json!({ "path": folder, "form": "json-lines" });
+    let mut target = TargetDefinition::new("index", "folder", options);
+    "Search index".clone_into(&mut target.title);
+    target.withdrawal = Withdrawal::ByOperatorOrDeletion;
+    store.put_target(&target).await?;
+    for source in sources {
+        store.offer_again(&target.name, &source.id).await?;
+    }
+    Ok(())
 }
 
 /// The id of a source of this title: `Knihovna v Žďáru` is `knihovna-v-žďáru`.

@@ -1,5 +1,7 @@
 //! What is said about the demo, for people and as JSON.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::harvest::Went;
@@ -36,14 +38,17 @@ pub(super) fn serving(playground: &Playground) -> String {
 }
 
 /// The whole system is about to run.
-pub(super) fn system(db: &str) -> String {
+pub(super) fn system(db: &str, delivered: &Path) -> String {
+    let delivered = delivered.display();
     format!(
         "The whole system runs on this machine: sources of every kind, in which something changes every\n\
          5 s, a scheduler that has them harvested every minute, a worker, and the admin system. Ctrl-C\n\
-         ends it.\n\n\
+         ends it. What is harvested is delivered to a target, here a folder of JSON Lines:\n  \
+         {delivered}\n\n\
          Log in as `admin` with the password that is shown here once. In another window:\n\n  \
          harvester status --db {db}\n  \
          harvester run list --db {db}\n  \
+         harvester target show index --db {db}\n  \
          harvester records --db {db} --format csv\n\n\
          The admin system is at the address\n"
     )

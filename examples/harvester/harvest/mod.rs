@@ -17,10 +17,10 @@ use harvest_pipeline::{
 use tokio_util::sync::CancellationToken;
 
 use self::dry_run::DryRun;
-use self::protocol::Spoken;
 use self::summary::Ended;
 use self::watch::{Watch, Watched};
 use crate::args::{Destination, GlobalArgs, HarvestArgs};
+use crate::connect::Spoken;
 use crate::database::Database;
 use crate::progress::Console;
 use crate::records::csv;

@@ -3,30 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resync_core::client::Client;
-use resync_core::retry::Retrying;
-use resync_core::transport::{BodyLimits, Request, Transport};
-use resync_core::xml::{Cursor, Issues, Mode, decode};
-use resync_core::{ErrorKind as Net, Result as NetResult};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use url::Url;
 
 use crate::args::{GlobalArgs, HarvestArgs, Protocol, SliceUnit, Strategy};
+use crate::connect::{Look, Spoken, speaks};
 use crate::network;
 use crate::progress::Console;
 use crate::report::Failure;
 
 /// How long finding out the protocol may take.
 const LONGEST: Duration = Duration::from_secs(30);
-
-/// A protocol that a repository speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spoken {
-    OaiPmh,
-    ResourceSync,
-    HarvestList,
-}
 
 impl Protocol {
     /// The protocol, unless it is to be found out.
@@ -41,24 +29,6 @@ impl Protocol {
 }
 
 impl Spoken {
-    /// What it is called on the command line.
-    fn name(self) -> &'static str {
-        match self {
-            Self::OaiPmh => "oai-pmh",
-            Self::ResourceSync => "resourcesync",
-            Self::HarvestList => "harvest-list",
-        }
-    }
-
-    /// The name of its kind of source.
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::OaiPmh => "oai-pmh",
-            Self::ResourceSync => "resync",
-            Self::HarvestList => "document-list",
-        }
-    }
-
     /// The options of the source.
     pub(super) fn options(self, url: &Url, args: &HarvestArgs, global: &GlobalArgs) -> Value {
         let selection = &args.selection;
@@ -131,72 +101,22 @@ pub(super) async fn find_out(
     if url.scheme() == "file" {
         return Ok(Spoken::OaiPmh);
     }
-    let transport = network::glance(url, &global.network, console)?;
-    let looked = timeout(LONGEST, look(url, transport, console)).await;
-    Ok(looked.unwrap_or_else(|_| {
-        let shown = network::shown(url);
-        console.notice(&format!("{shown} does not say what it is: --protocol oai-pmh"));
-        Spoken::OaiPmh
-    }))
-}
-
-async fn look(url: &Url, transport: Retrying<Arc<dyn Transport>>, console: &Console) -> Spoken {
+    let transport = Arc::new(network::glance(url, &global.network, console)?);
     let shown = network::shown(url);
-    let found = |spoken: Spoken, what: &str| {
-        console.notice(&format!("{shown} is {what}: --protocol {}", spoken.name()));
-        spoken
-    };
-    match root(url, &transport).await.as_deref() {
-        Ok("OAI-PMH" | "Repository") => return Spoken::OaiPmh,
-        Ok("harvestList") => return found(Spoken::HarvestList, "a harvest list"),
-        Ok("urlset" | "sitemapindex") => {
-            return found(Spoken::ResourceSync, "a ResourceSync document");
+    let spoken = match timeout(LONGEST, speaks(url, &transport)).await {
+        Ok(Ok(Look { spoken: Some(Spoken::OaiPmh), .. })) | Ok(Err(_)) => Spoken::OaiPmh,
+        Ok(Ok(Look { spoken: Some(spoken), what })) => {
+            console.notice(&format!("{shown} is {what}: --protocol {}", spoken.name()));
+            spoken
         }
-        Ok(_) => {}
-        Err(error) => match error.kind() {
-            // Servers that want a verb, and sites with nothing at this place.
-            Net::Status(status) if matches!(status.as_u16(), 400 | 404 | 405 | 406 | 410) => {}
-            _ => return Spoken::OaiPmh,
-        },
-    }
-    let transport = Arc::new(transport);
-    let repository = oai_pmh::Client::with_transport(url.clone(), Arc::clone(&transport));
-    if repository.identify().await.is_ok() {
-        return Spoken::OaiPmh;
-    }
-    match Client::new(transport).discover(url.as_str()).await {
-        Ok(discovered) => {
-            let what = format!("a ResourceSync source ({})", discovered.document.url());
-            found(Spoken::ResourceSync, &what)
-        }
-        Err(error) => {
-            console.notice(&format!("{shown} is no harvest list; {error}"));
+        Ok(Ok(Look { spoken: None, what })) => {
+            console.notice(&format!("{shown} is no harvest list; {what}"));
             Spoken::OaiPmh
         }
-    }
-}
-
-/// The name of the root element at an address; empty where there is none.
-async fn root<T: Transport>(url: &Url, transport: &Retrying<T>) -> NetResult<String> {
-    /// As much as a comment and a declaration may take.
-    const HEAD: usize = 16 << 10;
-    let limits = &BodyLimits::default();
-    let request = Request::get(url.clone());
-    let head = transport.exchange(&request, async |response| {
-        response.success()?;
-        let mut body = response.unpack(limits)?;
-        let mut head = Vec::new();
-        while head.len() < HEAD
-            && let Some(piece) = body.next().await?
-        {
-            head.extend_from_slice(&piece);
+        Err(_) => {
+            console.notice(&format!("{shown} does not say what it is: --protocol oai-pmh"));
+            Spoken::OaiPmh
         }
-        Ok(head)
-    });
-    let head = head.await?;
-    let text = decode(head, None, Mode::Tolerant, &mut Issues::default()).unwrap_or_default();
-    Ok(match Cursor::new(&text).next_child() {
-        Ok(Some(root)) => root.local().to_owned(),
-        _ => String::new(),
-    })
+    };
+    Ok(spoken)
 }

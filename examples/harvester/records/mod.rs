@@ -10,13 +10,10 @@ use std::path::Path;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use harvest_pipeline::sinks::{CsvTable, ParquetFile};
 use harvest_pipeline::store::Page;
-use harvest_pipeline::{
-    Catalogue, PostgresCatalogue, Query, RecordQuery, RunError, SourceId, SqliteCatalogue,
-    StoredRecord,
-};
+use harvest_pipeline::{Catalogue, Query, RecordQuery, RunError, SourceId, StoredRecord};
 
 use crate::args::{GlobalArgs, RecordsArgs, RecordsFormat};
-use crate::database::{self, Database};
+use crate::database::Records;
 use crate::output::Output;
 use crate::report::{Failure, Status};
 
@@ -80,20 +77,10 @@ impl<'a> Form<'a> {
 
 pub(crate) async fn run(args: &RecordsArgs, global: &GlobalArgs) -> Result<Status, Failure> {
     let form = Form::of(args)?;
-    match database::named(global.db())? {
-        Database::Sqlite(file) => {
-            let catalogue = SqliteCatalogue::open_existing(file).await?;
-            let printed = print(args, &catalogue, form).await;
-            catalogue.close().await?;
-            printed
-        }
-        Database::Postgres(url) => {
-            let catalogue = PostgresCatalogue::open_existing(url).await?;
-            let printed = print(args, &catalogue, form).await;
-            catalogue.close().await;
-            printed
-        }
-    }
+    let records = Records::open_existing(global.db()).await?;
+    let printed = print(args, &*records.catalogue(), form).await;
+    records.close().await?;
+    printed
 }
 
 async fn print(

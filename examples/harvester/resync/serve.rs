@@ -14,6 +14,7 @@ use crate::output;
 use crate::progress::Console;
 use crate::report::{Failure, Status};
 use crate::serve::catalogue::CatalogueShelf;
+use crate::serve::hub::Callers;
 use crate::serve::shelf::{FolderShelf, Shelf};
 use crate::serve::source::Source;
 use crate::serve::{listen, serve};
@@ -38,7 +39,7 @@ pub(super) async fn run(
     };
     let mut source = Source::new(shelf, &documents, base).dumps(args.dump);
     if args.hub {
-        source = source.hub();
+        source = source.hub(Callers::here()?);
     }
     source.publish().await.map_err(unreadable)?;
     let start = source.description();

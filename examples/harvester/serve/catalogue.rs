@@ -1,13 +1,13 @@
 //! The records of a catalogue as resources: `records/<source>/<identifier>.xml`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use harvest_pipeline::{Catalogue, RunError, SourceId, StoredRecord};
 use resync_core::publish::{self, Resource};
 use sha2::{Digest as _, Sha256};
@@ -47,22 +47,6 @@ impl CatalogueShelf {
         self.only.as_ref().is_none_or(|only| only == source)
     }
 
-    /// What is there, in short: another text when anything has changed, at the latest when the run
-    /// that changed it is over.
-    async fn counted(&self) -> Result<String, RunError> {
-        let mut spans = self.catalogue.spans().await?;
-        spans.retain(|span| self.has(&span.source));
-        let mut state = String::new();
-        for summary in self.catalogue.summaries().await? {
-            let span = spans.iter().find(|span| span.source == summary.source);
-            let Some(span) = span else { continue };
-            let run = summary.last_run.as_ref().map(|run| (run.id, &run.state));
-            let (live, deleted, last) = (summary.live, summary.deleted, span.last);
-            let _ = write!(state, "{}: {live} {deleted} {last} {run:?}; ", summary.source);
-        }
-        Ok(state)
-    }
-
     /// The sources with their folders, in the order of these.
     async fn folders(&self) -> Result<VecDeque<(String, SourceId)>, RunError> {
         let sources = self.catalogue.summaries().await?.into_iter().map(|summary| summary.source);
@@ -72,6 +56,37 @@ impl CatalogueShelf {
         folders.sort();
         Ok(folders.into())
     }
+}
+
+/// What there is of a source, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Another when anything has changed, at the latest when the run that changed it is over.
+    counts: (u64, u64, DateTime<Utc>, Option<(i64, String)>),
+    /// Whether it is being harvested.
+    pub(crate) is_busy: bool,
+}
+
+/// What there is of each source that has records.
+///
+/// # Errors
+/// If the catalogue cannot be read.
+pub(crate) async fn states(
+    catalogue: &dyn Catalogue,
+) -> Result<BTreeMap<SourceId, State>, RunError> {
+    let spans = catalogue.spans().await?.into_iter();
+    let last: BTreeMap<_, _> = spans.map(|span| (span.source, span.last)).collect();
+    let summaries = catalogue.summaries().await?.into_iter();
+    let states = summaries.filter_map(|summary| {
+        let last = *last.get(&summary.source)?;
+        let run = summary.last_run.map(|run| (run.id, run.state));
+        let is_busy = run.as_ref().is_some_and(|(_, state)| state == "running");
+        Some((
+            summary.source,
+            State { counts: (summary.live, summary.deleted, last, run), is_busy },
+        ))
+    });
+    Ok(states.collect())
 }
 
 #[async_trait]
@@ -105,8 +120,9 @@ impl Shelf for CatalogueShelf {
     }
 
     async fn state(&self) -> io::Result<Option<String>> {
-        let state = self.counted().await.map_err(io::Error::other)?;
-        Ok(Some(state))
+        let mut states = states(&*self.catalogue).await.map_err(io::Error::other)?;
+        states.retain(|source, _| self.has(source));
+        Ok(Some(format!("{states:?}")))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Whoever subscribes is asked back whether that was meant, and is then sent each document that
 //! changes, whole and signed with the secret that was agreed on. So that it cannot be used against
-//! others, it only talks to callbacks on this machine, and has few subscriptions at a time.
+//! others, it talks to no callbacks but those it is made for ([`Callers`]), and has few subscriptions at
+//! a time. They are in memory: after a restart, subscribers have to come again.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +13,16 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{CONTENT_TYPE, LINK};
-use http::{Method, Response, StatusCode};
+use http::header::LINK;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use resync_core::publish::is_document;
+use resync_core::transport::{BodyLimits, HttpTransport, Reach, Transport};
+use resync_core::{Error, ErrorKind};
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 use url::{Host, Url, form_urlencoded};
+
+use crate::api::metrics::Tally;
 
 /// The most subscriptions.
 const MOST: usize = 100;
@@ -25,6 +30,8 @@ const MOST: usize = 100;
 const AT_ONCE: usize = 8;
 /// The most bytes of a request to subscribe.
 const FORM: usize = 16 * 1024;
+/// WebSub §7.1.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature");
 /// WebSub §5.1: a secret is shorter than this.
 const SECRET: usize = 200;
 /// How long a subscriber may take to answer.
@@ -42,9 +49,63 @@ pub(crate) struct Hub(Arc<Inner>);
 struct Inner {
     /// What the topics are below.
     base: String,
-    client: Option<reqwest::Client>,
+    callers: Callers,
     permits: Semaphore,
     subscriptions: Mutex<Vec<Subscription>>,
+}
+
+/// Whom a hub calls back, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Callers {
+    way: Arc<dyn Transport>,
+    reach: Reach,
+    /// Only programs on this machine.
+    only_here: bool,
+    tally: Tally,
+}
+
+impl Callers {
+    /// Only programs on this machine.
+    ///
+    /// # Errors
+    /// If no connections can be made.
+    pub(crate) fn here() -> resync_core::Result<Self> {
+        Ok(Self { only_here: true, ..Self::within(Reach::anywhere(), Tally::default())? })
+    }
+
+    /// Everybody within reach.
+    ///
+    /// # Errors
+    /// If no connections can be made.
+    pub(crate) fn within(reach: Reach, tally: Tally) -> resync_core::Result<Self> {
+        let way = HttpTransport::builder()
+            .reach(reach.clone())
+            .connect_timeout(PATIENCE)
+            .read_timeout(PATIENCE)
+            .build()?;
+        Ok(Self { way: Arc::new(way), reach, only_here: false, tally })
+    }
+
+    /// Why this is no callback for the hub.
+    fn refuse(&self, callback: &Url) -> Option<&'static str> {
+        if self.only_here && !is_here(callback) {
+            return Some("this hub only calls back to programs on its own machine");
+        }
+        let is_web = matches!(callback.scheme(), "http" | "https") && callback.username() == "";
+        (!is_web || self.reach.check(callback).is_err())
+            .then_some("hub.callback is out of this hub's reach")
+    }
+
+    /// Sends a request, which may not be redirected.
+    async fn send(
+        &self,
+        request: resync_core::transport::Request,
+    ) -> Option<resync_core::transport::Response> {
+        let elsewhere =
+            |_: &Url| Err(Error::new(ErrorKind::Redirect, "a callback leads elsewhere"));
+        let sent = self.way.send(request.redirect_if(elsewhere));
+        tokio::time::timeout(PATIENCE, sent).await.ok()?.ok()
+    }
 }
 
 #[derive(Clone)]
@@ -87,15 +148,10 @@ impl Mode {
 
 impl Hub {
     /// The hub of the source at `base`.
-    pub(crate) fn new(base: &Url) -> Self {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build();
+    pub(crate) fn new(base: &Url, callers: Callers) -> Self {
         Self(Arc::new(Inner {
             base: base.to_string(),
-            client: client.ok(),
+            callers,
             permits: Semaphore::new(AT_ONCE),
             subscriptions: Mutex::default(),
         }))
@@ -120,6 +176,9 @@ impl Hub {
             Err(why) => return text(StatusCode::BAD_REQUEST, why),
         };
         let subscription = &asked.subscription;
+        if let Some(why) = self.0.callers.refuse(&subscription.callback) {
+            return text(StatusCode::BAD_REQUEST, why);
+        }
         let is_new = asked.mode == Mode::Subscribe
             && !self.subscriptions().iter().any(|it| it.is_same(subscription));
         if is_new && self.subscriptions().len() >= MOST {
@@ -162,9 +221,7 @@ impl Hub {
 
     /// Asks the subscriber (WebSub §5.3).
     async fn is_meant(&self, asked: &Asked) -> bool {
-        let (Some(client), Ok(_permit)) = (&self.0.client, self.0.permits.acquire().await) else {
-            return false;
-        };
+        let Ok(_permit) = self.0.permits.acquire().await else { return false };
         let challenge = challenge();
         let mut url = asked.subscription.callback.clone();
         url.query_pairs_mut()
@@ -172,41 +229,46 @@ impl Hub {
             .append_pair("hub.topic", &asked.subscription.topic)
             .append_pair("hub.challenge", &challenge)
             .append_pair("hub.lease_seconds", &asked.lease.to_string());
-        let Ok(mut response) = client.get(url).send().await else { return false };
-        let mut answer = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            answer.extend_from_slice(&chunk);
-            if answer.len() > challenge.len() {
-                return false;
-            }
-        }
-        response.status().is_success() && answer == challenge.as_bytes()
+        let request = resync_core::transport::Request::get(url);
+        let Some(response) = self.0.callers.send(request).await else { return false };
+        let status = response.status;
+        let limits = BodyLimits::default().max(challenge.len() as u64);
+        let Ok(answer) = response.collect(&limits).await else { return false };
+        let said = answer.payload.head(challenge.len() + 1);
+        status.is_success() && said.is_ok_and(|said| said == challenge.as_bytes())
     }
 
     /// Sends a document to one subscriber (WebSub §7), a few times if need be.
     async fn deliver(&self, subscription: &Subscription, body: Bytes) {
-        let Some(client) = &self.0.client else { return };
+        let (Ok(url), Ok(links)) = (
+            Url::parse(subscription.callback.as_str()),
+            HeaderValue::from_str(&self.links(&subscription.topic)),
+        ) else {
+            return;
+        };
+        let tally = &self.0.callers.tally;
         for wait in std::iter::once(Duration::ZERO).chain(AGAIN) {
             tokio::time::sleep(wait).await;
             let Ok(_permit) = self.0.permits.acquire().await else { return };
-            let mut request = client
-                .post(subscription.callback.clone())
-                .header(CONTENT_TYPE, "application/xml")
-                .header(LINK, self.links(&subscription.topic))
-                .body(body.clone());
-            if let Some(signature) = subscription.signature(&body) {
-                request = request.header("x-hub-signature", signature);
+            let content_type = HeaderValue::from_static("application/xml");
+            let mut request =
+                resync_core::transport::Request::post(url.clone(), content_type, body.clone())
+                    .header(LINK, links.clone());
+            let signature = subscription.signature(&body);
+            if let Some(Ok(signature)) = signature.map(|it| HeaderValue::from_str(&it)) {
+                request = request.header(SIGNATURE, signature);
             }
-            match request.send().await.map(|response| response.status()) {
-                Ok(status) if status.is_success() => return,
+            match self.0.callers.send(request).await.map(|response| response.status) {
+                Some(status) if status.is_success() => return tally.notice("sent", "taken"),
                 // The subscriber is there no more.
-                Ok(StatusCode::GONE) => {
+                Some(StatusCode::GONE) => {
                     self.subscriptions().retain(|it| !it.is_same(subscription));
-                    return;
+                    return tally.notice("sent", "gone");
                 }
                 _ => {}
             }
         }
+        tally.notice("sent", "failed");
     }
 }
 
@@ -228,9 +290,6 @@ impl Asked {
         }
         let callback = value("hub.callback").and_then(|callback| Url::parse(&callback).ok());
         let callback = callback.ok_or("hub.callback is no address")?;
-        if !is_here(&callback) {
-            return Err("this hub only calls back to programs on its own machine");
-        }
         let secret = value("hub.secret").filter(|secret| !secret.is_empty());
         if secret.as_ref().is_some_and(|secret| secret.len() >= SECRET) {
             return Err("hub.secret is too long");

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::documents::{self, CAPABILITY_LIST, DESCRIPTION};
-use super::hub::Hub;
+use super::hub::{Callers, Hub};
 use super::shelf::Shelf;
 
 /// A source at one address. Clones are the same source.
@@ -32,6 +32,12 @@ struct Inner {
     hub: Option<Hub>,
     /// The state of the shelf at the last publication.
     published: Mutex<Option<String>>,
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").field("base", &self.0.base.as_str()).finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -55,9 +61,9 @@ impl Source {
         self.with(|inner| inner.has_dumps = has_dumps)
     }
 
-    /// Tells of changes through a hub of its own, at `hub` below its address.
-    pub(crate) fn hub(self) -> Self {
-        self.with(|inner| inner.hub = Some(Hub::new(&inner.base)))
+    /// Tells these of changes through a hub of its own, at `hub` below its address.
+    pub(crate) fn hub(self, callers: Callers) -> Self {
+        self.with(|inner| inner.hub = Some(Hub::new(&inner.base, callers)))
     }
 
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -122,13 +128,22 @@ impl Source {
     }
 
     async fn take(&self, request: Request) -> io::Result<Response<Body>> {
-        let inner = &self.0;
         let path = request.uri().path();
-        let name = match path.strip_prefix(inner.base.path()) {
+        let name = match path.strip_prefix(self.0.base.path()) {
             Some(name) => name,
             // The description belongs at the root of the host, too.
             None => path.trim_start_matches('/'),
         };
+        let name = name.to_owned();
+        self.give(&name, request).await
+    }
+
+    /// Answers a request for what is at this name below the address.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) async fn give(&self, name: &str, request: Request) -> io::Result<Response<Body>> {
+        let inner = &self.0;
         if let (Some(hub), "hub") = (&inner.hub, name) {
             return Ok(hub.take(request).await);
         }

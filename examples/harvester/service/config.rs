@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::clerk::Clerk;
 use super::settings;
 use super::stores::{Need, Stores};
 use crate::args::GlobalArgs;
@@ -34,6 +35,9 @@ pub(crate) async fn rotate_key(
 ) -> Result<Status, Failure> {
     let stores = Stores::open(&settings(file, global)?, Need::Existing).await?;
     let rotated = stores.rotate_key().await;
+    if let Ok(sealed) = &rotated {
+        Clerk(&stores.accounts).did("key.rotate", sealed).await;
+    }
     stores.close().await?;
     let sealed = rotated?;
     output::print(match global.json {

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use harvest_pipeline::SignIn;
 use harvest_pipeline::engine::Installation;
-use harvest_pipeline::store::SourceDefinition;
+use harvest_pipeline::store::{SourceDefinition, TargetDefinition};
+use harvest_pipeline::{SignIn, secrets, targets};
 use resync_core::transport::{Reach, Transport};
 use url::{Position, Url};
 
@@ -12,6 +12,7 @@ use super::settings::{self, Settings};
 use super::stores::Stores;
 use crate::args::NetworkArgs;
 use crate::network;
+use crate::notices;
 use crate::progress::Console;
 
 /// What workers, schedulers and reports work with.
@@ -20,24 +21,30 @@ pub(super) fn installation(
     stores: &Stores,
     console: &Console,
 ) -> Installation {
-    let way = Way {
-        reach: reach(&settings.network),
-        args: settings.network.args(),
-        console: console.clone(),
-        known: Mutex::default(),
-    };
+    let way = Way::of(settings, console);
+    let outwards = Outwards { args: settings.network.args(), console: console.clone() };
     Installation::new(
         Arc::clone(&stores.store),
         Arc::clone(&stores.catalogue),
-        move |source: &_| way.to(source),
+        move |source: &SourceDefinition| way.to(source),
     )
     .with_turns(settings.network.interval.0)
+    .with_targets(targets::kinds(), move |target: &TargetDefinition| outwards.to(target))
     .with_vault(Arc::new(stores.vault.clone()))
+}
+
+/// How sources are reached, as the settings have it, where that is not left to an installation.
+pub(super) fn way(settings: &Settings, stores: &Stores, console: &Console) -> notices::Way {
+    let (way, vault) = (Way::of(settings, console), stores.vault.clone());
+    Arc::new(move |source| {
+        let opened = secrets::open(Some(&vault), source).map_err(|error| error.to_string())?;
+        way.to(&opened)
+    })
 }
 
 /// Where sources may lead. Whoever sets one up in a browser need not be somebody who may look around
 /// in the network that this machine is in.
-fn reach(settings: &settings::Network) -> Reach {
+pub(super) fn reach(settings: &settings::Network) -> Reach {
     if settings.allow_local {
         return Reach::anywhere();
     }
@@ -66,6 +73,15 @@ struct Known {
 }
 
 impl Way {
+    fn of(settings: &Settings, console: &Console) -> Self {
+        Self {
+            reach: reach(&settings.network),
+            args: settings.network.args(),
+            console: console.clone(),
+            known: Mutex::default(),
+        }
+    }
+
     fn to(&self, source: &SourceDefinition) -> Result<Arc<dyn Transport>, String> {
         let url = match source.url() {
             Some(url) => Url::parse(url).map_err(|error| format!("its url: {error}"))?,
@@ -87,6 +103,29 @@ impl Way {
         }
         known.push(Known { host: host.to_owned(), sign_in, way: Arc::clone(&way) });
         Ok(way)
+    }
+}
+
+/// How targets are reached. Administrators name them, so that they may be on the local network.
+struct Outwards {
+    args: NetworkArgs,
+    console: Console,
+}
+
+/// How often a target is tried before it has to wait for the next run, and how long in between at most:
+/// the source's run goes on until then.
+const TRIES: u32 = 2;
+
+impl Outwards {
+    fn to(&self, target: &TargetDefinition) -> Result<Arc<dyn Transport>, String> {
+        let url = target.options["url"].as_str().unwrap_or("http://localhost/");
+        let url = Url::parse(url).map_err(|error| format!("its url: {error}"))?;
+        let args = NetworkArgs { retries: self.args.retries.min(TRIES), ..self.args.clone() };
+        let sign_in = SignIn::of(&target.options)?;
+        match network::to_source(&url, &sign_in, Reach::anywhere(), &args, &self.console) {
+            Ok(way) => Ok(Arc::new(way)),
+            Err(failure) => Err(failure.text().unwrap_or_default()),
+        }
     }
 }
 
@@ -135,6 +174,10 @@ mod tests {
             ..usual.clone()
         };
         let all = settings::Network { allow_local: true, ..usual.clone() };
+        for host in network::LOCAL {
+            let url = format!("http://{host}:9200/");
+            assert!(!reached(&usual, &url) && reached(&all, &url), "{url}");
+        }
         for (url, expected) in [
             ("https://archive.example.org/oai", [true, true, true]),
             ("http://10.0.0.7:8080/oai", [false, true, true]),

@@ -6,7 +6,7 @@
 //! stores        the database that they name ── vault   what seals the secrets of sources
 //! installation  the engine over it, and how it reaches sources
 //! roles         what this process does with them, until it is asked to stop; heartbeat: they live
-//! reports       what people are told of runs that are over
+//! reports       what people are told of runs that are over ── letters  until they have it
 //! manage        what the admin system manages, from the command line; users: who may use it
 //! clerk         enters in the audit log what is done there
 //! ```
@@ -16,6 +16,7 @@ mod config;
 mod env;
 mod heartbeat;
 mod installation;
+pub(crate) mod letters;
 mod manage;
 mod reports;
 mod roles;
@@ -30,9 +31,12 @@ use std::path::Path;
 
 use harvest_pipeline::Registry;
 
-use crate::args::{FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand};
+use crate::args::{
+    FilterSetCommand, GlobalArgs, RunCommand, ServiceArgs, SourceCommand, TargetCommand,
+};
 use crate::output::print;
 use crate::progress::Console;
+use crate::provide::output;
 use crate::report::{Failure, Status};
 use crate::signals::stop_on_signals;
 
@@ -41,7 +45,7 @@ pub(crate) use self::config::{check as check_config, rotate_key};
 use self::installation::installation;
 use self::manage::Manager;
 pub(crate) use self::roles::{Role, run as run_roles};
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Log, LogFormat, Payloads, Provide as ProvideSettings, Settings};
 pub(crate) use self::setup::of as set_up;
 pub(crate) use self::stores::{Need, Stores};
 pub(crate) use self::users::run as users;
@@ -66,11 +70,22 @@ pub(crate) async fn roles(
     if let Some(runs) = args.worker.runs {
         settings.worker.concurrency = runs;
     }
+    if let Some(format) = args.log.format {
+        settings.log.format = format;
+    }
+    if let Some(filter) = &args.log.filter {
+        settings.log.filter.clone_from(filter);
+    }
+    let traces = console.log(&settings.log)?;
     let stores = Stores::open(&settings, Need::Any).await?;
     stores.unlock().await?;
     let stop = stop_on_signals(console);
     let setup = set_up(args.config.config.as_deref(), &settings)?;
-    roles::run(roles, &settings, setup, &stores, console, stop).await?;
+    let ran = roles::run(roles, &settings, setup, &stores, console, stop).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ran?;
     stores.close().await?;
     Ok(Status::Complete)
 }
@@ -97,6 +112,10 @@ pub(crate) async fn sources(
             print(manage::kinds(&Registry::standard(), global.json))?;
             return Ok(Status::Complete);
         }
+        SourceCommand::Connect(args) => {
+            print(manage::connect(&args.url, global).await?)?;
+            return Ok(Status::Complete);
+        }
         SourceCommand::Add(args) => &args.config,
         SourceCommand::List(args) => &args.config,
         SourceCommand::Change(args) => &args.config,
@@ -113,7 +132,11 @@ pub(crate) async fn sources(
     };
     let stores = Stores::open(&settings, need).await?;
     let installation = installation(&settings, &stores, console);
-    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global.json).await;
+    let done = manage::sources(command, &installation, Clerk(&stores.accounts), global).await;
+    if done.is_ok() && matches!(command, SourceCommand::Change(_)) {
+        let (store, catalogue) = (&*stores.store, &*stores.catalogue);
+        output::make_up(store, catalogue, stores.accounts.documents()).await?;
+    }
     drop(installation);
     stores.close().await?;
     print(done?)?;
@@ -180,6 +203,47 @@ pub(crate) async fn filter_sets(
     stores.close().await?;
     print(done?)?;
     Ok(Status::Complete)
+}
+
+/// `harvester target`
+///
+/// # Errors
+/// If the settings make no sense, or it cannot be done.
+pub(crate) async fn targets(
+    command: &TargetCommand,
+    global: &GlobalArgs,
+    console: &Console,
+) -> Result<Status, Failure> {
+    let config = match command {
+        TargetCommand::Add(args) => &args.config,
+        TargetCommand::Edit(args) => &args.config,
+        TargetCommand::List(config) | TargetCommand::Kinds(config) => config,
+        TargetCommand::Show(args) | TargetCommand::Remove(args) => &args.config,
+        TargetCommand::Deliver(args) => &args.config,
+    };
+    let settings = settings(config.config.as_deref(), global)?;
+    let need = match command {
+        TargetCommand::Add(_) => Need::Any,
+        TargetCommand::Kinds(_) => {
+            print(manage::target_kinds(global.json))?;
+            return Ok(Status::Complete);
+        }
+        _ => Need::Existing,
+    };
+    let stores = Stores::open(&settings, need).await?;
+    let installation = installation(&settings, &stores, console);
+    let manager = Manager {
+        store: &*stores.store,
+        clerk: Clerk(&stores.accounts),
+        worker: roles::worker(&settings.worker, installation.clone()),
+        most_attempts: settings.scheduler.most_attempts,
+        console,
+        as_json: global.json,
+    };
+    let done = manage::targets(command, &installation, &manager).await;
+    drop((manager, installation));
+    stores.close().await?;
+    done
 }
 
 /// The settings: a file if one is named, the environment over it, flags over both.

@@ -19,6 +19,7 @@ use harvest_pipeline::{RunId, RunState};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::letters::{LETTERS, Letter, Letters};
 use crate::accounts::{Document, DocumentError, Documents};
 use crate::report::Failure;
 
@@ -35,7 +36,6 @@ const MOST_ATTEMPTS: u32 = 12;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(8);
 
-const LETTERS: &str = "letters";
 const POSITION: &str = "reports";
 const KEY: &str = "position";
 
@@ -46,17 +46,6 @@ struct Position {
     seen: i64,
     /// Of these, the ones that were not over.
     open: BTreeSet<i64>,
-}
-
-/// A report that is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Letter {
-    runs: Vec<i64>,
-    to: Vec<String>,
-    for_administrators: bool,
-    attempts: u32,
-    /// Not before this time.
-    next: DateTime<Utc>,
 }
 
 /// Sends reports.
@@ -246,7 +235,7 @@ impl Reporter {
         let Letter { to, attempts, .. } = letter.body.clone();
         let (level, code, message) = match self.deliver(&letter.body, now).await {
             Ok(()) => {
-                self.documents.remove(LETTERS, &key).await?;
+                self.put_away(&key, &letter.body, None, now).await?;
                 (
                     EventLevel::Info,
                     "ReportSent",
@@ -254,7 +243,7 @@ impl Reporter {
                 )
             }
             Err(why) if attempts >= MOST_ATTEMPTS => {
-                self.documents.remove(LETTERS, &key).await?;
+                self.put_away(&key, &letter.body, Some(why.clone()), now).await?;
                 let message = format!("{why}; it was tried {attempts} times, and is not any more");
                 (EventLevel::Error, "ReportGivenUp", message)
             }
@@ -266,6 +255,19 @@ impl Reporter {
             }
         };
         self.say(&letter.body, Event::new(code, level, message)).await
+    }
+
+    /// It waits no longer; what became of it is kept.
+    async fn put_away(
+        &self,
+        key: &str,
+        letter: &Letter,
+        failure: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Failure> {
+        Letters(self.documents.clone()).keep(key, letter, failure, now).await?;
+        self.documents.remove(LETTERS, key).await?;
+        Ok(())
     }
 
     async fn deliver(&self, letter: &Letter, now: DateTime<Utc>) -> Result<(), String> {

@@ -5,26 +5,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use harvest_pipeline::Registry;
 use harvest_pipeline::engine::{Installation, Scheduler, Worker};
-use oai_pmh::transport::Reach;
+use harvest_pipeline::{Registry, targets};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::heartbeat;
-use super::installation::installation;
+use super::installation::{installation, reach, way};
 use super::reports::Reporter;
-use super::settings::{self, Settings};
+use super::settings::{self, LogFormat, Settings};
 use super::stores::Stores;
 use crate::accounts::Accounts;
+use crate::api::metrics::Tally;
+use crate::notices::callback::Callbacks;
+use crate::notices::{Keeper, Subscriptions};
 use crate::output;
 use crate::progress::Console;
+use crate::provide::{Holdings, Provide};
 use crate::report::Failure;
+use crate::serve::hub::Callers;
 use crate::serve::listen;
 use crate::web::{self, App, Parts, Setup};
 
 /// How often sessions and attempts that are over are forgotten, and what the retention says.
 const TIDIED: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether something withheld is still to be made up for.
+const MADE_UP: Duration = Duration::from_secs(60);
 
 /// Something that a process does until it is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +82,7 @@ pub(crate) async fn run(
         });
         match role {
             Role::Serve => {
-                stores.welcome().await?;
+                stores.welcome(settings.log.format == LogFormat::Json).await?;
                 let listener = listen(settings.web.listen).await?;
                 let address = listener.local_addr()?;
                 if !address.ip().is_loopback() && !settings.is_secure() {
@@ -84,13 +92,31 @@ pub(crate) async fn run(
                     );
                 }
                 output::print(format!("http://{address}/\n"))?;
-                let app = app(settings, setup.take().unwrap_or_default(), stores);
+                let app = app(settings, setup.take().unwrap_or_default(), stores, address).await?;
+                let keeper = Keeper {
+                    store: Arc::clone(&stores.store),
+                    subscriptions: app.callbacks.subscriptions.clone(),
+                    way: way(settings, stores, console),
+                    heard: Arc::clone(&app.callbacks.heard),
+                };
+                let keeping = stop.clone();
+                running.spawn(async move {
+                    keeping.run_until_cancelled(keeper.run()).await;
+                    Ok(())
+                });
                 let grace = Duration::from_secs(settings.web.grace.into());
                 running.spawn(tidy(stores.accounts.clone(), stop.clone()));
+                running.spawn(make_up(app.provide.clone(), stop.clone()));
+                let (provide, publishing) = (app.provide.clone(), stop.clone());
+                running.spawn(async move {
+                    provide.keep_published(publishing).await;
+                    Ok(())
+                });
                 running.spawn(serve(listener, app, grace, stop.clone()));
             }
             Role::Worker => {
-                let worker = worker(&settings.worker, installation(settings, stores, console));
+                let worker = worker(&settings.worker, installation(settings, stores, console))
+                    .retention(settings.scheduler.retention());
                 console.aside(&format!("worker {} waits for runs", settings.worker.name()));
                 let stop = stop.clone();
                 running.spawn(async move {
@@ -154,16 +180,49 @@ fn reporter(
     }))
 }
 
-fn app(settings: &Settings, setup: Setup, stores: &Stores) -> App {
-    App::new(Parts {
+async fn app(
+    settings: &Settings,
+    setup: Setup,
+    stores: &Stores,
+    address: SocketAddr,
+) -> Result<App, Failure> {
+    let base = match settings.public_base() {
+        Some(url) => url,
+        None => Url::parse(&format!("http://{address}/"))
+            .map_err(|error| Failure::new(format!("{address} is no address: {error}")))?,
+    };
+    let tally = Tally::default();
+    let holdings = Holdings {
+        store: Arc::clone(&stores.store),
+        catalogue: Arc::clone(&stores.catalogue),
+        documents: stores.accounts.documents().clone(),
+        folder: settings.provide.folder(&settings.db),
+        callers: match settings.provide.hub {
+            true => Some(Callers::within(reach(&settings.network), tally.clone())?),
+            false => None,
+        },
+        tally: tally.clone(),
+    };
+    let callbacks = Callbacks {
+        subscriptions: Subscriptions::new(stores.accounts.documents().clone(), &base).await?,
+        tally: tally.clone(),
+        heard: Arc::default(),
+    };
+    let provide = Provide::new(settings.provide.clone(), base, holdings).await?;
+    Ok(App::new(Parts {
+        provide,
+        callbacks,
+        tally,
         store: Arc::clone(&stores.store),
         catalogue: Arc::clone(&stores.catalogue),
         registry: Registry::standard(),
+        targets: targets::kinds(),
         accounts: stores.accounts.clone(),
-        reach: Reach::internet(),
+        reach: reach(&settings.network),
         setup,
+        vault: Some(Arc::new(stores.vault.clone())),
         secure: settings.is_secure(),
-    })
+    }))
 }
 
 async fn serve(
@@ -196,6 +255,18 @@ async fn tidy(accounts: Accounts, stop: CancellationToken) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Makes up for what was withheld, should the process that had to do it have ended too early.
+async fn make_up(provide: Provide, stop: CancellationToken) -> Result<(), Failure> {
+    loop {
+        if let Err(error) = provide.make_up().await {
+            tracing::warn!(%error, "what was withheld cannot be made up for");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(MADE_UP)).await.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Forgets what is old, at the beginning and now and then.

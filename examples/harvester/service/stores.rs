@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use harvest_pipeline::secrets::{Secrets, Vault};
 use harvest_pipeline::store::{SqlStore, SqlStoreOptions, Store};
-use harvest_pipeline::{Catalogue, Registry};
+use harvest_pipeline::{Catalogue, Registry, targets};
 
 use super::settings::Settings;
 use super::vault::KeyVault;
@@ -46,8 +46,11 @@ impl Stores {
         let (records, accounts) = open(settings, need).await?;
         let vault = KeyVault::of(settings, accounts.documents()).await?;
         let sealing: Arc<dyn Vault> = Arc::new(vault.clone());
-        let options =
-            SqlStoreOptions::new().with_secrets(Secrets::new(Registry::standard(), sealing));
+        let options = SqlStoreOptions::new().with_secrets(Secrets::new(
+            Registry::standard(),
+            targets::kinds(),
+            sealing,
+        ));
         let sql = SqlStore::open_with(&settings.db, options).await?;
         let catalogue = records.catalogue();
         Ok(Self { store: Arc::new(sql.clone()), catalogue, accounts, vault, sql, records })
@@ -79,18 +82,24 @@ impl Stores {
         Ok(sealed)
     }
 
-    /// Creates the first administrator in a new database.
+    /// Creates the first administrator in a new database. Where standard error is a log, the password
+    /// goes to standard output.
     ///
     /// # Errors
     /// If that cannot be kept.
-    pub(crate) async fn welcome(&self) -> Result<(), Failure> {
+    pub(crate) async fn welcome(&self, as_log: bool) -> Result<(), Failure> {
         if let Some((name, secret)) = self.accounts.begin(Utc::now()).await? {
             // Not by the console: this must be seen even where nothing else is to be said.
-            eprintln!(
+            let text = format!(
                 "\n  Log in as {name} with the password {}\n  It is shown this once, and you will \
-                 be asked to change it.\n",
+                 be asked to change it.\n\n",
                 secret.reveal()
             );
+            // A log that programs read and others keep is no place for it.
+            match as_log {
+                true => crate::output::print(text)?,
+                false => eprint!("{text}"),
+            }
         }
         Ok(())
     }
@@ -121,5 +130,6 @@ async fn open(settings: &Settings, need: Need) -> Result<(Records, Accounts), Fa
         Need::Any => Records::open(&settings.db).await?,
         Need::Existing => Records::open_existing(&settings.db).await?,
     };
+    let records = records.keeping(&settings.payloads)?;
     Ok((records, Accounts::open(&settings.db, settings.limits()).await?))
 }

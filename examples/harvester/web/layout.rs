@@ -1,7 +1,5 @@
 //! The frame of every page: navigation, who is logged in, language and colours.
 
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
@@ -22,8 +20,6 @@ pub(crate) struct Page {
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut response = self.markup.into_response();
-        // What one may see, the next may not.
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.extensions_mut().insert(NoticeShown);
         response
     }

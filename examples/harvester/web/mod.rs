@@ -24,7 +24,8 @@ pub(crate) mod settings;
 mod sites;
 pub(crate) mod sources;
 mod start;
-mod stream;
+pub(crate) mod stream;
+pub(crate) mod targets;
 #[cfg(test)]
 mod tests;
 pub(crate) mod visitor;
@@ -42,11 +43,14 @@ pub(crate) fn router(app: App) -> Router {
     let table = routes::table();
     let doorman = Doorman { app: app.clone(), sections: routes::sections(&table).into() };
     let router = table.into_iter().fold(Router::new(), |router, route| route.add_to(router));
+    let (provided, told) = (app.provide.router(), app.callbacks.clone().router());
     router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method())
         .layer(from_fn_with_state(doorman, visitor::recognise))
+        .with_state(app.clone())
+        .merge(provided)
+        .merge(told)
         .layer(map_response(security::protect))
-        .layer(from_fn_with_state(app.clone(), crate::api::metrics::measure))
-        .with_state(app)
+        .layer(from_fn_with_state(app, crate::api::metrics::measure))
 }

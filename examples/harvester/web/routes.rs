@@ -9,6 +9,7 @@ use super::route::{Access, Route};
 use super::section::Section;
 use super::{
     assets, filter_sets, health, login, records, resync, runs, settings, sites, sources, start,
+    targets,
 };
 use crate::accounts::Permission;
 
@@ -22,6 +23,7 @@ pub(super) fn table() -> Vec<Route> {
     table.extend(runs::routes());
     table.extend(records::routes());
     table.extend(filter_sets::routes());
+    table.extend(targets::routes());
     table.extend(resync::routes());
     table.extend(sites::routes());
     table.extend(settings::routes());

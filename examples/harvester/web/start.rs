@@ -43,11 +43,12 @@ async fn page(State(app): State<App>, visitor: Visitor) -> Result<Response, Prob
 }
 
 async fn stream(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
+    let (watched, watcher) = (app.clone(), visitor.clone());
     let look = move || {
         let (app, visitor) = (app.clone(), visitor.clone());
         async move { look(&app, &visitor).await }
     };
-    events::follow(look).await
+    events::follow(&watched, &watcher, None, look).await
 }
 
 /// Everything at a glance. It goes on as long as something runs.

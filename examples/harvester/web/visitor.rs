@@ -119,6 +119,17 @@ impl Visitor {
         self.user().filter(|_| is_confined).map(User::site)
     }
 
+    /// Whether they are still let in, as who they were.
+    pub(crate) async fn is_still_in(&self, app: &App) -> bool {
+        let Some(user) = self.user() else { return false };
+        let is_open = match self.session() {
+            Some(key) => app.accounts.has_session(key).await,
+            None => Ok(true),
+        };
+        let now = app.accounts.user(&user.name).await;
+        is_open.unwrap_or(false) && now.is_ok_and(|now| now.is_some_and(|now| now.body == *user))
+    }
+
     /// What the session is kept under that they ask in.
     pub(crate) fn session(&self) -> Option<&str> {
         match &self.identity {

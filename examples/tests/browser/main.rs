@@ -6,6 +6,7 @@
 
 mod driver;
 mod everybody;
+mod people;
 mod pictures;
 mod system;
 mod weko;

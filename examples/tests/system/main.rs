@@ -3,12 +3,15 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod logs;
 mod mail;
 mod manage;
 mod process;
+mod provide;
 mod reports;
 mod roles;
 mod secrets;
 #[path = "../../../harvest-pipeline/tests/support/postgres.rs"]
 mod support;
+mod targets;
 mod units;

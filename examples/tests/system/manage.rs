@@ -93,6 +93,47 @@ fn manage(db: &str) {
     site.do_(&["source", "add", "draft", "--draft", "--option", &url]);
     assert_eq!(site.run(&["run", "start", "draft"]).status, 1);
     site.do_(&["source", "remove", "draft"]);
+    what_was_done_is_in_the_audit_log(&site);
+}
+
+fn what_was_done_is_in_the_audit_log(site: &Site<'_>) {
+    site.do_(&["user", "add", "vera", "--role", "site-contact", "--site", "gce"]);
+    site.do_(&["user", "lock", "vera"]);
+    site.do_(&["user", "remove", "vera"]);
+    let log = site.do_(&["user", "log", "--json", "--lines", "500"]).lines();
+    let deeds: Vec<_> = log.iter().rev().map(|entry| &entry["deed"]).collect();
+    for deed in &deeds {
+        assert_eq!((&deed["who"], &deed["address"]), (&json!("clerk"), &json!("command line")));
+    }
+    let text = |deed: &Value, name: &str| deed[name].as_str().unwrap().to_owned();
+    let done: Vec<_> = deeds
+        .iter()
+        .map(|deed| format!("{} {}", text(deed, "what"), text(deed, "about")))
+        .collect();
+    assert_eq!(
+        done,
+        [
+            "source.create maps",
+            "source.change maps",
+            "source.change maps",
+            "filter-set.create most",
+            "source.change maps",
+            "filter-set.create other",
+            "filter-set.delete other",
+            "run.harvest maps",
+            "run.cancel 1",
+            "run.harvest maps",
+            "run.audit maps",
+            "source.paused maps",
+            "source.active maps",
+            "source.archived maps",
+            "source.create draft",
+            "source.delete draft",
+            "user.create vera",
+            "user.lock vera",
+            "user.delete vera",
+        ]
+    );
 }
 
 #[test]

@@ -21,7 +21,11 @@ pub(crate) struct Site<'a> {
 impl Site<'_> {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = harvester(self.folder);
-        command.env_remove("HARVESTER_CONFIG").args(args).args(["--db", self.db, "--allow-local"]);
+        command.env("USER", "clerk").env_remove("HARVESTER_CONFIG").args(args).args([
+            "--db",
+            self.db,
+            "--allow-local",
+        ]);
         command
     }
 
@@ -42,6 +46,13 @@ impl Site<'_> {
         let mut command = self.command(args);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Process(child)
+    }
+
+    /// Starts a command that has a database of its own.
+    pub(crate) fn start_plain(&self, args: &[&str]) -> Process {
+        let mut command = harvester(self.folder);
+        let child = command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Process(child.unwrap())
     }
 
     /// The runs of a source, newest first.

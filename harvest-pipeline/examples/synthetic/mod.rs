@@ -1,6 +1,11 @@
 //! Records to measure with, from memory.
 
+#![allow(dead_code, reason = "each program uses some of it")]
+
+use std::sync::Arc;
+
 use futures_util::stream::{self, BoxStream, StreamExt};
+use harvest_pipeline::filters::{Expression, FilterError, FilterSet, FilterSets, Match};
 use harvest_pipeline::{Batch, Checkpoint, Item, Payload, RunError, Source, SourceId};
 
 /// How many records come in a batch.
@@ -120,6 +125,20 @@ const WORDS: [&str; 64] = [
     "response",
 ];
 
+/// A filter set that all of them pass.
+pub(crate) fn five_filters() -> Result<FilterSets, FilterError> {
+    let expressions = [
+        "type equals Article",
+        "language starts-with e",
+        "title not equals nothing",
+        "identifier contains repository",
+        "description not contains unheard",
+    ];
+    let expressions = expressions.map(str::parse::<Expression>);
+    let expressions = expressions.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(FilterSets::new([FilterSet::new("articles", Match::All, expressions)?]))
+}
+
 /// So many of them, as a source.
 #[derive(Debug)]
 pub(crate) struct Synthetic(pub(crate) usize);
@@ -130,17 +149,44 @@ impl Source for Synthetic {
     }
 
     fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
-        let batches = (0..self.0.div_ceil(BATCH)).map(|number| {
-            let numbers = number * BATCH..((number + 1) * BATCH).min(self.0);
-            let items = numbers.map(|number| {
-                let payload = Payload::new("oai_dc", record(number));
-                Ok(Item::put(format!("oai:repository.example.org:{number:07}"), payload)
-                    .with_datestamp("2024-01-31T12:00:00Z")
-                    .with_sets(["com_1721.1_7622", "col_1721.1_7627"]))
-            });
-            let checkpoint = Checkpoint::new(1, &number)?;
-            Ok(Batch::new(number as u64, checkpoint).with_items(items.collect()))
-        });
-        stream::iter(batches).boxed()
+        stream::iter((0..self.0.div_ceil(BATCH)).map(|number| batch(number, self.0))).boxed()
+    }
+}
+
+/// Batch `number` of so many records.
+fn batch(number: usize, records: usize) -> Result<Batch, RunError> {
+    let numbers = number * BATCH..((number + 1) * BATCH).min(records);
+    let items = numbers.map(|number| {
+        let payload = Payload::new("oai_dc", record(number));
+        Ok(Item::put(format!("oai:repository.example.org:{number:07}"), payload)
+            .with_datestamp("2024-01-31T12:00:00Z")
+            .with_sets(["com_1721.1_7622", "col_1721.1_7627"]))
+    });
+    let checkpoint = Checkpoint::new(1, &number)?;
+    Ok(Batch::new(number as u64, checkpoint).with_items(items.collect()))
+}
+
+/// The same, made beforehand.
+#[derive(Debug)]
+pub(crate) struct Prepared(pub(crate) Vec<Batch>);
+
+impl Prepared {
+    pub(crate) fn new(records: usize) -> Result<Self, RunError> {
+        let batches = (0..records.div_ceil(BATCH)).map(|number| batch(number, records));
+        batches.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// As a source.
+#[derive(Debug)]
+pub(crate) struct InMemory(pub(crate) Arc<Prepared>);
+
+impl Source for InMemory {
+    fn id(&self) -> SourceId {
+        "synthetic".into()
+    }
+
+    fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        stream::iter(self.0.0.iter().cloned().map(Ok)).boxed()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::DecoderDictionary;
 
+use super::archive::Fetched;
 use super::dictionary::Dictionary;
 
 /// Faster than the default and, for records of a few kilobytes, hardly larger.
@@ -25,8 +26,12 @@ pub(crate) enum Codec {
     Zstd,
     /// It is a zstd frame made with this dictionary.
     Dictionary(Arc<Dictionary>),
+    /// It is the SHA-256 of the metadata, which is in an archive.
+    Archived,
 }
 
+/// The number that says [`Codec::Archived`].
+pub(crate) const ARCHIVED: i64 = -1;
 /// The number that says [`Codec::Plain`].
 pub(crate) const PLAIN: i64 = 0;
 /// The number that says [`Codec::Zstd`]. Above it are the rows of dictionaries.
@@ -48,6 +53,11 @@ impl<'d> Encoder<'d> {
         Self { dictionary, compressor: compressor.ok(), buffer: Vec::new() }
     }
 
+    /// One that compresses nothing: an archive does that itself.
+    pub(crate) fn plain() -> Self {
+        Self { dictionary: None, compressor: None, buffer: Vec::new() }
+    }
+
     /// The form in which `metadata` is kept.
     pub(crate) fn encode(&mut self, metadata: &[u8]) -> (Codec, Vec<u8>) {
         if metadata.len() >= WORTH_IT
@@ -65,24 +75,35 @@ impl<'d> Encoder<'d> {
     }
 }
 
-/// The dictionaries that some rows need, by their own rows.
+/// Dictionaries by their own rows.
 pub(crate) type Dictionaries = HashMap<i64, Arc<DecoderDictionary<'static>>>;
+
+/// What some rows need to be read.
+#[derive(Default)]
+pub(crate) struct Needed {
+    pub(crate) dictionaries: Dictionaries,
+    pub(crate) archived: Fetched,
+}
 
 /// Gives back the metadata of some rows. Setting it up costs more than reading one record.
 pub(crate) struct Decoder<'d> {
-    dictionaries: &'d Dictionaries,
+    needed: &'d Needed,
     decompressors: HashMap<i64, Decompressor<'d>>,
 }
 
 impl<'d> Decoder<'d> {
-    pub(crate) fn new(dictionaries: &'d Dictionaries) -> Self {
-        Self { dictionaries, decompressors: HashMap::new() }
+    pub(crate) fn new(needed: &'d Needed) -> Self {
+        Self { needed, decompressors: HashMap::new() }
     }
 
     /// The metadata, `size` bytes of it.
     pub(crate) fn decode(&mut self, codec: i64, body: &[u8], size: usize) -> io::Result<Vec<u8>> {
         let metadata = match codec {
             PLAIN => body.to_vec(),
+            ARCHIVED => match self.needed.archived.get(body) {
+                Some(metadata) => metadata.clone(),
+                None => return Err(io::Error::other("it was not fetched from the archive")),
+            },
             _ => self.decompressor(codec)?.decompress(body, size)?,
         };
         if metadata.len() == size {
@@ -95,7 +116,7 @@ impl<'d> Decoder<'d> {
     fn decompressor(&mut self, codec: i64) -> io::Result<&mut Decompressor<'d>> {
         Ok(match self.decompressors.entry(codec) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(match self.dictionaries.get(&codec) {
+            Entry::Vacant(entry) => entry.insert(match self.needed.dictionaries.get(&codec) {
                 Some(dictionary) => Decompressor::with_prepared_dictionary(dictionary)?,
                 None if codec == ZSTD => Decompressor::new()?,
                 None => return Err(io::Error::other(format!("dictionary {codec} is missing"))),
@@ -117,6 +138,7 @@ mod tests {
         let samples: Vec<_> = (0..300).map(sample).collect();
         let bytes = zstd::dict::from_samples(&samples, 1024).unwrap();
         let dictionaries = Dictionaries::from([(7, Arc::new(DecoderDictionary::copy(&bytes)))]);
+        let needed = Needed { dictionaries, ..Needed::default() };
         let dictionary = Arc::new(Dictionary::new(bytes, 7));
         for metadata in [&b""[..], b"<dc/>", &sample(1), &b"<title>x</title>".repeat(1000)] {
             for dictionary in [None, Some(&dictionary)] {
@@ -126,10 +148,10 @@ mod tests {
                     Codec::Plain => PLAIN,
                     Codec::Zstd => ZSTD,
                     Codec::Dictionary(it) => it.id().unwrap(),
+                    Codec::Archived => ARCHIVED,
                 };
                 assert_eq!(codec == PLAIN, metadata.len() < WORTH_IT);
-                let back =
-                    Decoder::new(&dictionaries).decode(codec, &body, metadata.len()).unwrap();
+                let back = Decoder::new(&needed).decode(codec, &body, metadata.len()).unwrap();
                 assert_eq!(back, metadata);
             }
         }
@@ -140,11 +162,12 @@ mod tests {
         let metadata = sample(1);
         let (_, body) = Encoder::new(None).encode(&metadata);
         let size = metadata.len();
-        let none = Dictionaries::new();
+        let none = Needed::default();
         let mut decoder = Decoder::new(&none);
         assert_eq!(decoder.decode(ZSTD, &body, size).unwrap(), metadata);
         assert!(decoder.decode(ZSTD, &body[..body.len() / 2], size).is_err());
         assert!(decoder.decode(ZSTD, &body, size + 1).is_err());
         assert!(decoder.decode(9, &body, size).is_err());
+        assert!(decoder.decode(ARCHIVED, &body, size).is_err());
     }
 }

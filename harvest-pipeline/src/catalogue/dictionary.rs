@@ -64,6 +64,15 @@ enum State {
     Useless,
 }
 
+impl State {
+    fn dictionary(&self) -> Option<Arc<Dictionary>> {
+        match self {
+            Self::Ready(dictionary) => Some(Arc::clone(dictionary)),
+            _ => None,
+        }
+    }
+}
+
 impl Trainer {
     pub(crate) fn new(known: Option<Dictionary>) -> Self {
         Self(Mutex::new(match known {
@@ -93,10 +102,14 @@ impl Trainer {
                 Err(_) => State::Useless,
             };
         }
-        match &*state {
-            State::Ready(dictionary) => Some(Arc::clone(dictionary)),
-            _ => None,
-        }
+        state.dictionary()
+    }
+
+    /// The dictionary to use for all records that come, or that there is none; `None` as long as it is
+    /// not known.
+    pub(crate) fn settled(&self) -> Option<Option<Arc<Dictionary>>> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!matches!(*state, State::Collecting { .. })).then(|| state.dictionary())
     }
 }
 
@@ -115,8 +128,10 @@ mod tests {
         let few = records(SAMPLES / 2);
         let few = || few.iter().map(Vec::as_slice);
         assert!(trainer.dictionary(few()).is_none());
+        assert!(trainer.settled().is_none());
         let trained = trainer.dictionary(few()).unwrap();
         assert!(Arc::ptr_eq(&trained, &trainer.dictionary(few()).unwrap()));
+        assert!(Arc::ptr_eq(&trained, &trainer.settled().unwrap().unwrap()));
     }
 
     #[test]
@@ -125,5 +140,6 @@ mod tests {
         let empty = vec![&b""[..]; SAMPLES];
         assert!(trainer.dictionary(empty.into_iter()).is_none());
         assert!(trainer.dictionary(records(SAMPLES).iter().map(Vec::as_slice)).is_none());
+        assert!(trainer.settled().unwrap().is_none());
     }
 }

@@ -1,11 +1,14 @@
 //! What was harvested, as it can be read and mended.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) mod archive;
 pub(crate) mod arrivals;
 mod changes;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod codec;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod dictionary;
+pub(crate) mod failed;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) mod open;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -195,6 +198,10 @@ pub struct StoredError {
     pub last_run: RunId,
     /// The metadata, if there was any.
     pub body: Option<Vec<u8>>,
+    /// Its format.
+    pub format: Option<String>,
+    /// What came with it; see [`item`](Self::item).
+    pub(crate) header: Option<String>,
 }
 
 /// Some records of a catalogue, for people to look at.

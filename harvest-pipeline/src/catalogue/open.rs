@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::archive::Archive;
 use super::dictionary::Trainer;
 use crate::batch::SourceId;
 use crate::error::{RunError, Stage};
@@ -27,7 +28,11 @@ pub(crate) struct OpenRun {
 /// The runs that were begun in this catalogue and have not ended: of each source the last. A worker that
 /// was taken for lost may still be about, beside the one that has the run now.
 #[derive(Debug, Default)]
-pub(crate) struct OpenRuns(Mutex<HashMap<SourceId, OpenRun>>);
+pub(crate) struct OpenRuns {
+    runs: Mutex<HashMap<SourceId, OpenRun>>,
+    /// Where their metadata goes, if not into the database.
+    pub(crate) archive: Archive,
+}
 
 impl OpenRuns {
     /// A run begins; it is over when what is returned is dropped.
@@ -58,7 +63,7 @@ impl OpenRuns {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<SourceId, OpenRun>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,11 +6,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::codec::{Codec, Encoder};
+use super::dictionary::Dictionary;
 use super::open::OpenRuns;
-use crate::batch::{Change, Item, Payload};
+use crate::batch::{Change, Item, Payload, SourceId};
 use crate::error::{RecordError, Stage};
 use crate::parser::Issue;
-use crate::sink::{Entry, ParsedBatch, Preparer};
+use crate::sink::{Entry, ParsedBatch, PreparedEntries, Preparer};
 
 /// What is to be stored, one for each entry of the batch; `None` where nothing is.
 pub(crate) type Prepared = Vec<Option<Result<Version, RecordError>>>;
@@ -55,42 +56,106 @@ pub(crate) struct Prepare(pub(crate) Arc<OpenRuns>);
 
 impl<R: Serialize + Send + Sync> Preparer<R> for Prepare {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
-        let prepared = prepare(&self.0, batch);
-        let entries = std::mem::take(&mut batch.entries).into_iter().zip(&prepared);
-        // What is stored is ready: the record can go, and the page that the payload is a slice of.
-        batch.entries = entries
-            .map(|(entry, version)| match (entry, version) {
-                (Entry::Put { mut item, .. }, Some(Ok(_))) => {
-                    if let Change::Put(payload) = &mut item.change {
-                        payload.body = String::new();
-                    }
-                    Entry::Prepared { item }
-                }
-                (entry, _) => entry,
-            })
-            .collect();
+        let dictionary = dictionary(&self.0, batch);
+        let mut entries = std::mem::take(&mut batch.entries).into_iter();
+        let (entries, prepared) = each(&self.0, dictionary.as_ref(), &mut entries);
+        batch.entries = entries;
         batch.prepared = Some(Box::new(prepared));
+    }
+
+    fn prepare_each(
+        &self,
+        source: &SourceId,
+        entries: &mut dyn Iterator<Item = Entry<R>>,
+    ) -> Option<PreparedEntries<R>> {
+        let (entries, prepared) = prepare_each(&self.0, source, entries)?;
+        Some((entries, Box::new(prepared)))
     }
 }
 
+/// See [`Preparer::prepare_each`].
+pub(crate) fn prepare_each<R: Serialize>(
+    runs: &OpenRuns,
+    source: &SourceId,
+    entries: &mut dyn Iterator<Item = Entry<R>>,
+) -> Option<(Vec<Entry<R>>, Prepared)> {
+    // Until there is a dictionary, the records are needed together: it is made from them.
+    let dictionary = match runs.trainer(source) {
+        _ if runs.archive.get().is_some() => None,
+        Some(trainer) => trainer.settled()?,
+        None => None,
+    };
+    Some(each(runs, dictionary.as_ref(), entries))
+}
+
+/// What is to be stored of a batch that goes on as it is.
 pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Prepared {
-    let trainer = runs.trainer(&batch.source);
+    let dictionary = dictionary(runs, batch);
+    let mut work = Work::new(runs, dictionary.as_ref());
+    batch.entries.iter().map(|entry| work.version(entry)).collect()
+}
+
+fn dictionary<R>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Option<Arc<Dictionary>> {
     let bodies = batch.entries.iter().filter_map(|entry| match entry {
         Entry::Put { item, .. } => item.payload().map(|payload| payload.body.as_bytes()),
         _ => None,
     });
-    let dictionary = trainer.and_then(|trainer| trainer.dictionary(bodies));
-    let mut encoder = Encoder::new(dictionary.as_ref());
-    // One buffer for all, so that what is kept of each takes no more room than it needs.
-    let mut json = Vec::new();
-    let versions = batch.entries.iter().map(|entry| match entry {
-        Entry::Put { item, record, issues } => {
-            Some(put(&mut encoder, &mut json, item, record, issues))
+    runs.trainer(&batch.source)?.dictionary(bodies)
+}
+
+/// Prepares one after the other and lets go of what is ready.
+fn each<R: Serialize>(
+    runs: &OpenRuns,
+    dictionary: Option<&Arc<Dictionary>>,
+    entries: &mut dyn Iterator<Item = Entry<R>>,
+) -> (Vec<Entry<R>>, Prepared) {
+    let mut work = Work::new(runs, dictionary);
+    let one = |entry| {
+        let version = work.version(&entry);
+        (without_record(entry, version.as_ref()), version)
+    };
+    entries.map(one).unzip()
+}
+
+/// What is stored is ready: the record can go, and its metadata.
+fn without_record<R>(entry: Entry<R>, version: Option<&Result<Version, RecordError>>) -> Entry<R> {
+    match (entry, version) {
+        (Entry::Put { mut item, .. }, Some(Ok(_))) => {
+            if let Change::Put(payload) = &mut item.change {
+                payload.body = String::new();
+            }
+            Entry::Prepared { item }
         }
-        Entry::Delete { item } => Some(version(item, None)),
-        _ => None,
-    });
-    versions.collect()
+        (entry, _) => entry,
+    }
+}
+
+/// What is used for one record after the other.
+struct Work<'d> {
+    encoder: Encoder<'d>,
+    /// One buffer for all, so that what is kept of each takes no more room than it needs.
+    json: Vec<u8>,
+}
+
+impl<'d> Work<'d> {
+    fn new(runs: &OpenRuns, dictionary: Option<&'d Arc<Dictionary>>) -> Self {
+        let encoder = match runs.archive.get() {
+            // An archive has a packing of its own.
+            Some(_) => Encoder::plain(),
+            None => Encoder::new(dictionary),
+        };
+        Self { encoder, json: Vec::new() }
+    }
+
+    fn version<R: Serialize>(&mut self, entry: &Entry<R>) -> Option<Result<Version, RecordError>> {
+        match entry {
+            Entry::Put { item, record, issues } => {
+                Some(put(&mut self.encoder, &mut self.json, item, record, issues))
+            }
+            Entry::Delete { item } => Some(version(item, None)),
+            _ => None,
+        }
+    }
 }
 
 fn put<R: Serialize>(

@@ -62,7 +62,11 @@ impl Comparison {
             Change::Delete if known.is_some() => Outcome::Unchanged,
             Change::Delete => Outcome::SkippedDeleted,
             Change::Put(_) | Change::Listed if !live => Outcome::Created,
-            Change::Listed => Outcome::Unchanged,
+            // What is only listed is another version by what the list says of it.
+            Change::Listed => match (&item.version, known.and_then(|it| it.version.as_ref())) {
+                (Some(listed), Some(stored)) if listed != stored => Outcome::Updated,
+                _ => Outcome::Unchanged,
+            },
             Change::Put(payload) => match self.0.find(source, &item.identifier).await? {
                 Some(stored)
                     if stored.metadata.as_deref() == Some(&*payload.body)
@@ -83,16 +87,14 @@ impl Comparison {
 pub(super) struct Audit {
     pub(super) store: Arc<dyn Store>,
     pub(super) comparison: Comparison,
-    /// See [`Aside`](super::staging::Aside).
-    counted: u64,
     hasher: RandomState,
     /// A hash for each live record that the source still has: 8 bytes, whatever the identifier.
     seen: Mutex<HashSet<u64>>,
 }
 
 impl Audit {
-    pub(super) fn new(store: Arc<dyn Store>, comparison: Comparison, counted: u64) -> Self {
-        Self { store, comparison, counted, hasher: RandomState::new(), seen: Mutex::default() }
+    pub(super) fn new(store: Arc<dyn Store>, comparison: Comparison) -> Self {
+        Self { store, comparison, hasher: RandomState::new(), seen: Mutex::default() }
     }
 
     /// How many live records the source did not list.
@@ -132,7 +134,7 @@ impl<R: Send + Sync + 'static> Sink<R> for Audit {
         let live = known.iter().filter(|(_, known)| known.live);
         let live = live.map(|(identifier, _)| self.hasher.hash_one(identifier));
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(live);
-        if let Some(ticket) = run.ticket.filter(|_| batch.number >= self.counted) {
+        if let Some(ticket) = run.ticket {
             let counters = outcomes.iter().copied().collect();
             self.store.count(ticket, &counters, batch.bytes).await?;
         }

@@ -14,7 +14,7 @@ use crate::filter::Known;
 use crate::operations::Operation;
 use crate::parsers::Bibliographic;
 use crate::run::{Outcome, Run, RunId, Summary};
-use crate::sink::{Hold, ParsedBatch, Preparer, Sink, Written};
+use crate::sink::{Entry, Hold, ParsedBatch, Preparer, Sink, Written};
 use crate::store::Event;
 
 /// A catalogue that says of each document whether it was inserted or updated.
@@ -26,16 +26,37 @@ pub(super) struct Documents {
 }
 
 impl Documents {
+    /// Says what was done with a document that was fetched.
     fn tell(&self, source: &SourceId, document: &str, outcome: Outcome) {
-        let (code, what) = match outcome {
-            Outcome::Created => ("InsertDocSuccess", "Inserted"),
-            Outcome::Updated => ("UpdateDocSuccess", "Updated"),
-            _ => return,
+        let done = match outcome {
+            Outcome::Created => Some(("InsertDocSuccess", "Inserted")),
+            Outcome::Updated => Some(("UpdateDocSuccess", "Updated")),
+            _ => None,
         };
-        let Some(operation) = Operation::named(code) else { return };
-        let event = Event::new(code, operation.level, format!("{what} document {document}"));
-        // Its writer is gone only when the runtime is.
-        let _ = self.events.send(event.about(document).in_run(source.clone(), self.run));
+        let fetched = [("GetDocSuccess", "Retrieved"), ("ValidateDocSuccess", "Validated")];
+        for (code, what) in fetched.into_iter().chain(done) {
+            let Some(operation) = Operation::named(code) else { continue };
+            let event = Event::new(code, operation.level, format!("{what} document {document}"));
+            // Its writer is gone only when the runtime is.
+            let _ = self.events.send(event.about(document).in_run(source.clone(), self.run));
+        }
+    }
+}
+
+/// A document that was fetched and could be read.
+fn fetched(entry: &Entry<Bibliographic>) -> Option<String> {
+    match entry {
+        Entry::Put { item, .. } | Entry::Prepared { item } => Some(document(item)),
+        _ => None,
+    }
+}
+
+/// Says in Metacat's word that a document could not be read.
+fn call_invalid(entry: &mut Entry<Bibliographic>) {
+    if let Entry::Failed { error, .. } = entry
+        && error.stage == Stage::Parse
+    {
+        error.message = format!("ValidateDocError: {}", error.message);
     }
 }
 
@@ -72,10 +93,14 @@ impl Sink<Bibliographic> for Documents {
     async fn write(
         &self,
         run: &Run,
-        batch: ParsedBatch<Bibliographic>,
+        mut batch: ParsedBatch<Bibliographic>,
     ) -> Result<Written, RunError> {
-        let documents: Vec<_> =
-            batch.entries.iter().map(|entry| entry.item().map(document)).collect();
+        batch.entries.iter_mut().for_each(call_invalid);
+        let documents: Vec<_> = batch.entries.iter().map(fetched).collect();
+        let items = batch.entries.iter().filter_map(Entry::item);
+        let identifiers: Vec<_> = items.map(|item| item.identifier.clone()).collect();
+        let identifiers: Vec<_> = identifiers.iter().map(String::as_str).collect();
+        let known = self.known(&run.source, &identifiers).await?;
         let mut written = self.catalogue.write(run, batch).await?;
         for (document, outcome) in documents.iter().zip(&written.outcomes) {
             if let Some(document) = document {
@@ -83,7 +108,10 @@ impl Sink<Bibliographic> for Documents {
             }
         }
         for failure in written.failures.iter_mut().filter(|it| it.stage == Stage::Sink) {
-            failure.message = format!("InsertDocError: {}", failure.message);
+            let is_known =
+                failure.identifier.as_ref().is_some_and(|document| known.contains_key(document));
+            let code = if is_known { "UpdateDocError" } else { "InsertDocError" };
+            failure.message = format!("{code}: {}", failure.message);
         }
         Ok(written)
     }

@@ -12,22 +12,29 @@ use super::courtesy::PATIENCE;
 use super::delivery::Delivered;
 use super::documents::Documents;
 use super::installation::Installation;
-use super::origin::{Doubted, Failed, Stored};
+use super::origin::{Doubted, Failed, Stored, Unread};
 use super::settle::{self, Settled};
 use super::staging::{Aside, Kept};
 use super::watch::{Brake, Chronicle, Hint, Stop, beat, named, watched};
+use crate::catalogue::StoredError;
+use crate::checkpoint::Checkpoint;
 use crate::error::{RunError, Stage};
+use crate::operations::Operation;
 use crate::parsers::{Bibliographic, ByFormat, Raw};
 use crate::pipeline::{ParseStage, Pipeline, Resume};
 use crate::run::{RunId, RunState, Summary, Ticket};
+use crate::sink::Sink;
 use crate::source::Source;
 use crate::store::{
-    Ending, Event, EventLevel, Failure, RunEntry, RunKind, RunQuery, SourceDefinition, StoreError,
-    Wanted,
+    Ending, Event, EventLevel, Failure, Page, RunEntry, RunKind, RunQuery, SourceDefinition,
+    StoreError, Wanted,
 };
 
 /// The kind of sources whose records are documents of Metacat.
 const DOCUMENT_LIST: &str = "document-list";
+
+/// How many records that failed are read at once.
+const FAILED: usize = 200;
 
 /// A run that was claimed.
 pub(super) struct Execution {
@@ -80,7 +87,11 @@ impl Execution {
                 chronicle.close().await;
                 return Ok(None);
             }
-            Err(error) => Ending::Failed(Failure::from(&error)),
+            Err(error) if is_stale(&error) => {
+                chronicle.close().await;
+                return Ok(None);
+            }
+            Err(error) => broken(&error),
         };
         let Some(ending) = self.delivered(ending, &brake, &chronicle).await else {
             chronicle.close().await;
@@ -111,15 +122,7 @@ impl Execution {
             RunKind::Harvest => self.harvest(&definition, watching).await,
             RunKind::Import => self.import(&definition, watching).await,
             RunKind::Audit => self.audit(&definition, watching).await,
-            RunKind::Reprocess => {
-                let source = Stored {
-                    id: definition.id.clone(),
-                    catalogue: Arc::clone(self.installation.catalogue()),
-                    done: self.entry.batches,
-                };
-                let summary = self.keep(Arc::new(source), &definition, watching).await?;
-                Ok(came(&summary, None))
-            }
+            RunKind::Reprocess => self.reprocess(&definition, watching).await,
             // What there is to do comes when the run is through.
             RunKind::Deliver if self.installation.delivers() => Ok(Came::ToItsEnd(None)),
             RunKind::Deliver => {
@@ -176,11 +179,14 @@ impl Execution {
         }
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let summary = self.keep(Arc::clone(&source), definition, watching).await?;
         let (brake, _, chronicle) = watching;
-        let is_stopped = || matches!(brake.why(), Some(Stop::Failures(_) | Stop::Stale));
-        if summary.state == RunState::Cancelled || is_stopped() {
-            return Ok(Came::Stopped);
+        let at = self.installation.catalogue().checkpoint(&definition.id).await?;
+        if !self.has_read(at.as_ref()) {
+            let summary = self.keep(Arc::clone(&source), definition, watching).await?;
+            let is_stopped = || matches!(brake.why(), Some(Stop::Failures(_) | Stop::Stale));
+            if summary.state == RunState::Cancelled || is_stopped() {
+                return Ok(Came::Stopped);
+            }
         }
         let Self { installation, ticket, entry, .. } = self;
         let is_off = settle::covered(installation, *ticket, entry, definition, &*source).await?;
@@ -200,6 +206,45 @@ impl Execution {
         Ok(Came::ToItsEnd(Some(settled)))
     }
 
+    /// Reads once more what is here, then what could not be read when it came.
+    async fn reprocess(
+        &self,
+        definition: &SourceDefinition,
+        watching: (&Brake, &Hint, &Chronicle),
+    ) -> Result<Came, RunError> {
+        let catalogue = Arc::clone(self.installation.catalogue());
+        let id = definition.id.clone();
+        let source = Stored { id, catalogue, done: self.entry.batches };
+        let summary = self.keep(Arc::new(source), definition, watching).await?;
+        if summary.state == RunState::Cancelled {
+            return Ok(Came::Stopped);
+        }
+        let items = self.failed_before(definition, |error| error.item()).await?;
+        if items.is_empty() {
+            return Ok(Came::ToItsEnd(None));
+        }
+        let source = Unread { id: definition.id.clone(), items };
+        let summary = self.keep(Arc::new(source), definition, watching).await?;
+        Ok(came(&summary, None))
+    }
+
+    /// What is needed of all that failed in earlier runs and did not come through since.
+    async fn failed_before<T>(
+        &self,
+        definition: &SourceDefinition,
+        needed: impl Fn(StoredError) -> Option<T>,
+    ) -> Result<Vec<T>, RunError> {
+        let (mut all, mut page) = (Vec::new(), Page::first(FAILED));
+        loop {
+            let catalogue = self.installation.catalogue();
+            let errors = catalogue.list_errors(&definition.id, false, &page).await?;
+            let Some(last) = errors.last() else { return Ok(all) };
+            page.after = Some(last.key.clone());
+            let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);
+            all.extend(errors.filter_map(&needed));
+        }
+    }
+
     /// The source of this run, whose doubts are kept.
     fn source(&self, definition: &SourceDefinition) -> Result<Arc<dyn Source>, RunError> {
         let inner = self.installation.source(definition)?;
@@ -215,11 +260,13 @@ impl Execution {
     ) -> Result<Came, RunError> {
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
-        let sink = Aside {
-            store: Arc::clone(self.installation.store()),
-            comparison: self.comparison(),
-            counted: if self.entry.request.dry_run { self.entry.batches } else { 0 },
-        };
+        let sink =
+            Aside { store: Arc::clone(self.installation.store()), comparison: self.comparison() };
+        if self.entry.request.dry_run {
+            self.start_over().await?;
+        } else if self.has_read(Sink::<()>::checkpoint(&sink, &definition.id).await?.as_ref()) {
+            return Ok(Came::ToItsEnd(None));
+        }
         let pipeline = Pipeline::new(source).resume(self.resume());
         let summary = if self.entry.request.dry_run {
             let pipeline = self.filtered(pipeline, definition).await?.parse(parser());
@@ -239,6 +286,7 @@ impl Execution {
     ) -> Result<Came, RunError> {
         if let Some(dry_run) = self.entry.request.parent {
             self.refuse_if_harvested_since(dry_run).await?;
+            self.refuse_if_expired(dry_run).await?;
         }
         let kept = Arc::new(Kept {
             id: definition.id.clone(),
@@ -263,7 +311,8 @@ impl Execution {
         let source = self.source(definition)?;
         self.refuse_while_left_alone(definition).await?;
         let store = Arc::clone(self.installation.store());
-        let sink = Audit::new(store, self.comparison(), self.entry.batches);
+        let sink = Audit::new(store, self.comparison());
+        self.start_over().await?;
         let lists_everything = source.lists_everything(None);
         let pipeline = Pipeline::new(source).resume(Resume::Afresh);
         let pipeline = self.filtered(pipeline, definition).await?.parse(Raw);
@@ -275,6 +324,20 @@ impl Execution {
         Ok(came(&summary, None))
     }
 
+    /// Whether the list is stored to its end, by a worker before, and the source stands `at` that. To read
+    /// it once more would count its records twice.
+    fn has_read(&self, at: Option<&Checkpoint>) -> bool {
+        self.entry.batches > 0 && at.is_some_and(Checkpoint::is_end)
+    }
+
+    /// What a worker before did counts for nothing: the run leaves no checkpoint behind.
+    async fn start_over(&self) -> Result<(), StoreError> {
+        match self.entry.batches {
+            0 => Ok(()),
+            _ => self.installation.store().start_over(self.ticket).await,
+        }
+    }
+
     /// Fetches by name what failed in earlier runs and did not come since. Says whether the source can be
     /// asked for that.
     async fn again(
@@ -283,9 +346,7 @@ impl Execution {
         definition: &SourceDefinition,
         watching: (&Brake, &Hint, &Chronicle),
     ) -> Result<bool, RunError> {
-        let errors = self.installation.catalogue().errors(&definition.id, false).await?;
-        let errors = errors.into_iter().filter(|error| error.last_run < self.entry.id);
-        let identifiers: Vec<_> = errors.filter_map(|error| error.identifier).collect();
+        let identifiers = self.failed_before(definition, |error| error.identifier).await?;
         let at = self.installation.catalogue().checkpoint(&definition.id).await?;
         let failed = Failed { inner: Arc::clone(source), identifiers, at };
         if !failed.can() {
@@ -351,6 +412,24 @@ impl Execution {
             None if request.full => Resume::Afresh,
             None => Resume::FromSink,
         }
+    }
+
+    /// What a dry run fetched is not kept for ever.
+    async fn refuse_if_expired(&self, dry_run: RunId) -> Result<(), RunError> {
+        let store = self.installation.store();
+        let has_fetched = store.run(dry_run).await?.is_none_or(|run| run.batches > 0);
+        let source = &self.entry.request.source;
+        if self.entry.batches > 0
+            || !has_fetched
+            || store.staged(source, Some(dry_run), 0).await?.is_some()
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "what run {dry_run} fetched is not kept any longer, so it cannot be stored; try it once \
+             more"
+        );
+        Err(RunError::new(Stage::Sink, message))
     }
 
     /// What a dry run fetched may be older by now than what is here.
@@ -420,9 +499,6 @@ impl Execution {
             }
             (Ok(Came::Stopped), None) => Ok(Some(Ending::Cancelled)),
             (Err(error), None) => {
-                if is_stale(&error) {
-                    return Ok(None);
-                }
                 if let Some(wait) = error.retry_after().filter(|wait| *wait >= PATIENCE) {
                     let definition = Installation::settings(&self.entry)?;
                     if let Some(host) = host(&definition) {
@@ -450,6 +526,9 @@ impl Execution {
         let (level, message) = match ending {
             Ending::Done => (EventLevel::Info, "read to its end".to_owned()),
             Ending::Failed(failure) => (EventLevel::Error, failure.message.clone()),
+            Ending::Interrupted(failure) => {
+                (EventLevel::Warning, format!("interrupted: {}", failure.message))
+            }
             Ending::Cancelled => (EventLevel::Notice, "cancelled".to_owned()),
             Ending::Paused => (EventLevel::Notice, "paused".to_owned()),
             Ending::Held(held) => (
@@ -461,7 +540,11 @@ impl Execution {
             ),
             Ending::Later(time) => (EventLevel::Notice, format!("put off until {time}")),
         };
-        let mut event = named("RunEnded", level, &message);
+        let code = match ending {
+            Ending::Interrupted(_) => "RunInterrupted",
+            _ => "RunEnded",
+        };
+        let mut event = named(code, level, &message);
         if let Ending::Failed(Failure { url: Some(url), .. }) = ending {
             event = event.at(url);
         }
@@ -490,6 +573,18 @@ fn came(summary: &Summary, settled: Option<Settled>) -> Came {
         RunState::Cancelled => Came::Stopped,
         _ => Came::ToItsEnd(settled),
     }
+}
+
+/// How a run ends that cannot go on.
+fn broken(error: &RunError) -> Ending {
+    let mut failure = Failure::from(error);
+    // What was stored stands; what became of the rest, whoever goes on finds out.
+    if error.stage() == Stage::Sink && error.is_transient() {
+        return Ending::Interrupted(failure);
+    }
+    let operation = Operation::of_message(&failure.message);
+    failure.leaves_date = operation.is_some_and(|(operation, _)| operation.is_about_the_list());
+    Ending::Failed(failure)
 }
 
 fn host(definition: &SourceDefinition) -> Option<String> {

@@ -61,7 +61,7 @@ struct Outlets {
 
 /// Gives each target its way to the network.
 pub trait TargetNetwork: Send + Sync {
-    /// The way for this target.
+    /// The way for this target; its secrets are in clear.
     ///
     /// # Errors
     /// If its settings make none; the message is shown to whoever looks at the run.
@@ -120,7 +120,7 @@ impl Installation {
         Self(Arc::new(Parts { apart, ..self.parts() }))
     }
 
-    /// The same with what opens the secrets of sources, for their runs only.
+    /// The same with what opens the secrets of sources and targets, for their runs only.
     #[must_use]
     pub fn with_vault(self, vault: Arc<dyn Vault>) -> Self {
         Self(Arc::new(Parts { vault: Some(vault), ..self.parts() }))
@@ -165,16 +165,17 @@ impl Installation {
             let id = &definition.id;
             RunError::new(Stage::Sink, format!("{id} cannot be harvested as it is set up: {why}"))
         };
-        let opened = secrets::opened(self.0.vault.as_deref(), definition);
+        let opened = secrets::open(self.0.vault.as_deref(), definition);
         let opened = &opened.map_err(|error| cannot(error.to_string()))?;
         let transport = self.0.network.transport(opened).map_err(cannot)?;
         let transport = Courteous::new(transport, Arc::clone(&self.0.store), self.0.apart);
+        let unsent = transport.unsent();
         let source = self
             .0
             .registry
             .create(&opened.kind, opened.options.clone(), Arc::new(transport))
             .map_err(|error| cannot(error.to_string()))?;
-        Ok(Arc::new(Configured::new(source, definition)))
+        Ok(Arc::new(Configured::new(source, definition, unsent)))
     }
 
     /// Whether anything is delivered.
@@ -194,8 +195,10 @@ impl Installation {
         };
         let outlets = self.0.outlets.as_ref();
         let outlets = outlets.ok_or_else(|| cannot("nothing is delivered from here".to_owned()))?;
-        let transport = outlets.network.transport(definition).map_err(cannot)?;
-        let made = outlets.kinds.create(&definition.kind, definition.options.clone(), transport);
+        let opened = secrets::open_target(self.0.vault.as_deref(), definition);
+        let opened = opened.map_err(|error| cannot(error.to_string()))?;
+        let transport = outlets.network.transport(&opened).map_err(cannot)?;
+        let made = outlets.kinds.create(&opened.kind, opened.options, transport);
         made.map_err(|error| cannot(error.to_string()))
     }
 

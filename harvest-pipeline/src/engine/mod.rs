@@ -21,6 +21,7 @@ mod documents;
 mod execute;
 mod installation;
 mod origin;
+mod retention;
 mod scheduler;
 mod settle;
 mod staging;
@@ -29,5 +30,6 @@ mod worker;
 
 pub use self::audit::{Difference, differences};
 pub use self::installation::{Installation, Network, TargetNetwork};
-pub use self::scheduler::{Retention, Scheduler, Tick};
+pub use self::retention::Retention;
+pub use self::scheduler::{Scheduler, Tick};
 pub use self::worker::Worker;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
+use super::courtesy::Unsent;
 use crate::batch::{Batch, Change, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::catalogue::{Catalogue, Query, StoredRecord};
 use crate::checkpoint::Checkpoint;
@@ -24,30 +25,38 @@ pub(super) struct Configured {
     inner: Box<dyn Source>,
     id: SourceId,
     ignore_deletions: bool,
+    unsent: Unsent,
 }
 
 impl Configured {
-    pub(super) fn new(inner: Box<dyn Source>, definition: &SourceDefinition) -> Self {
+    pub(super) fn new(
+        inner: Box<dyn Source>,
+        definition: &SourceDefinition,
+        unsent: Unsent,
+    ) -> Self {
         let ignore_deletions = definition.policies.deletions.ignore_reported;
-        Self { inner, id: definition.id.clone(), ignore_deletions }
+        Self { inner, id: definition.id.clone(), ignore_deletions, unsent }
     }
 
     fn adapt<'s>(
         &'s self,
         batches: BoxStream<'s, Result<Batch, RunError>>,
     ) -> BoxStream<'s, Result<Batch, RunError>> {
-        if !self.ignore_deletions {
-            return batches;
+        batches.map(|batch| self.adapted(batch)).boxed()
+    }
+
+    fn adapted(&self, batch: Result<Batch, RunError>) -> Result<Batch, RunError> {
+        // What a source makes of a request that was not sent says nothing about its records.
+        if let Some(why) = self.unsent.take() {
+            return Err(why);
         }
-        let keep = |mut batch: Batch| {
-            for item in batch.items.iter_mut().flatten() {
-                if item.change == Change::Delete {
-                    item.change = Change::Listed;
-                }
+        let mut batch = batch?;
+        for item in batch.items.iter_mut().flatten() {
+            if self.ignore_deletions && item.change == Change::Delete {
+                item.change = Change::Listed;
             }
-            batch
-        };
-        batches.map_ok(keep).boxed()
+        }
+        Ok(batch)
     }
 }
 
@@ -205,6 +214,26 @@ pub(super) fn item(record: StoredRecord) -> Item {
     item.datestamp = record.datestamp;
     item.version = record.version;
     item
+}
+
+/// What could not be read before, as it came then: as if the source delivered it once more.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) id: SourceId,
+    pub(super) items: Vec<Item>,
+}
+
+impl Source for Unread {
+    fn id(&self) -> SourceId {
+        self.id.clone()
+    }
+
+    fn batches(&self, _: Option<Checkpoint>) -> BoxStream<'_, Result<Batch, RunError>> {
+        let parts = self.items.chunks(STORED).enumerate().map(|(number, items)| {
+            Ok(Batch::new(number as u64, None).with_items(items.iter().cloned().map(Ok).collect()))
+        });
+        stream::iter(parts).boxed()
+    }
 }
 
 /// What failed before, fetched once more: by the source itself.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::installation::Installation;
+use super::retention::Retention;
 use crate::batch::SourceId;
 use crate::run::{RunId, RunState};
 use crate::store::{Event, EventLevel, StoreError};
@@ -19,32 +19,6 @@ const TIDY: Duration = Duration::from_secs(3600);
 const AT_ONCE: usize = 100;
 /// How many workers may lose a run before it is given up.
 const MOST_ATTEMPTS: u32 = 3;
-
-/// How long what happened is remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Retention {
-    /// How long events are kept. Left out: 90 days.
-    pub events: Duration,
-    /// How many events are kept at most. Left out: a million.
-    pub most_events: u64,
-    /// How long runs are kept that are over. Left out: 400 days.
-    pub runs: Duration,
-    /// How many runs of each source are kept however old they are. Left out: 20.
-    pub least_runs: u32,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        const DAY: u64 = 24 * 3600;
-        Self {
-            events: Duration::from_secs(90 * DAY),
-            most_events: 1_000_000,
-            runs: Duration::from_secs(400 * DAY),
-            least_runs: 20,
-        }
-    }
-}
 
 /// What a scheduler did in one go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,17 +113,10 @@ impl Scheduler {
     /// # Errors
     /// If the store cannot be written.
     pub async fn forget(&self) -> Result<(), StoreError> {
-        let store = self.installation.store();
-        let now = store.now().await?;
-        let ago = |age: Duration| {
-            TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age))
-        };
-        if let Some(before) = ago(self.retention.events) {
-            store.purge_events(before, self.retention.most_events).await?;
-        }
-        if let Some(before) = ago(self.retention.runs) {
-            store.purge_runs(before, self.retention.least_runs).await?;
-        }
-        Ok(())
+        let store = &**self.installation.store();
+        self.retention.forget_events(store).await?;
+        // Runs are kept for what they fetched.
+        self.retention.forget_dry_runs(store).await?;
+        self.retention.forget_runs(store).await
     }
 }

@@ -24,9 +24,6 @@ use crate::store::Store;
 pub(super) struct Aside {
     pub(super) store: Arc<dyn Store>,
     pub(super) comparison: Comparison,
-    /// So many batches were counted already, by a worker that was lost before it came to the end of
-    /// what it began anew now.
-    pub(super) counted: u64,
 }
 
 #[async_trait]
@@ -53,11 +50,7 @@ impl<R: Send + Sync + 'static> Sink<R> for Aside {
         })?;
         let outcomes = self.comparison.outcomes(&batch).await?;
         let counters: Counters = outcomes.iter().copied().collect();
-        let (number, bytes) = (batch.number, batch.bytes);
-        self.store.stage(ticket, &unparsed(batch)).await?;
-        if number >= self.counted {
-            self.store.count(ticket, &counters, bytes).await?;
-        }
+        self.store.stage(ticket, &unparsed(batch), &counters).await?;
         Ok(Written::new(outcomes).with_checkpoint())
     }
 }

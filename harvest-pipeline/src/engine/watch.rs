@@ -138,10 +138,10 @@ impl Chronicle {
     }
 }
 
-/// An event; if the message begins with the word for an [`Operation`], under that.
+/// An event; if the message begins with the word for an [`Operation`], under that and at its level.
 pub(super) fn named(code: &str, level: EventLevel, message: &str) -> Event {
     match Operation::of_message(message) {
-        Some((operation, message)) => Event::new(operation.code, level, message),
+        Some((operation, message)) => Event::new(operation.code, operation.level, message),
         None => Event::new(code, level, message),
     }
 }

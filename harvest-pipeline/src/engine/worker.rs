@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::execute::Execution;
 use super::installation::Installation;
+use super::retention::Retention;
 use super::settle;
 use crate::run::{RunId, RunState};
-use crate::store::{RunEntry, StoreError};
+use crate::store::{Event, EventLevel, RunEntry, StoreError};
 
 /// How long to wait for work before asking again, if the store does not say that there is some.
 const IDLE: Duration = Duration::from_secs(3);
@@ -27,6 +29,7 @@ pub struct Worker {
     name: String,
     lease: Duration,
     concurrency: NonZeroUsize,
+    retention: Retention,
 }
 
 impl Worker {
@@ -37,6 +40,7 @@ impl Worker {
             name: name.into(),
             lease: Duration::from_secs(60),
             concurrency: NonZeroUsize::MIN.saturating_add(3),
+            retention: Retention::default(),
         }
     }
 
@@ -52,10 +56,17 @@ impl Worker {
         self
     }
 
+    /// Sets how long events are remembered: those that are too old or too many go whenever a run is over.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Works until it is stopped. Runs that go on then are put back into the queue where they are.
     pub async fn run(&self, stop: CancellationToken) {
         let permits = Arc::new(Semaphore::new(self.concurrency.get()));
         let mut runs = JoinSet::new();
+        self.say("HarvesterStartup", "begins").await;
         let ended = Arc::new(Notify::new());
         // Outside the runs: searches may lag behind, the next run must not.
         let (indexer, told) = (self.clone(), Arc::clone(&ended));
@@ -104,6 +115,15 @@ impl Worker {
         while runs.join_next().await.is_some() {}
         indexing.shutdown().await;
         self.index().await;
+        self.say("HarvesterShutdown", "is stopped").await;
+    }
+
+    async fn say(&self, code: &str, what: &str) {
+        let message = format!("the worker {} {what}", self.name);
+        let event = Event::new(code, EventLevel::Info, message);
+        if let Err(error) = self.installation.store().record(&[event]).await {
+            tracing::warn!(worker = %self.name, %error, "an event is lost");
+        }
     }
 
     /// Does the runs that wait, one after the other, until none is left. Says how they ended.
@@ -167,9 +187,37 @@ impl Worker {
         stop: CancellationToken,
     ) -> Result<Option<RunState>, StoreError> {
         let entry: RunEntry = execution.entry.clone();
+        let span = tracing::info_span!(
+            "run",
+            run = entry.id.0,
+            source = entry.request.source.as_str(),
+            kind = %entry.request.kind,
+            attempt = entry.attempt,
+        );
+        self.followed(execution, &entry, stop).instrument(span).await
+    }
+
+    /// Does a run, and what follows from it.
+    async fn followed(
+        &self,
+        execution: Execution,
+        entry: &RunEntry,
+        stop: CancellationToken,
+    ) -> Result<Option<RunState>, StoreError> {
+        tracing::info!("a run begins");
         let state = execution.execute(stop).await?;
+        match state {
+            Some(state) => tracing::info!(%state, "a run has ended"),
+            None => tracing::info!("a run was left to others"),
+        }
+        if state.is_some_and(|state| !state.is_open()) {
+            let forgotten = self.retention.forget_events(&**self.installation.store()).await;
+            if let Err(error) = forgotten {
+                tracing::warn!(run = %entry.id, %error, "old events are not forgotten yet");
+            }
+        }
         if state.is_some_and(RunState::is_success) {
-            settle::follow(&self.installation, &entry).await?;
+            settle::follow(&self.installation, entry).await?;
         }
         Ok(state)
     }

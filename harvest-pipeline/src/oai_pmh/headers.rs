@@ -149,7 +149,7 @@ impl TwoStep for Headers<'_> {
             let (strategy, window) = (self.source.strategy, self.asked.clone());
             self.state.listing = Some(Listing { strategy, window, position, after });
         }
-        Ok(Some(Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?))
+        Ok(Some(self.state.checkpoint()?))
     }
 }
 

@@ -120,6 +120,12 @@ impl State {
             self.complete = Some(position);
         }
     }
+
+    fn checkpoint(&self) -> Result<Checkpoint, RunError> {
+        let checkpoint = Checkpoint::new(OaiPmhSource::SCHEMA, self)?;
+        let is_under_way = self.running.is_some() || self.listing.is_some();
+        Ok(if is_under_way { checkpoint } else { checkpoint.at_end() })
+    }
 }
 
 impl OaiPmhSource {

@@ -8,7 +8,6 @@ use futures_util::{Stream, stream};
 use super::item::{broken, doubts, item, notice};
 use super::{OaiPmhSource, State, failed};
 use crate::batch::{Batch, Origin};
-use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
 
 /// A run that lists records.
@@ -16,8 +15,6 @@ pub(super) struct Records {
     state: State,
     asked: Window,
     harvest: Harvest,
-    /// What came behind the last page of a list, if not the end of that list.
-    ahead: Option<::oai_pmh::Result<Step>>,
     format: Arc<str>,
     request_url: String,
     number: u64,
@@ -40,8 +37,7 @@ impl Records {
         let window = harvest.position().window().clone();
         let request_url = source.url_of(window, Request::ListRecords);
         let format = source.selection.metadata_prefix().into();
-        let ahead = None;
-        Ok(Self { state, asked, harvest, ahead, format, request_url, number: 0, is_done: false })
+        Ok(Self { state, asked, harvest, format, request_url, number: 0, is_done: false })
     }
 
     pub(super) fn batches(self) -> impl Stream<Item = Result<Batch, RunError>> + Send {
@@ -49,30 +45,13 @@ impl Records {
             if this.is_done {
                 return None;
             }
-            let batch = match this.next_step().await? {
+            let batch = match this.harvest.next_step().await? {
                 Ok(step) => this.batch(step),
                 Err(error) => Err(failed(error)),
             };
             this.is_done = batch.is_err();
             Some((batch, this))
         })
-    }
-
-    /// The next step. That a list is at its end belongs to its last page: both are stored, or neither.
-    async fn next_step(&mut self) -> Option<::oai_pmh::Result<Step>> {
-        let mut step = match self.ahead.take() {
-            Some(step) => step,
-            None => self.harvest.next_step().await?,
-        };
-        if let Ok(Step { page: Some(page), position, .. }) = &mut step
-            && page.token.as_ref().is_none_or(|token| token.value.is_empty())
-        {
-            match self.harvest.next_step().await {
-                Some(Ok(Step { page: None, position: end, .. })) => *position = end,
-                other => self.ahead = other,
-            }
-        }
-        Some(step)
     }
 
     fn batch(&mut self, step: Step) -> Result<Batch, RunError> {
@@ -83,8 +62,7 @@ impl Records {
         } else {
             self.state.running = Some((self.asked.clone(), position));
         }
-        let mut batch =
-            Batch::new(self.number, Checkpoint::new(OaiPmhSource::SCHEMA, &self.state)?);
+        let mut batch = Batch::new(self.number, self.state.checkpoint()?);
         self.number += 1;
         batch.total_hint = self.harvest.summary().announced;
         if let Some(page) = page {

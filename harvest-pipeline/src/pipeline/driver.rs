@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::process::{panic_text, process};
 use super::{Resume, Settings};
@@ -116,14 +117,15 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
         let (fetched_in, fetched) = mpsc::channel(room);
         let (in_work_in, in_work) = mpsc::channel(room);
         let (questions_in, questions) = mpsc::channel(1);
-        let pump = Pump(tokio::spawn(pump(
+        let pumping = pump(
             Arc::clone(&self.source),
             from,
             Holdings::asking(questions_in),
             Arc::new(Semaphore::new(room)),
             self.settings.cancel.clone(),
             fetched_in,
-        )));
+        );
+        let pump = Pump(tokio::spawn(pumping.in_current_span()));
 
         let mut feed = pin!(self.feed(&run.source, fetched, in_work_in));
         let mut write = pin!(self.write(run, in_work, tally));
@@ -181,10 +183,8 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
             let wanted = Arc::clone(&self.wanted);
             let (source, preparer) = (source.clone(), preparer.clone());
             let work = tokio::task::spawn_blocking(move || {
-                let mut batch = process(batch, source, &filters, &wanted, &*parser, &known);
-                if let Some(preparer) = preparer {
-                    preparer.prepare(&mut batch);
-                }
+                let preparer = preparer.as_deref();
+                let batch = process(batch, source, &filters, &wanted, &*parser, &known, preparer);
                 drop(thread);
                 batch
             });
@@ -208,7 +208,8 @@ impl<'k, P: Parser, K: Sink<P::Record> + ?Sized> Driver<'k, P, K> {
                 return Ok(End::Cancelled);
             }
             let received = Received::of(&batch);
-            let written = self.sink.write(run, batch).await?;
+            let span = tracing::debug_span!("commit", batch = batch.number);
+            let written = self.sink.write(run, batch).instrument(span).await?;
             drop(permit);
             self.account(tally, received, written)?;
         }
@@ -364,7 +365,7 @@ async fn pump(
         let batch = select! {
             biased;
             () = cancel.cancelled() => return Ok(End::Cancelled),
-            batch = batches.next() => batch,
+            batch = batches.next().instrument(tracing::debug_span!("page")) => batch,
         };
         let (Some(batch), Ok(permit)) = (batch.transpose()?, permit) else {
             return Ok(End::Exhausted);

@@ -109,7 +109,7 @@ impl Pipeline {
                 resume: Resume::default(),
                 ticket: None,
                 cancel: CancellationToken::new(),
-                prefetch: 2,
+                prefetch: 1,
                 concurrency: NonZeroUsize::MIN.saturating_add(1),
                 on_progress: None,
             },
@@ -151,8 +151,9 @@ impl<S: ParseStage> Pipeline<S> {
         self
     }
 
-    /// Sets how many batches are fetched ahead. Left out: 2. Fetching ahead hides the network's
-    /// latency, and keeps tokens from expiring while the sink is slow.
+    /// Sets how many batches are fetched ahead. Left out: 1; the source may have some of its own on
+    /// their way. Fetching ahead hides the network's latency, and keeps tokens from expiring while the
+    /// sink is slow.
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.settings.prefetch = batches;
         self

@@ -1,4 +1,4 @@
-//! Filters and parser over one batch. Runs on a thread that may block.
+//! Filters and parser over one batch, and what the sink prepares of it. Runs on a thread that may block.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use crate::batch::{Batch, Change, Item, Notice, NoticeLevel, SourceId};
 use crate::error::{RecordError, Stage};
 use crate::filter::{Candidate, Decision, Filter, Known};
 use crate::parser::{Keys, Parser};
-use crate::sink::{Entry, ParsedBatch};
+use crate::sink::{Entry, ParsedBatch, Preparer};
 
 pub(super) fn process<P: Parser>(
     batch: Batch,
@@ -18,17 +18,20 @@ pub(super) fn process<P: Parser>(
     wanted: &Keys,
     parser: &P,
     known: &HashMap<String, Known>,
+    preparer: Option<&dyn Preparer<P::Record>>,
 ) -> ParsedBatch<P::Record> {
     let mut notices = batch.notices;
-    let entries = batch
-        .items
-        .into_iter()
-        .map(|item| match item {
-            Ok(item) => process_item(item, filters, wanted, parser, known, &mut notices),
-            Err(error) => Entry::Failed { error, item: None },
-        })
-        .collect();
-    ParsedBatch {
+    let mut entries = batch.items.into_iter().map(|item| match item {
+        Ok(item) => process_item(item, filters, wanted, parser, known, &mut notices),
+        Err(error) => Entry::Failed { error, item: None },
+    });
+    let each = preparer.and_then(|preparer| preparer.prepare_each(&source, &mut entries));
+    let whole = preparer.filter(|_| each.is_none());
+    let (entries, prepared) = match each {
+        Some((entries, prepared)) => (entries, Some(prepared)),
+        None => (entries.collect(), None),
+    };
+    let mut batch = ParsedBatch {
         number: batch.number,
         source,
         entries,
@@ -38,8 +41,12 @@ pub(super) fn process<P: Parser>(
         notices,
         total_hint: batch.total_hint,
         bytes: batch.bytes,
-        prepared: None,
+        prepared,
+    };
+    if let Some(preparer) = whole {
+        preparer.prepare(&mut batch);
     }
+    batch
 }
 
 fn process_item<P: Parser>(

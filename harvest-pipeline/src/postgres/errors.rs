@@ -6,6 +6,8 @@ use sqlx::PgConnection;
 
 use super::text;
 use super::write::Batch;
+use crate::batch::{Item, Payload};
+use crate::catalogue::failed::Header;
 use crate::catalogue::plan::Plan;
 use crate::error::RecordError;
 use crate::run::Outcome;
@@ -35,8 +37,14 @@ pub(super) async fn resolve<R: Sync>(
 /// A record that failed, once or more often in a batch.
 struct Failed<'b> {
     error: &'b RecordError,
-    body: Option<&'b [u8]>,
+    item: Option<&'b Item>,
     tries: i64,
+}
+
+impl Failed<'_> {
+    fn payload(&self) -> Option<&Payload> {
+        self.item.and_then(Item::payload)
+    }
 }
 
 /// Notes what failed now.
@@ -52,13 +60,16 @@ pub(super) async fn insert<R: Sync>(
     let all = failed.values();
     let identifiers = all.clone().map(|it| it.error.identifier.as_deref().map(text::shown));
     let query = "INSERT INTO record_errors
-            (source, page, first_run, last_run, key, identifier, stage, message, body, tries)
+            (source, page, first_run, last_run, key, identifier, stage, message, body, format, header,
+             tries)
          SELECT $1, $2, $3, $3, e.*
-         FROM UNNEST($4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[]) e
+         FROM UNNEST($4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::text[],
+            $10::text[], $11::bigint[]) e
          ON CONFLICT (source, key) DO UPDATE SET stage = excluded.stage,
             message = excluded.message, resolved = FALSE,
             tries = record_errors.tries + excluded.tries, page = excluded.page,
-            last_run = excluded.last_run, body = excluded.body";
+            last_run = excluded.last_run, body = excluded.body, format = excluded.format,
+            header = excluded.header";
     sqlx::query(query)
         .bind(batch.claim.source)
         .bind(batch.page)
@@ -67,11 +78,18 @@ pub(super) async fn insert<R: Sync>(
         .bind(identifiers.collect::<Vec<_>>())
         .bind(all.clone().map(|it| it.error.stage.as_str()).collect::<Vec<_>>())
         .bind(all.clone().map(|it| text::shown(&it.error.message)).collect::<Vec<_>>())
-        .bind(all.clone().map(|it| it.body).collect::<Vec<_>>())
+        .bind(all.clone().map(|it| Some(it.payload()?.body.as_bytes())).collect::<Vec<_>>())
+        .bind(all.clone().map(|it| Some(text::shown(&it.payload()?.format))).collect::<Vec<_>>())
+        .bind(all.clone().map(header).collect::<Vec<_>>())
         .bind(all.map(|it| it.tries).collect::<Vec<_>>())
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// In JSON a NUL character is written in letters.
+fn header(failed: &Failed<'_>) -> Option<String> {
+    failed.item.and_then(Header::of)
 }
 
 /// What failed, by key.
@@ -92,10 +110,8 @@ fn failed<'b, R>(batch: &Batch<'b, R>, plan: &'b Plan) -> BTreeMap<String, Faile
             // The same place in the same list is taken for the same record.
             None => format!("batch {}, record {nth}", batch.batch.number),
         };
-        let payload = entry.item().and_then(|item| item.payload());
-        let body = payload.map(|payload| payload.body.as_bytes());
         let tries = all.get(&key).map_or(0, |it: &Failed<'_>| it.tries) + 1;
-        all.insert(key, Failed { error, body, tries });
+        all.insert(key, Failed { error, item: entry.item(), tries });
     }
     all
 }

@@ -30,6 +30,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};
+use crate::payloads::PayloadStore;
 
 /// How many versions of a record are kept besides the present one.
 const KEPT_VERSIONS: u32 = 10;
@@ -173,6 +174,14 @@ impl PostgresCatalogue {
     /// Closes the connections, also those of clones.
     pub async fn close(self) {
         self.0.pool.close().await;
+    }
+
+    /// Keeps metadata in this archive from now on instead of the database, for all clones. What is in the
+    /// database stays there. Nothing is ever removed from the archive: it may be shared.
+    #[must_use]
+    pub fn with_payloads(self, archive: Arc<dyn PayloadStore>) -> Self {
+        self.0.open.archive.set(archive);
+        self
     }
 
     fn kept_versions(&self) -> u32 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::{PgConnection, Row};
 
-use crate::catalogue::codec::{Codec, PLAIN, ZSTD};
+use crate::catalogue::codec::{ARCHIVED, Codec, PLAIN, ZSTD};
 use crate::catalogue::dictionary::Dictionary;
 use crate::catalogue::prepare::Content;
 
@@ -110,6 +110,7 @@ async fn insert(
     let ids: Vec<i64> = ids.try_get(0)?;
     let codecs = new.iter().map(|content| match &content.codec {
         Codec::Plain => Ok(PLAIN),
+        Codec::Archived => Ok(ARCHIVED),
         Codec::Zstd => Ok(ZSTD),
         Codec::Dictionary(used) => match (used.id(), dictionary) {
             (Some(id), _) => Ok(id),

@@ -9,10 +9,11 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo};
 use sqlx::{Encode, Postgres, Type};
 
+use crate::batch::SourceId;
 use crate::catalogue::open::OpenRuns;
-use crate::catalogue::prepare::{Prepare, Prepared};
+use crate::catalogue::prepare::{Prepare, Prepared, prepare_each};
 use crate::catalogue::words::Words;
-use crate::sink::{Entry, ParsedBatch, Preparer};
+use crate::sink::{Entry, ParsedBatch, PreparedEntries, Preparer};
 
 /// How many bytes of words can be found of a record. PostgreSQL takes a megabyte.
 const LARGEST: usize = 768 * 1024;
@@ -28,22 +29,34 @@ pub(super) struct PrepareWords(pub(super) Arc<OpenRuns>);
 
 impl<R: Serialize + Send + Sync> Preparer<R> for PrepareWords {
     fn prepare(&self, batch: &mut ParsedBatch<R>) {
-        let words = batch.entries.iter().map(|entry| {
-            let (item, metadata) = match entry {
-                Entry::Put { item, .. } => (item, item.payload()),
-                Entry::Delete { item } => (item, None),
-                _ => return None,
-            };
-            let metadata = metadata.map(|payload| &*payload.body);
-            Some(TsVector::new(&words(&item.identifier, &item.sets, metadata)))
-        });
-        let words = words.collect();
+        let words = batch.entries.iter().map(words_of).collect();
         Prepare(Arc::clone(&self.0)).prepare(batch);
         batch.prepared = batch.prepared.take().and_then(|versions| {
             let versions = *versions.downcast::<Prepared>().ok()?;
             Some(Box::new(Ready { versions, words }) as _)
         });
     }
+
+    fn prepare_each(
+        &self,
+        source: &SourceId,
+        entries: &mut dyn Iterator<Item = Entry<R>>,
+    ) -> Option<PreparedEntries<R>> {
+        let mut words = Vec::new();
+        let mut entries = entries.inspect(|entry| words.push(words_of(entry)));
+        let (entries, versions) = prepare_each(&self.0, source, &mut entries)?;
+        Some((entries, Box::new(Ready { versions, words })))
+    }
+}
+
+fn words_of<R>(entry: &Entry<R>) -> Option<TsVector> {
+    let (item, metadata) = match entry {
+        Entry::Put { item, .. } => (item, item.payload()),
+        Entry::Delete { item } => (item, None),
+        _ => return None,
+    };
+    let metadata = metadata.map(|payload| &*payload.body);
+    Some(TsVector::new(&words(&item.identifier, &item.sets, metadata)))
 }
 
 /// By what a record is found: its identifier, its sets, its metadata.

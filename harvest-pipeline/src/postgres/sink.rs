@@ -11,9 +11,10 @@ use sqlx::{Connection, PgConnection, Row};
 
 use super::lock::SourceLock;
 use super::prepare::{PrepareWords, Ready};
-use super::write::{BEGIN, WriteError, write};
+use super::write::{BEGIN, WriteError, planned, write};
 use super::{PostgresCatalogue, text};
 use crate::batch::SourceId;
+use crate::catalogue::archive::put_aside;
 use crate::catalogue::dictionary::{Dictionary, Trainer};
 use crate::catalogue::open::{Claim, OpenRun};
 use crate::catalogue::timestamp;
@@ -219,8 +220,15 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for PostgresCatalogue {
             ready(&mut batch)
         });
         let ready = ready.ok_or_else(|| RunError::new(Stage::Sink, format!("cannot {what}")))?;
+        let mut ready = *ready;
+        if let Some(payloads) = self.0.open.archive.get() {
+            let mut conn = self.0.pool.acquire().await.map_err(self.cannot(&what))?;
+            let plan = planned(&mut conn, claim, &batch, &ready.versions).await;
+            drop(conn);
+            put_aside(payloads, &mut ready.versions, &plan.map_err(self.cannot(&what))?).await?;
+        }
         let mut conn = self.0.pool.acquire().await.map_err(self.cannot(&what))?;
-        write(&mut conn, claim, self.kept_versions(), &batch, *ready)
+        write(&mut conn, claim, self.kept_versions(), &batch, ready)
             .await
             .map_err(|error| self.refused(run, &what, error))
     }

@@ -66,8 +66,8 @@ impl PostgresCatalogue {
         let rows =
             sqlx::query(query).bind(source.as_str()).bind(identifier).fetch_all(&mut *conn).await;
         let rows = rows.map_err(|error| self.unreadable(error))?;
-        let dictionaries = self.dictionaries(&mut conn, &rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
+        let needed = self.needed(&mut conn, &rows).await?;
+        let mut decoder = Decoder::new(&needed);
         let versions = rows.iter().map(|row| {
             let version = version(row).map_err(|error| self.unreadable(error))?;
             let metadata = self.metadata(row, source, identifier, &mut decoder)?;

@@ -11,7 +11,7 @@ use super::{errors, text, versions};
 use crate::batch::Item;
 use crate::catalogue::open::Claim;
 use crate::catalogue::plan::{Plan, Stock, Stored, plan};
-use crate::catalogue::prepare::Version;
+use crate::catalogue::prepare::{Prepared, Version};
 use crate::catalogue::timestamp;
 use crate::checkpoint::Checkpoint;
 use crate::error::RunError;
@@ -100,6 +100,17 @@ pub(super) async fn write<R: Sync>(
         dictionary.stored_as(id);
     }
     Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
+}
+
+/// What [`write`] will do, as far as can be seen before.
+pub(super) async fn planned<R: Sync>(
+    conn: &mut PgConnection,
+    claim: Claim,
+    batch: &ParsedBatch<R>,
+    versions: &Prepared,
+) -> sqlx::Result<Plan> {
+    let (stored, _) = Batch { claim, page: 0, batch }.stored(conn).await?;
+    Ok(plan(&batch.entries, versions, &stored, batch.is_by_name()))
 }
 
 /// The row of the batch, and whether records of the source have failed. Until the end of the

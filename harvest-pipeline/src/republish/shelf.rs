@@ -107,13 +107,15 @@ impl Shelves {
         }
     }
 
-    /// What there is of each source, by name.
+    /// What there is of each source that is wanted, by name.
     ///
     /// # Errors
     /// If the catalogue cannot be read.
-    pub async fn all(&self) -> Result<Vec<Shelf>, RunError> {
-        let mut shelves = Vec::new();
-        for summary in self.catalogue.summaries().await? {
+    pub async fn all(&self, is_wanted: impl Fn(&SourceId) -> bool) -> Result<Vec<Shelf>, RunError> {
+        let mut summaries = self.catalogue.summaries().await?;
+        summaries.retain(|summary| is_wanted(&summary.source));
+        let mut shelves = Vec::with_capacity(summaries.len());
+        for summary in summaries {
             shelves.push(self.shelf(summary).await?);
         }
         Ok(shelves)

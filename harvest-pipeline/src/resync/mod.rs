@@ -16,7 +16,7 @@ use futures_util::stream::BoxStream;
 use resync_core::client::Client;
 use resync_core::document::Datetime;
 use resync_core::sync::Authority;
-use resync_core::transport::Transport;
+use resync_core::transport::{Transport, without_credentials};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -396,13 +396,18 @@ impl TwoStep for Running<'_> {
                 missed: std::mem::take(&mut self.missed),
             };
         }
-        Ok(Some(Checkpoint::new(ResyncSource::SCHEMA, &self.state)?))
+        let checkpoint = Checkpoint::new(ResyncSource::SCHEMA, &self.state)?;
+        Ok(Some(if self.is_over { checkpoint.at_end() } else { checkpoint }))
     }
 }
 
 fn failed(error: resync_core::client::Error) -> RunError {
-    RunError::new(Stage::Source, error.to_string())
+    let failed = RunError::new(Stage::Source, error.to_string())
         .with_transient(error.is_transient())
-        .with_retry_after(error.net().and_then(resync_core::Error::retry_after))
-        .with_source(error)
+        .with_retry_after(error.net().and_then(resync_core::Error::retry_after));
+    let failed = match error.net().and_then(resync_core::Error::url) {
+        Some(url) => failed.with_url(without_credentials(url)),
+        None => failed,
+    };
+    failed.with_source(error)
 }

@@ -398,7 +398,12 @@ async fn resolve(
     wanted: &[Capability],
 ) -> Result<Resolved, RunError> {
     let wanted = Wanted::new(purpose, wanted.to_vec()).set(source.set.clone());
-    client.resolve(source.site.url.as_str(), &wanted).await.map_err(failed)
+    let resolved = client.resolve(source.site.url.as_str(), &wanted).await;
+    resolved.map_err(|error| {
+        let error = failed(error);
+        // What is wrong with a document is wrong with what was typed.
+        if error.url().is_some() { error } else { error.with_url(source.site.shown()) }
+    })
 }
 
 /// Whether the source simply has no list of changes.

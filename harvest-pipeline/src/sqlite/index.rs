@@ -118,8 +118,8 @@ impl SqliteCatalogue {
 
     /// Source, identifier and words of these records, as JSON.
     async fn texts(&self, rows: &[SqliteRow]) -> Result<String, RunError> {
-        let dictionaries = self.dictionaries(rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
+        let needed = self.needed(rows).await?;
+        let mut decoder = Decoder::new(&needed);
         let mut texts = Vec::with_capacity(rows.len());
         for row in rows {
             let key = || Ok::<_, sqlx::Error>((row.try_get(0)?, row.try_get(1)?));

@@ -35,6 +35,7 @@ use tokio::sync::Mutex;
 use crate::catalogue::codec::Dictionaries;
 use crate::catalogue::open::OpenRuns;
 use crate::error::{RunError, Stage};
+use crate::payloads::PayloadStore;
 
 /// How many versions of a record are kept besides the present one.
 const KEPT_VERSIONS: u32 = 10;
@@ -150,6 +151,14 @@ impl SqliteCatalogue {
     #[must_use]
     pub fn with_versions(self, kept: u32) -> Self {
         self.0.kept_versions.store(kept, Ordering::Relaxed);
+        self
+    }
+
+    /// Keeps metadata in this archive from now on instead of the database, for all clones. What is in the
+    /// database stays there. Nothing is ever removed from the archive: it may be shared.
+    #[must_use]
+    pub fn with_payloads(self, archive: Arc<dyn PayloadStore>) -> Self {
+        self.0.open.archive.set(archive);
         self
     }
 

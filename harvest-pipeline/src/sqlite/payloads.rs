@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::{Row, SqliteConnection};
 
 use super::statement::INSERT_PAYLOADS;
-use crate::catalogue::codec::{Codec, PLAIN, ZSTD};
+use crate::catalogue::codec::{ARCHIVED, Codec, PLAIN, ZSTD};
 use crate::catalogue::dictionary::Dictionary;
 use crate::catalogue::prepare::{Content, json};
 
@@ -68,6 +68,7 @@ pub(super) async fn place(
     let rows = new.into_iter().map(|new| {
         let codec = match &new.content.codec {
             Codec::Plain => PLAIN,
+            Codec::Archived => ARCHIVED,
             Codec::Zstd => ZSTD,
             Codec::Dictionary(used) => match (used.id(), &dictionary) {
                 (Some(id), _) => id,

@@ -12,7 +12,7 @@ use zstd::dict::DecoderDictionary;
 use super::list::as_limit;
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
-use crate::catalogue::codec::{self, Decoder, Dictionaries};
+use crate::catalogue::codec::{self, Decoder, Needed};
 use crate::catalogue::{Query, RunRecord, SourceSummary, StoredError, StoredRecord};
 use crate::error::{RunError, Stage};
 use crate::run::RunId;
@@ -119,7 +119,8 @@ impl SqliteCatalogue {
         page: &Page<String>,
     ) -> Result<Vec<StoredError>, RunError> {
         let mut sql = QueryBuilder::new(
-            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run
+            "SELECT e.key, e.identifier, e.stage, e.message, e.resolved, e.tries, e.body, e.last_run,
+                 e.format, e.header
              FROM record_errors e WHERE e.source = (SELECT id FROM sources WHERE name = ",
         );
         sql.push_bind(source.as_str()).push(")");
@@ -141,6 +142,8 @@ impl SqliteCatalogue {
                 tries: row.try_get(5)?,
                 body: row.try_get(6)?,
                 last_run: RunId(row.try_get(7)?),
+                format: row.try_get(8)?,
+                header: row.try_get(9)?,
             })
         };
         rows.and_then(|rows| rows.iter().map(error).collect())
@@ -183,23 +186,27 @@ impl SqliteCatalogue {
         rows: &[SqliteRow],
         source: &SourceId,
     ) -> Result<Vec<StoredRecord>, RunError> {
-        let dictionaries = self.dictionaries(rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
+        let needed = self.needed(rows).await?;
+        let mut decoder = Decoder::new(&needed);
         rows.iter().map(|row| self.record(row, source, &mut decoder)).collect()
     }
 
-    /// The dictionaries that are needed for these rows.
-    pub(super) async fn dictionaries(&self, rows: &[SqliteRow]) -> Result<Dictionaries, RunError> {
+    /// What is needed to read the metadata of these rows.
+    pub(super) async fn needed(&self, rows: &[SqliteRow]) -> Result<Needed, RunError> {
         let unreadable = |error| self.unreadable(error);
-        let mut needed = Dictionaries::new();
+        let contents = rows.iter().filter_map(|row| content(row).transpose());
+        let contents = contents.collect::<sqlx::Result<Vec<_>>>().map_err(unreadable)?;
+        let contents = contents.into_iter().map(|(codec, _, body)| (codec, body));
+        let archived = self.0.open.archive.fetch(contents).await?;
+        let mut needed = Needed { archived, ..Needed::default() };
         for row in rows {
             let codec: Option<i64> = row.try_get("codec").map_err(unreadable)?;
             let Some(id) = codec.filter(|codec| *codec > codec::ZSTD) else { continue };
-            if needed.contains_key(&id) {
+            if needed.dictionaries.contains_key(&id) {
                 continue;
             }
             if let Some(dictionary) = self.dictionary(id).await.map_err(unreadable)? {
-                needed.insert(id, dictionary);
+                needed.dictionaries.insert(id, dictionary);
             }
         }
         Ok(needed)

@@ -9,9 +9,10 @@ use serde::Serialize;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::lock::SourceLock;
-use super::write::{WriteError, timestamp, write};
+use super::write::{WriteError, planned, timestamp, write};
 use super::{SqliteCatalogue, failed};
 use crate::batch::SourceId;
+use crate::catalogue::archive::put_aside;
 use crate::catalogue::dictionary::{Dictionary, Trainer};
 use crate::catalogue::open::{Claim, OpenRun};
 use crate::catalogue::prepare::{Prepare, Prepared, json, prepare};
@@ -217,10 +218,15 @@ impl<R: Serialize + Send + Sync + 'static> Sink<R> for SqliteCatalogue {
     async fn write(&self, run: &Run, mut batch: ParsedBatch<R>) -> Result<Written, RunError> {
         let claim = self.0.open.claim(run)?;
         let prepared = batch.prepared.take().and_then(|it| it.downcast::<Prepared>().ok());
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Some(prepared) if prepared.len() == batch.entries.len() => *prepared,
             _ => prepare(&self.0.open, &batch),
         };
+        if let Some(payloads) = self.0.open.archive.get() {
+            let mut reader = self.0.readers.acquire().await.map_err(self.cannot("read"))?;
+            let plan = planned(&mut reader, claim, &batch, &prepared).await;
+            put_aside(payloads, &mut prepared, &plan.map_err(self.cannot("read"))?).await?;
+        }
         let mut writer = self.0.writer.lock().await;
         let written = write(&mut writer, claim, self.kept_versions(), &batch, prepared).await;
         written.map_err(|error| {

@@ -95,8 +95,8 @@ impl SqliteCatalogue {
         let query = sqlx::query(query).bind(source.as_str()).bind(identifier);
         let rows = query.fetch_all(&self.0.readers).await;
         let rows = rows.map_err(|error| self.unreadable(error))?;
-        let dictionaries = self.dictionaries(&rows).await?;
-        let mut decoder = Decoder::new(&dictionaries);
+        let needed = self.needed(&rows).await?;
+        let mut decoder = Decoder::new(&needed);
         let versions = rows.iter().map(|row| {
             let version = version(row).map_err(|error| self.unreadable(error))?;
             let metadata = self.metadata(row, source, identifier, &mut decoder)?;

@@ -9,6 +9,8 @@ use sqlx::{Connection, Row, SqliteConnection};
 use super::payloads::{self, NewDictionary};
 use super::statement::PUT_RECORDS;
 use super::versions;
+use crate::batch::Item;
+use crate::catalogue::failed::Header;
 use crate::catalogue::open::Claim;
 use crate::catalogue::plan::{Plan, Stock, Stored, plan};
 use crate::catalogue::prepare::{Prepared, json};
@@ -63,6 +65,17 @@ pub(super) async fn write<R: Sync>(
         dictionary.stored_as(id);
     }
     Ok(Written::new(plan.outcomes).with_failures(plan.failures).with_checkpoint())
+}
+
+/// What [`write`] will do, as far as can be seen before.
+pub(super) async fn planned<R: Sync>(
+    conn: &mut SqliteConnection,
+    run: Claim,
+    batch: &ParsedBatch<R>,
+    prepared: &Prepared,
+) -> sqlx::Result<Plan> {
+    let stored = stored(conn, run, &identifiers(batch)).await?;
+    Ok(plan(&batch.entries, prepared, &stored, batch.is_by_name()))
 }
 
 /// The identifiers as a JSON list, one for each entry; `null` where there is none.
@@ -294,14 +307,16 @@ impl<R: Sync> Errors<'_, R> {
             // The same place in the same list is taken for the same record.
             None => format!("batch {}, record {nth}", self.batch.number),
         };
-        let body =
-            entry.item().and_then(|item| item.payload()).map(|payload| payload.body.as_bytes());
+        let item = entry.item();
+        let payload = item.and_then(Item::payload);
         let query = "INSERT INTO record_errors
-                        (source, key, identifier, stage, message, page, first_run, last_run, body)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)
+                        (source, key, identifier, stage, message, page, first_run, last_run, body,
+                         format, header)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10)
                      ON CONFLICT DO UPDATE SET stage = excluded.stage, message = excluded.message,
                         resolved = FALSE, tries = tries + 1, page = excluded.page,
-                        last_run = excluded.last_run, body = excluded.body";
+                        last_run = excluded.last_run, body = excluded.body,
+                        format = excluded.format, header = excluded.header";
         sqlx::query(query)
             .bind(self.run.source)
             .bind(key)
@@ -310,7 +325,9 @@ impl<R: Sync> Errors<'_, R> {
             .bind(&*error.message)
             .bind(self.page)
             .bind(self.run.run)
-            .bind(body)
+            .bind(payload.map(|payload| payload.body.as_bytes()))
+            .bind(payload.map(|payload| &*payload.format))
+            .bind(item.and_then(Header::of))
             .execute(conn)
             .await?;
         Ok(())

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Page, RunKind, StoreError, Trigger};
+use super::clock::later;
+use super::{Output, Page, RunEntry, RunKind, StoreError, Trigger};
 use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{RunId, UnknownWord};
@@ -58,6 +59,12 @@ pub struct SourceDefinition {
     /// Whether it is harvested at all.
     #[serde(default)]
     pub status: SourceStatus,
+    /// Whether its records are given out to those who harvest from here.
+    #[serde(default)]
+    pub output: Output,
+    /// Whether its hub, if it names one, is asked to tell of changes, each of which starts a run.
+    #[serde(default)]
+    pub push: bool,
     /// Who set it up.
     #[serde(default)]
     pub owner: Option<String>,
@@ -85,6 +92,8 @@ impl SourceDefinition {
             filter_sets: Vec::new(),
             policies: Policies::default(),
             status: SourceStatus::default(),
+            output: Output::default(),
+            push: false,
             owner: None,
             extra: Value::Null,
         }
@@ -112,7 +121,7 @@ impl SourceDefinition {
         hash.update(self.kind.as_bytes());
         hash.update(b"\n");
         // Nothing of a secret, not even a digest; sealed twice it would differ anyway.
-        hash.update(in_order(&secrets::shown(None, &self.options)).to_string());
+        hash.update(in_order(&secrets::shown(secrets::NO_KIND, &self.options)).to_string());
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -291,7 +300,10 @@ impl Default for Deletions {
     }
 }
 
-/// When a person must agree to deletions first: if they are more than both of these.
+/// When a person must agree to deletions first: if they are more than both of these, or if nothing would
+/// be left, were it a single record. Such a run waits ([`Held`](super::Held)) until somebody agrees to its
+/// deletions or does not; everything else that it brought is stored. Left out: more than 10 records that
+/// are more than a tenth of what is live. With 0 and 0 every deletion waits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -315,8 +327,7 @@ impl Guard {
     pub fn holds(&self, deletions: u64, live: u64) -> bool {
         let share = self.share * live as f64;
         deletions > 0
-            && (deletions >= live && live > 1
-                || (deletions > self.records && deletions as f64 > share))
+            && (deletions >= live || (deletions > self.records && deletions as f64 > share))
     }
 }
 
@@ -332,6 +343,8 @@ pub struct SourceEntry {
     pub updated: DateTime<Utc>,
     /// When the next run is due by its schedule; `None`: never.
     pub next_due: Option<DateTime<Utc>>,
+    /// Not before this time it is asked for, although it was due: it could not take place.
+    pub due_again: Option<DateTime<Utc>>,
     /// How many runs its schedule has started.
     pub scheduled_runs: u32,
     /// Where the next run begins; `None`: at the beginning.
@@ -348,6 +361,7 @@ impl SourceEntry {
     pub fn new(definition: SourceDefinition, now: DateTime<Utc>) -> Self {
         Self {
             next_due: definition.schedule.first(now),
+            due_again: None,
             definition,
             created: now,
             updated: now,
@@ -376,25 +390,50 @@ impl SourceEntry {
     pub(super) fn change(&mut self, definition: SourceDefinition, now: DateTime<Utc>) {
         if definition.schedule != self.definition.schedule {
             self.next_due = definition.schedule.first(now);
+            self.due_again = None;
             self.scheduled_runs = 0;
         }
         if definition.likeness() != self.definition.likeness() {
             self.checkpoint = None;
+            self.due_again = None;
         }
         self.definition = definition;
         self.updated = now;
     }
 
+    /// When a run is asked for next.
+    pub(super) fn comes_due(&self) -> Option<DateTime<Utc>> {
+        self.next_due.map(|due| self.due_again.map_or(due, |again| again.max(due)))
+    }
+
     /// The run that was due is asked for: sets when the next one is.
     pub(super) fn came_due(&mut self, now: DateTime<Utc>) {
         self.scheduled_runs = self.scheduled_runs.saturating_add(1);
+        self.due_again = None;
         let schedule = &self.definition.schedule;
         self.next_due = match self.next_due {
             Some(due) if !schedule.is_over(self.scheduled_runs) => schedule.next(due, now),
             _ => None,
         };
     }
+
+    /// A run that was due could not take place: its date stands, unless the schedule is another by now.
+    pub(super) fn stays_due(&mut self, run: &RunEntry, now: DateTime<Utc>) {
+        let Some(due) = run.request.due else { return };
+        let schedule = &self.definition.schedule;
+        let asked_by = run.settings.get("schedule");
+        if serde_json::to_value(schedule).ok().as_ref() != asked_by {
+            return;
+        }
+        let tomorrow = later(now, DAY);
+        self.due_again = Some(schedule.next(due, now).map_or(tomorrow, |next| next.min(tomorrow)));
+        self.next_due = Some(due);
+        self.scheduled_runs = self.scheduled_runs.saturating_sub(1);
+    }
 }
+
+/// After how long a run that could not take place is asked for again at the latest.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which sources are wanted, by title and id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

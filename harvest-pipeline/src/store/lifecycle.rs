@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::clock::later;
 use super::{Ending, Failure, Held, RunEntry, StoreError, Wanted};
-use crate::run::{RunEvent, RunState, Ticket};
+use crate::run::{Counters, RunEvent, RunState, Ticket};
 
 /// A run, and by which claim a worker has it.
 #[derive(Clone, Debug)]
@@ -65,6 +65,13 @@ impl RunRow {
         Ok(self.entry.wanted)
     }
 
+    /// Counts a batch.
+    pub(super) fn count(&mut self, counters: &Counters, bytes: u64) {
+        self.entry.counters += *counters;
+        self.entry.batches += 1;
+        self.entry.bytes += bytes;
+    }
+
     pub(super) fn end(
         &mut self,
         ticket: Ticket,
@@ -82,6 +89,7 @@ impl RunRow {
                 self.entry.failure = Some(failure.clone());
             }
             Ending::Cancelled => self.step(RunEvent::Cancelled, "cancelled")?,
+            Ending::Interrupted(_) => self.interrupt()?,
             Ending::Paused | Ending::Held(_) | Ending::Later(_) => self.put_down(ending)?,
         }
         Ok(self.left(now))
@@ -179,27 +187,30 @@ impl RunRow {
         most_attempts: u32,
         now: DateTime<Utc>,
     ) -> Result<RunState, StoreError> {
-        match (self.entry.state, self.entry.wanted) {
-            (RunState::Running, Some(Wanted::Cancel)) => {
-                self.step(RunEvent::Cancelled, "cancelled")?;
-            }
-            (RunState::Running, Some(Wanted::Pause)) => self.step(RunEvent::Paused, "paused")?,
-            (state, _) => {
-                if state == RunState::Running {
-                    self.step(RunEvent::Lost, "lost")?;
-                }
-                let again = self.entry.attempt < most_attempts;
-                self.step(RunEvent::Swept { again }, "swept")?;
-                if !again {
-                    self.entry.failure = Some(Failure::new(format!(
-                        "{} workers were lost with it; see what ended them, then ask for another \
-                         run: it goes on where this one was",
-                        self.entry.attempt
-                    )));
-                }
+        if self.entry.state == RunState::Running {
+            self.interrupt()?;
+        }
+        if self.entry.state == RunState::Interrupted {
+            let again = self.entry.attempt < most_attempts;
+            self.step(RunEvent::Swept { again }, "swept")?;
+            if !again {
+                self.entry.failure = Some(Failure::new(format!(
+                    "{} workers were lost with it; see what ended them, then ask for another run: it \
+                     goes on where this one was",
+                    self.entry.attempt
+                )));
             }
         }
         Ok(self.left(now))
+    }
+
+    /// Its worker is lost; what is wanted of the run is done now.
+    fn interrupt(&mut self) -> Result<(), StoreError> {
+        match self.entry.wanted {
+            Some(Wanted::Cancel) => self.step(RunEvent::Cancelled, "cancelled"),
+            Some(Wanted::Pause) => self.step(RunEvent::Paused, "paused"),
+            None => self.step(RunEvent::Lost, "lost"),
+        }
     }
 
     /// Whether its worker was not heard of for longer than its lease.

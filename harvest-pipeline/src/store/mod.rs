@@ -26,6 +26,7 @@ mod filter_sets;
 mod hosts;
 mod lifecycle;
 mod memory;
+mod output;
 mod runs;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod sql;
@@ -49,6 +50,7 @@ pub use self::events::{Event, EventLevel, EventQuery, EventScope, EventStore, St
 pub use self::filter_sets::FilterSetStore;
 pub use self::hosts::{HostStore, WaitingHost};
 pub use self::memory::MemoryStore;
+pub use self::output::Output;
 pub use self::runs::{
     Ending, Failure, Held, Requested, RunEntry, RunKind, RunQuery, RunRequest, RunStore, Trigger,
     Wanted,

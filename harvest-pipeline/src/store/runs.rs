@@ -149,6 +149,8 @@ pub struct RunRequest {
     pub group: Option<i64>,
     /// Not before this time.
     pub not_before: Option<DateTime<Utc>>,
+    /// The date of the source's schedule that it is asked for at.
+    pub due: Option<DateTime<Utc>>,
 }
 
 impl RunRequest {
@@ -166,6 +168,7 @@ impl RunRequest {
             parent: None,
             group: None,
             not_before: None,
+            due: None,
         }
     }
 }
@@ -337,13 +340,23 @@ pub struct Failure {
     pub at_source: bool,
     /// Whether the same run may well succeed later.
     pub transient: bool,
+    /// Whether it counts as not having taken place: nobody could say what there is to harvest. The date
+    /// that its schedule asked for it at stands.
+    #[serde(default)]
+    pub leaves_date: bool,
 }
 
 impl Failure {
     /// The run failed, through no fault of the source.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), url: None, at_source: false, transient: false }
+        Self {
+            message: message.into(),
+            url: None,
+            at_source: false,
+            transient: false,
+            leaves_date: false,
+        }
     }
 }
 
@@ -354,6 +367,7 @@ impl From<&crate::RunError> for Failure {
             url: error.url().map(str::to_owned),
             at_source: error.stage() == crate::Stage::Source,
             transient: error.is_transient(),
+            leaves_date: false,
         }
     }
 }
@@ -366,6 +380,8 @@ pub enum Ending {
     Done,
     /// It cannot go on.
     Failed(Failure),
+    /// What it writes to went away: the run is left to whoever finds it next, as if its worker was lost.
+    Interrupted(Failure),
     /// It was stopped.
     Cancelled,
     /// It was put down where it is.
@@ -375,6 +391,12 @@ pub enum Ending {
     /// It goes back into the queue until then: the source asked for so much patience that it is not
     /// worth keeping a worker for it.
     Later(DateTime<Utc>),
+}
+
+impl Ending {
+    pub(super) fn leaves_date(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.leaves_date)
+    }
 }
 
 /// Which runs are wanted, newest first.
@@ -453,6 +475,11 @@ pub trait RunStore: Send + Sync {
     /// Ends a worker's part of a run, and says in which state that leaves it. If the run is put down
     /// ([`Paused`](Ending::Paused), [`Held`](Ending::Held), [`Later`](Ending::Later)) although somebody
     /// wants it cancelled, it is cancelled.
+    ///
+    /// If a run that was due fails so that it [leaves its date](Failure::leaves_date), that is the next
+    /// date of the source again, in the same commit, unless its schedule was changed meanwhile.
+    /// [`request_due`](super::SourceStore::request_due) asks for it again at the date behind that one,
+    /// and after a day at the latest.
     ///
     /// # Errors
     /// [`StoreError::Stale`].

@@ -13,6 +13,12 @@
 //! | a version that it has already | left as it is |
 //! | its deletion, by the source itself | **withdrawn if its policy is so**, else left as it is |
 //!
+//! In an [`Installation`](crate::engine::Installation) targets are [definitions](crate::store::TargetDefinition)
+//! in its store, of these [`kinds`]. There they are not behind the catalogue but read it: each has a place
+//! among the [arrivals](crate::Catalogue::arrivals) of each source, and when a run is through, gets what is
+//! behind that. The place moves when what was delivered is noted. So a version may be delivered twice and
+//! is never forgotten, whenever a worker dies, and a target that is away keeps nobody waiting.
+//!
 //! What was delivered is therefore never taken back because of an error or a warning, or because a
 //! condition holds no longer: only by an explicit deletion or by an [operator](Targets::withdraw),
 //! and only where [`Withdrawal`] allows it.

@@ -117,6 +117,8 @@ macro_rules! store_contract {
                 what_is_only_compared_comes_due_as_an_audit
                 a_source_with_an_open_run_is_passed_over_until_that_is_over
                 a_changed_schedule_begins_anew
+                a_run_that_could_not_take_place_leaves_its_date
+                a_date_that_stood_gives_way_to_another_schedule
             }
             queue {
                 a_run_is_read_as_it_was_asked_for
@@ -139,6 +141,7 @@ macro_rules! store_contract {
                 a_failure_is_kept
                 a_stale_ticket_changes_nothing
                 a_lost_run_is_given_to_another_worker
+                a_run_that_is_interrupted_is_found_without_delay
                 a_run_is_given_up_after_so_many_workers
                 a_run_that_is_heard_of_is_not_lost
                 putting_a_run_down_in_order_is_no_lost_attempt
@@ -150,10 +153,11 @@ macro_rules! store_contract {
             }
             staging {
                 what_is_staged_comes_back_in_order_until_it_is_forgotten
-                a_batch_staged_again_is_replaced
+                what_is_staged_is_counted_and_only_once
                 another_worker_goes_on_staging_behind_the_first
                 a_dry_run_stages_apart_and_begins_anew
                 a_stale_ticket_stages_nothing
+                what_dry_runs_fetched_expires_unless_it_is_to_be_stored
             }
             targets {
                 a_target_is_read_as_it_was_set_up
@@ -161,6 +165,7 @@ macro_rules! store_contract {
                 what_could_not_be_given_is_owed_until_it_is
                 a_target_that_cannot_be_served_is_known_until_it_can
                 everything_is_offered_once_more_when_somebody_wants_that
+                what_was_delivered_of_an_erased_source_is_forgotten
             }
             notes {
                 coverage_is_entered_once_and_listed_by_its_end

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::unwrap_in_result, clippy::panic_in_result_fn)]
 
 mod absent;
+mod arrivals;
 mod changes;
 mod histories;
 mod lists;
@@ -28,6 +29,7 @@ use harvest_pipeline::{
 };
 
 pub(crate) use self::absent::*;
+pub(crate) use self::arrivals::*;
 pub(crate) use self::changes::*;
 pub(crate) use self::histories::*;
 pub(crate) use self::lists::*;
@@ -65,6 +67,7 @@ macro_rules! catalogue_contract {
             the_next_run_begins_where_the_source_was_rewound_to
             versions_are_numbered_and_kept_with_the_run_that_brought_them
             a_run_that_changes_nothing_makes_no_versions
+            what_arrived_is_listed_in_the_order_in_which_it_was_stored
             undoing_a_run_puts_back_what_was_before
             what_a_later_run_changed_stays_when_an_earlier_one_is_undone
             a_run_that_is_undone_twice_is_undone_once

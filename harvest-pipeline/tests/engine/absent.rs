@@ -9,6 +9,7 @@ use super::world::{DAY, World};
 scenarios! {
     a_36_deleting_everything_waits_for_a_person_who_agrees
     a_36_deleting_everything_waits_for_a_person_who_does_not_agree
+    an_empty_list_deletes_nothing_by_itself_not_even_the_last_record
     a_record_that_is_gone_is_deleted_and_an_undone_run_brings_it_back
     a_record_that_fails_or_is_filtered_out_is_not_gone
 }
@@ -51,6 +52,18 @@ async fn a_36_deleting_everything_waits_for_a_person_who_does_not_agree(world: &
     world.clock.advance(DAY);
     let run = world.in_full("kytice").await;
     assert_eq!((run.state, run.counters.unchanged), (RunState::Succeeded, 12));
+}
+
+async fn an_empty_list_deletes_nothing_by_itself_not_even_the_last_record(world: &World) {
+    world.add("kytice", &filled(1)).await;
+    world.harvest("kytice").await;
+    world.clock.advance(DAY);
+    world.serve("kytice.example", &repository());
+    let run = world.in_full("kytice").await;
+    assert_eq!(run.state, RunState::AwaitingApproval);
+    let held = run.held.unwrap();
+    assert_eq!((held.deletions, held.live), (1, 1));
+    assert_eq!(world.live("kytice").await.len(), 1);
 }
 
 async fn a_record_that_is_gone_is_deleted_and_an_undone_run_brings_it_back(world: &World) {

@@ -5,19 +5,22 @@ use harvest_pipeline::parsers::Bibliographic;
 use harvest_pipeline::store::{RunEntry, RunKind, RunRequest};
 use harvest_pipeline::{
     Item, Outcome, Parsed, Parser, Payload, Pipeline, RecordError, RecordQuery, RunState, SourceId,
+    Stage,
 };
 
-use super::net::{Host, filled, name, put};
+use super::net::{Host, filled, name, put, put_broken};
 use super::world::{DAY, World};
 
 scenarios! {
     a_19_a_39_a_dry_run_changes_nothing
     a_dry_run_is_applied_without_a_request
     a_dry_run_is_not_applied_over_what_came_since
+    a_dry_run_that_was_kept_for_too_long_is_not_applied
     what_was_collected_is_imported_without_a_request_once
     an_audit_counts_what_is_new_changed_and_gone_and_changes_nothing
     a_38_what_is_here_is_parsed_anew_without_a_request
     a_38_what_is_here_is_filtered_anew_without_a_request
+    what_could_not_be_read_is_read_anew_without_a_request
     what_a_run_stored_is_found_when_it_is_over
 }
 
@@ -93,6 +96,25 @@ async fn a_dry_run_is_not_applied_over_what_came_since(world: &World) {
     assert!(run.failure.unwrap().message.contains("try it once more"));
 }
 
+async fn a_dry_run_that_was_kept_for_too_long_is_not_applied(world: &World) {
+    changed(world).await;
+    let tried = world.run(dry()).await;
+    world.clock.advance(30 * DAY);
+    world.scheduler().forget().await.unwrap();
+    let source = SourceId::from("kytice");
+    assert!(world.store.staged(&source, Some(tried.id), 0).await.unwrap().is_some());
+    world.clock.advance(DAY);
+    world.scheduler().forget().await.unwrap();
+    assert!(world.store.staged(&source, Some(tried.id), 0).await.unwrap().is_none());
+    assert!(world.codes(tried.id).await.contains(&"DryRunExpired".to_owned()));
+    let mut apply = RunRequest::new("kytice", RunKind::Import);
+    apply.parent = Some(tried.id);
+    let run = world.run(apply).await;
+    assert_eq!((run.state, run.counters.total()), (RunState::Failed, 0));
+    let message = run.failure.unwrap().message;
+    assert!(message.contains("not kept any longer"), "{message}");
+}
+
 async fn what_was_collected_is_imported_without_a_request_once(world: &World) {
     world.add("kytice", &filled(12)).await;
     let import = RunRequest::new("kytice", RunKind::Import);
@@ -152,6 +174,38 @@ async fn a_38_what_is_here_is_parsed_anew_without_a_request(world: &World) {
     assert_eq!(run.counters.unchanged, 12, "once is enough");
 }
 
+async fn what_could_not_be_read_is_read_anew_without_a_request(world: &World) {
+    let origin = filled(12);
+    put_broken(&origin, 3, "2024-01-31T12:00:00Z");
+    world.add("kytice", &origin).await;
+    // By a parser that could read nothing.
+    let source = world.installation.source(&World::oai("kytice")).unwrap();
+    let summary = Pipeline::new(source).parse(Illiterate).run(&*world.catalogue).await.unwrap();
+    assert_eq!(summary.counters.failed, 12);
+    let source = SourceId::from("kytice");
+    let error = world.catalogue.errors(&source, false).await.unwrap().remove(1);
+    let item = error.item().unwrap();
+    assert_eq!(
+        (&*item.identifier, item.datestamp.as_deref()),
+        (&*name(1), Some("2024-01-31T12:00:00Z"))
+    );
+    assert_eq!(&*item.payload().unwrap().format, "marc21");
+
+    world.net.set("kytice.example", Host::Fault(http::StatusCode::GONE, None));
+    world.net.asked();
+    let run = world.run(RunRequest::new("kytice", RunKind::Reprocess)).await;
+    let counters = run.counters;
+    assert_eq!(run.state, RunState::SucceededWithErrors, "one is broken indeed");
+    assert_eq!((counters.created, counters.failed), (11, 1));
+    assert_eq!(world.net.asked(), []);
+    assert_eq!(world.live("kytice").await.len(), 11);
+    let record = world.catalogue.find(&source, &name(1)).await.unwrap().unwrap();
+    assert_eq!(record.datestamp.as_deref(), Some("2024-01-31T12:00:00Z"));
+    let open = world.catalogue.errors(&source, false).await.unwrap();
+    assert_eq!(open.iter().map(|error| &*error.key).collect::<Vec<_>>(), [name(3)]);
+    assert_eq!((open[0].tries, open[0].item().is_some()), (2, true));
+}
+
 async fn a_38_what_is_here_is_filtered_anew_without_a_request(world: &World) {
     world.add("kytice", &filled(12)).await;
     world.harvest("kytice").await;
@@ -182,6 +236,21 @@ async fn what_a_run_stored_is_found_when_it_is_over(world: &World) {
 
 /// A parser that reads nothing of what it gets.
 #[derive(Debug)]
+struct Illiterate;
+
+impl Parser for Illiterate {
+    type Record = Bibliographic;
+
+    fn format(&self) -> &str {
+        "*"
+    }
+
+    fn parse(&self, item: &Item, _: &Payload) -> Result<Parsed<Bibliographic>, RecordError> {
+        Err(RecordError::new(item.identifier.clone(), Stage::Parse, "illegible"))
+    }
+}
+
+/// A parser that reads nothing of what it gets.
 struct Blind;
 
 impl Parser for Blind {

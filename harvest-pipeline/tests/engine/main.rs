@@ -26,6 +26,7 @@ macro_rules! scenarios {
 mod absent;
 mod aside;
 mod crash;
+mod cut;
 mod deliveries;
 mod documents;
 mod failures;

@@ -19,6 +19,7 @@ scenarios! {
     a_source_that_is_off_at_the_first_run_is_harvested_from_the_beginning_later_if_that_is_held
     a_16_a_schedule_begins_after_its_delay_and_is_over_after_so_many_runs
     a_16_what_happened_is_forgotten_by_its_age
+    a_16_the_log_is_purged_when_a_run_is_over
 }
 
 /// 1 August off; runs on 21 and 28 August and on 4 September; 6 September on again; a run on the 11th.
@@ -148,4 +149,28 @@ async fn a_16_what_happened_is_forgotten_by_its_age(world: &World) {
     world.scheduler().retention(retention).forget().await.unwrap();
     let left = world.store.runs(&RunQuery::default()).await.unwrap();
     assert_eq!(left.len(), 2, "the last, and the one that records point to: {left:#?}");
+}
+
+async fn a_16_the_log_is_purged_when_a_run_is_over(world: &World) {
+    world.add("kytice", &filled(3)).await;
+    let noted = Event::new("Noted", EventLevel::Info, "old");
+    world.store.record(&[noted.clone(), noted.clone()]).await.unwrap();
+    let noted = async || {
+        let events = world.store.events(&EventQuery::default()).await.unwrap();
+        events.iter().filter(|it| it.event.code == "Noted").count()
+    };
+    world.clock.advance(90 * DAY);
+    world.harvest("kytice").await;
+    assert_eq!(noted().await, 2, "90 days unless said otherwise");
+    world.clock.advance(HOUR);
+    world.harvest("kytice").await;
+    assert_eq!(noted().await, 0, "too old");
+
+    world.store.record(&[Event::new("Noted", EventLevel::Info, "new")]).await.unwrap();
+    let mut retention = Retention::default();
+    retention.most_events = 1;
+    world.ask(RunRequest::new("kytice", RunKind::Harvest)).await;
+    world.worker("tidy").retention(retention).run_waiting().await.unwrap();
+    assert_eq!(noted().await, 0, "too many");
+    assert_eq!(world.store.events(&EventQuery::default()).await.unwrap().len(), 1);
 }

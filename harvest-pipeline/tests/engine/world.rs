@@ -75,6 +75,10 @@ impl World {
         Self { clock, net, store, catalogue, installation, place, url }
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Gives everything back; the schema cannot be dropped while the runtime waits for that.
     pub(crate) async fn close(self) {
         let Self { place, store, catalogue, installation, .. } = self;

@@ -27,12 +27,12 @@ impl Schema {
         Some(schema)
     }
 
-    /// The URL by which its tables are found without further ado.
+    /// The URL by which its tables are found without further ado. Its connections are named after it.
     pub(crate) fn url(&self) -> String {
         let separator = if self.server.contains('?') { '&' } else { '?' };
         // Commits need not survive a power cut, unless a test says so.
         let options = "-csearch_path%3D{}%20-csynchronous_commit%3Doff".replace("{}", &self.name);
-        format!("{}{separator}options={options}", self.server)
+        format!("{}{separator}options={options}&application_name={}", self.server, self.name)
     }
 
     async fn execute(&self, sql: &str) {

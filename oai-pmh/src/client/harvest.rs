@@ -27,6 +27,10 @@ pub struct Harvest<T: ListItem = Record> {
     windows: Vec<Window>,
     parallel: usize,
     running: SelectAll<Running<T>>,
+    /// The last page of a window, until it is certain that there is none behind it.
+    last: Vec<(usize, Page<T>)>,
+    /// What came with the step before.
+    behind: Option<Step<T>>,
     summary: Summary,
     failed: Option<Error>,
 }
@@ -234,6 +238,8 @@ impl<T: ListItem> Harvest<T> {
             windows,
             parallel: parallel.max(1),
             running: SelectAll::new(),
+            last: Vec::new(),
+            behind: None,
             summary: Summary::new(),
             failed: None,
             position,
@@ -291,15 +297,36 @@ impl<T: ListItem> Harvest<T> {
         Step { page, position: self.position.clone() }
     }
 
-    fn take_page(&mut self, window: usize, page: Page<T>) -> Step<T> {
+    /// Takes a page. That a list is at its end belongs to its last page, so that whoever keeps both keeps
+    /// them together: a page with nothing to go on with waits for what comes behind it.
+    fn take_page(&mut self, window: usize, page: Page<T>) -> Option<Step<T>> {
         if self.position.first_response_date.is_none() {
             self.position.first_response_date.clone_from(&page.response_date);
         }
-        if let Some(token) = page.token.as_ref().filter(|token| !token.value.is_empty()) {
-            self.position.stands_at(window, Some(token.clone()));
-        }
         self.summary.add_page(&page);
-        self.step(Some(page))
+        // Where a server fails and is asked in another way, one does come behind such a page.
+        let before = self.take_last(window).map(|before| self.step(Some(before)));
+        let token = page.token.as_ref().filter(|token| !token.value.is_empty()).cloned();
+        if token.is_none() && page.is_last_part {
+            self.last.push((window, page));
+            return before;
+        }
+        if token.is_some() {
+            self.position.stands_at(window, token);
+        }
+        let step = self.step(Some(page));
+        match before {
+            None => Some(step),
+            Some(before) => {
+                self.behind = Some(step);
+                Some(before)
+            }
+        }
+    }
+
+    fn take_last(&mut self, window: usize) -> Option<Page<T>> {
+        let nth = self.last.iter().position(|(of, _)| *of == window)?;
+        Some(self.last.swap_remove(nth).1)
     }
 }
 
@@ -312,28 +339,38 @@ impl<T: ListItem> Stream for Harvest<T> {
             this.running.clear();
             return Poll::Ready(Some(Err(error)));
         }
-        let Some((window, progress)) = ready!(this.running.poll_next_unpin(cx)) else {
-            return Poll::Ready(None);
-        };
-        Poll::Ready(Some(Ok(match progress {
-            Progress::Page(page) => this.take_page(window, page),
-            Progress::End(summary) => {
-                this.position.open.retain(|open| open.window != window);
-                this.summary.add_verdict(&summary.verdict);
-                this.fill();
-                this.step(None)
-            }
-            Progress::Failed(error) => {
-                // A list that went wrong is begun anew next time, not gone on with at the token
-                // that led nowhere. One that merely broke off goes on.
-                if error.kind() == ErrorKind::Truncated {
-                    this.position.stands_at(window, None);
-                    this.summary.add_verdict(&Verdict::Truncated(error.reasons().to_vec()));
+        if let Some(step) = this.behind.take() {
+            return Poll::Ready(Some(Ok(step)));
+        }
+        loop {
+            let Some((window, progress)) = ready!(this.running.poll_next_unpin(cx)) else {
+                return Poll::Ready(None);
+            };
+            return Poll::Ready(Some(Ok(match progress {
+                Progress::Page(page) => match this.take_page(window, page) {
+                    Some(step) => step,
+                    None => continue,
+                },
+                Progress::End(summary) => {
+                    this.position.open.retain(|open| open.window != window);
+                    this.summary.add_verdict(&summary.verdict);
+                    this.fill();
+                    let last = this.take_last(window);
+                    this.step(last)
                 }
-                this.failed = Some(error);
-                this.step(None)
-            }
-        })))
+                Progress::Failed(error) => {
+                    // A list that went wrong is begun anew next time, not gone on with at the token
+                    // that led nowhere. One that merely broke off goes on.
+                    if error.kind() == ErrorKind::Truncated {
+                        this.position.stands_at(window, None);
+                        this.summary.add_verdict(&Verdict::Truncated(error.reasons().to_vec()));
+                    }
+                    this.failed = Some(error);
+                    let last = this.take_last(window);
+                    this.step(last)
+                }
+            })));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::Client;
 use super::walk::{Event, Walker};
@@ -51,7 +52,7 @@ impl<T: ListItem> List<T> {
     pub(super) fn begin(client: Client, request: Request, token: Option<String>) -> Self {
         let (sender, events) = mpsc::channel(1);
         let mut walker = JoinSet::new();
-        walker.spawn(Walker::new(client, request, sender).run(token));
+        walker.spawn(Walker::new(client, request, sender).run(token).in_current_span());
         Self { events, summary: Summary::new(), _walker: walker }
     }
 

@@ -9,6 +9,7 @@ use resync_core::transport::{Answer, Payload};
 use resync_core::xml::{Issue, IssueKind};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::Client;
 use super::exchange::{Asking, peek_token};
@@ -228,11 +229,12 @@ impl<T: ListItem> Walker<T> {
     fn fetch(&self, request: &Request) -> Fetch<T> {
         let (client, request, asking) = (self.client.clone(), request.clone(), self.asking);
         let mut task = JoinSet::new();
-        task.spawn(async move {
+        let fetching = async move {
             let answer = client.ask(&request, asking).await?;
             let token = peek_token(&answer);
             Ok(Fetched { token, parts: parse(answer, client.settings.parser) })
-        });
+        };
+        task.spawn(fetching.in_current_span());
         Fetch(task)
     }
 

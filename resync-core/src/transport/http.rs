@@ -11,10 +11,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, header};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 use url::{Origin, Url};
 
 use super::redirect::{Redirects, is_harmless};
-use super::{Body, Method, Reach, Request, Response, Transport};
+use super::{Body, Method, Reach, Request, Response, Transport, without_credentials};
 use crate::{Error, ErrorKind, Result};
 
 pub use self::builder::HttpTransportBuilder;
@@ -166,7 +167,9 @@ impl Transport for HttpTransport {
         let mut redirects = Redirects::default();
         loop {
             self.reach.check(&request.url)?;
-            let answer = self.exchange(&request, deadline).await;
+            let url = without_credentials(&request.url);
+            let span = tracing::debug_span!("request", %url);
+            let answer = self.exchange(&request, deadline).instrument(span).await;
             let answer = answer.map_err(|error| error.with_url(&request.url))?;
             match redirects.follow(&request, answer.status(), answer.headers())? {
                 Some(next) => request = next,

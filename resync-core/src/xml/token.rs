@@ -131,6 +131,26 @@ impl<'a> Tokens<'a> {
         None
     }
 
+    /// Takes `<name attribute="value">text</name>`, if that is next, to the letter. May have gone on
+    /// where it is not.
+    #[inline]
+    pub(super) fn take_plain(&mut self, name: &str, attribute: &str) -> Option<(&'a str, &'a str)> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let equals = 2 + name.len() + attribute.len();
+        let [b'<', names @ .., b'=', b'"'] = rest.get(..equals + 2)? else { return None };
+        let (own, of_attribute) = names.split_at_checked(name.len())?;
+        let is_next = is_same_bytes(own, name.as_bytes())
+            && of_attribute
+                .strip_prefix(b" ")
+                .is_some_and(|it| is_same_bytes(it, attribute.as_bytes()));
+        let value = Some(equals + 2).filter(|_| is_next)?;
+        let end = value + find_near(b'"', &rest[value..])?;
+        rest.get(end + 1).filter(|close| **close == b'>')?;
+        let value = &self.text[self.at + value..self.at + end];
+        self.at += end + 2;
+        Some((value, self.take_text_and_end(name)?))
+    }
+
     /// Passes over white space.
     #[inline]
     pub(super) fn skip_blanks(&mut self) {

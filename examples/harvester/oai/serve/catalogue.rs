@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use harvest_pipeline::{Catalogue, CatalogueRepository, Shelf, Shelves};
+use harvest_pipeline::{Catalogue, CatalogueRepository, Shelf, Shelves, SourceId};
 use oai_pmh::Identify;
 
 use crate::args::ProvideArgs;
@@ -17,11 +17,10 @@ pub(super) async fn publish(
     console: &Console,
 ) -> Result<CatalogueRepository, Failure> {
     let mut found: Vec<Shelf> = Vec::new();
-    for shelf in Shelves::new(Arc::clone(&catalogue)).all().await? {
+    let is_wanted =
+        |source: &SourceId| args.source.as_ref().is_none_or(|wanted| wanted == source.as_str());
+    for shelf in Shelves::new(Arc::clone(&catalogue)).all(is_wanted).await? {
         let source = &shelf.source;
-        if args.source.as_ref().is_some_and(|wanted| wanted != source.as_str()) {
-            continue;
-        }
         if shelf.formats.is_empty() {
             console.warning(&format!("{source} has no records: it is not served"));
             continue;

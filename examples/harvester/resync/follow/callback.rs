@@ -9,21 +9,22 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use axum::serve::Listener;
 use chrono::Utc;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use resync_core::notify::{Event, Incoming, Rejection, Subscription};
+use resync_core::notify::{Event, Subscription};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
 
-/// The most bytes of a delivery: it is a sign that something has changed, and no more is needed.
-pub(super) const LARGEST: usize = 64 << 10;
+use crate::notices::LARGEST;
+use crate::notices::exchange::{Said, empty};
+
 /// How long a connection may last.
 const LONGEST: Duration = Duration::from_secs(30);
 /// How many connections there may be at the same time.
@@ -74,42 +75,19 @@ async fn answer(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     if !callback.is_at(uri.path()) {
-        return response(StatusCode::NOT_FOUND);
+        return empty(StatusCode::NOT_FOUND);
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                (callback.heard)(&Event::Rejected { reason: Rejection::TooLarge });
-            }
-            return response(rejection.status());
-        }
-    };
-    let outgoing = {
+    let said = Said { method, uri, headers, body };
+    let (response, event) = {
         let mut subscription = lock(&callback.subscription);
         let Some(subscription) = &mut *subscription else {
-            return response(StatusCode::NOT_FOUND);
+            return empty(StatusCode::NOT_FOUND);
         };
-        let incoming = Incoming {
-            method: method.as_str(),
-            query: uri.query(),
-            headers: &headers,
-            body: &body,
-        };
-        subscription.handle(incoming, Utc::now())
+        said.to(subscription, Utc::now())
     };
-    if let Some(event) = &outgoing.event {
+    if let Some(event) = &event {
         (callback.heard)(event);
     }
-    let mut response = response(outgoing.status);
-    *response.headers_mut() = outgoing.headers;
-    *response.body_mut() = Body::from(outgoing.body);
-    response
-}
-
-fn response(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
     response
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use resync_core::client::{Client, Wanted};
-use resync_core::document::Capability;
-use resync_core::notify::{Channel, Event, State, Subscription, send};
+use resync_core::notify::{Event, State, Subscription, send};
 use resync_core::transport::Transport;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,9 +17,11 @@ use url::Url;
 
 use super::super::{anywhere, transport};
 use super::Teller;
-use super::callback::{Callback, LARGEST, Shared, lock};
+use super::callback::{Callback, Shared, lock};
 use crate::args::{FollowArgs, GlobalArgs};
 use crate::network;
+use crate::notices::LARGEST;
+use crate::notices::found::{Found, Missing, find};
 use crate::report::Failure;
 
 /// The wait after the source or the hub could not be asked.
@@ -171,33 +171,18 @@ impl Agent {
     /// The subscription there can be; none where the source names no hub.
     async fn find(&self) -> Option<Subscription> {
         let authority = anywhere(&self.url, &self.allowed);
-        let permitted = authority.clone();
-        let client = Client::new(Arc::clone(&self.transport))
-            .permit(move |url| permitted.check(url).map_err(|error| error.to_string()));
-        let kinds = [Capability::ChangeList, Capability::ChangeDump];
-        let wanted = Wanted::new("follow", kinds).set(self.set.clone());
-        let found = loop {
-            match client.resolve(self.url.as_str(), &wanted).await {
+        let Found { topic, hub } = loop {
+            let transport = Arc::clone(&self.transport);
+            match find(transport, &self.url, self.set.clone(), &authority).await {
                 Ok(found) => break found,
                 // The run tells of it as well.
-                Err(error) if error.net().is_some_and(resync_core::Error::is_transient) => {
-                    self.teller.console.detail(&error.to_string());
+                Err(Missing::Unreachable(why)) => {
+                    self.teller.console.detail(&why);
                     sleep(AGAIN).await;
                 }
-                Err(error) => return self.no_hub(&error.to_string()),
+                Err(Missing::None(why)) => return self.no_hub(&why),
             }
         };
-        let Some(Channel { hub, topic, .. }) = found.channel() else {
-            return self.no_hub("the source's documents name none");
-        };
-        let hub = match Url::parse(&hub) {
-            Ok(hub) => hub,
-            Err(cause) => return self.no_hub(&format!("{hub:?} is no address: {cause}")),
-        };
-        if let Err(forbidden) = authority.check(&hub) {
-            let text = format!("{forbidden}; if it is the source's, allow it with --allow-origin");
-            return self.no_hub(&text);
-        }
         match Subscription::unguessable(topic, hub, &self.base) {
             Ok(it) => Some(it.random_secret().max_body(LARGEST)),
             Err(error) => self.no_hub(&error.to_string()),

@@ -1,4 +1,4 @@
-//! Options of a kind of sources, as they are written on the command line.
+//! Options of a kind of sources or targets, as they are written on the command line.
 
 use std::fmt::Write;
 
@@ -12,8 +12,8 @@ use crate::report::Failure;
 ///
 /// # Errors
 /// If the kind has no such option, or the value is none for it.
-pub(super) fn set(
-    kind: &Kind,
+pub(super) fn set<T: ?Sized + 'static>(
+    kind: &Kind<T>,
     options: &mut Value,
     written: &[(String, String)],
 ) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(super) fn set(
         if schema.is_null() {
             let known: Vec<_> = names(kind).collect();
             return Err(Failure::usage(format!(
-                "--option {name}: sources of the kind {} have the options {}",
+                "--option {name}: those of the kind {} have the options {}",
                 kind.name(),
                 known.join(", ")
             )));
@@ -54,7 +54,7 @@ pub(super) fn set(
 }
 
 /// The kinds that there are.
-pub(super) fn kinds(registry: &Registry, as_json: bool) -> String {
+pub(super) fn kinds<T: ?Sized + 'static>(registry: &Registry<T>, as_json: bool) -> String {
     let mut text = String::new();
     for kind in registry.kinds() {
         // Writing to a text cannot fail.
@@ -82,7 +82,7 @@ pub(super) fn kinds(registry: &Registry, as_json: bool) -> String {
     text
 }
 
-fn names(kind: &Kind) -> impl Iterator<Item = &str> {
+fn names<T: ?Sized + 'static>(kind: &Kind<T>) -> impl Iterator<Item = &str> {
     kind.schema()["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str())
 }
 

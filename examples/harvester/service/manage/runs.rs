@@ -81,6 +81,11 @@ fn told(run: &RunEntry, as_json: bool) -> Result<(), Failure> {
     })
 }
 
+/// Says how a run is.
+pub(super) async fn told_of(run: RunId, manager: &Manager<'_>) -> Result<(), Failure> {
+    told(&known(manager.store, run).await?, manager.as_json)
+}
+
 /// Asks for runs; with `--now` does them.
 async fn start(args: &StartArgs, manager: &Manager<'_>) -> Result<Status, Failure> {
     let mut runs = Vec::new();
@@ -101,7 +106,7 @@ async fn start(args: &StartArgs, manager: &Manager<'_>) -> Result<Status, Failur
     }
     if !args.now && !args.wait {
         for run in runs {
-            told(&known(manager.store, run).await?, manager.as_json)?;
+            told_of(run, manager).await?;
         }
         return Ok(Status::Complete);
     }
@@ -110,7 +115,7 @@ async fn start(args: &StartArgs, manager: &Manager<'_>) -> Result<Status, Failur
 }
 
 /// Waits until these runs are over, or with a worker and no runs, until none is queued.
-async fn wait(
+pub(super) async fn wait(
     runs: &[RunId],
     worker: Option<&Worker>,
     manager: &Manager<'_>,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use harvest_pipeline::schedule::{Rhythm, Schedule};
-use harvest_pipeline::secrets;
+use harvest_pipeline::secrets::{self, NO_KIND};
 use harvest_pipeline::store::{RunEntry, SourceDefinition, SourceEntry, StoredEvent};
 use serde_json::{Value, json};
 
@@ -128,10 +128,13 @@ pub(super) fn source(entry: &SourceEntry) -> String {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         line("option", &format!("{name}={plain}"));
     }
-    for name in secrets::set(None, &entry.definition.options) {
+    for name in secrets::set(NO_KIND, &entry.definition.options) {
         line("option", &format!("{name}=(not shown)"));
     }
     line("status", definition.status.as_str());
+    let output = definition.output.off_since();
+    line("output", &output.map_or("on".to_owned(), |since| format!("off since {since}")));
+    line("push", if definition.push { "on" } else { "" });
     line("schedule", &rhythm(&definition.schedule));
     line("target", definition.target.as_deref().unwrap_or_default());
     line("owner", definition.owner.as_deref().unwrap_or_default());
@@ -147,7 +150,7 @@ pub(super) fn source(entry: &SourceEntry) -> String {
 pub(super) fn source_json(entry: &SourceEntry) -> Value {
     json!({
         "definition": without_secrets(&entry.definition),
-        "secrets": secrets::set(None, &entry.definition.options),
+        "secrets": secrets::set(NO_KIND, &entry.definition.options),
         "created": entry.created,
         "updated": entry.updated,
         "next_due": entry.next_due,
@@ -160,7 +163,7 @@ pub(super) fn source_json(entry: &SourceEntry) -> Value {
 /// The same without passwords and tokens.
 fn without_secrets(definition: &SourceDefinition) -> SourceDefinition {
     let mut shown = definition.clone();
-    shown.options = secrets::shown(None, &definition.options);
+    shown.options = secrets::shown(NO_KIND, &definition.options);
     shown
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
+use chrono::Utc;
 use harvest_pipeline::engine::Installation;
 use harvest_pipeline::schedule::Rhythm;
 use harvest_pipeline::store::{
@@ -11,8 +12,8 @@ use harvest_pipeline::store::{
 use harvest_pipeline::{Kind, Registry, SourceId};
 use serde_json::json;
 
-use super::{options, shown};
-use crate::args::{ListSourcesArgs, SourceCommand, SourceSettings};
+use super::{connect, options, shown};
+use crate::args::{GlobalArgs, ListSourcesArgs, OnOff, SourceCommand, SourceSettings};
 use crate::output::one_line;
 use crate::report::Failure;
 use crate::service::clerk::Clerk;
@@ -25,12 +26,14 @@ pub(in crate::service) async fn run(
     command: &SourceCommand,
     installation: &Installation,
     clerk: Clerk<'_>,
-    as_json: bool,
+    global: &GlobalArgs,
 ) -> Result<String, Failure> {
+    let as_json = global.json;
     let store = &**installation.store();
     let (what, entry) = match command {
         SourceCommand::List(args) => return list(store, args, as_json).await,
         SourceCommand::Kinds(_) => return Ok(kinds(installation.registry(), as_json)),
+        SourceCommand::Connect(args) => return connect(&args.url, global).await,
         SourceCommand::Show(args) => {
             let entry = known(store, &args.id).await?;
             return Ok(match as_json {
@@ -143,6 +146,12 @@ async fn apply(
             *field = Some(text.clone()).filter(|text| !text.is_empty());
         }
     };
+    if let Some(output) = said.output {
+        definition.output = definition.output.turned(output == OnOff::On, Utc::now());
+    }
+    if let Some(push) = said.push {
+        definition.push = push == OnOff::On;
+    }
     optional(&said.target, &mut definition.target);
     optional(&said.owner, &mut definition.owner);
     if !said.contacts.is_empty() {
@@ -163,7 +172,7 @@ async fn apply(
 }
 
 /// A list as it was given; one empty item is an empty list.
-fn kept(items: &[String]) -> Vec<String> {
+pub(super) fn kept(items: &[String]) -> Vec<String> {
     items.iter().filter(|item| !item.is_empty()).cloned().collect()
 }
 

@@ -174,12 +174,21 @@ pub(crate) struct Scheduler {
     pub(crate) runs_days: u32,
     /// How many runs of each source are kept however old they are.
     pub(crate) least_runs: u32,
+    /// For how many days what a dry run fetched can still be stored.
+    pub(crate) dry_runs_days: u32,
 }
 
 impl Default for Scheduler {
     fn default() -> Self {
         let Retention { most_events, least_runs, .. } = Retention::default();
-        Self { most_attempts: 3, events_days: 90, most_events, runs_days: 400, least_runs }
+        Self {
+            most_attempts: 3,
+            events_days: 90,
+            most_events,
+            runs_days: 400,
+            least_runs,
+            dry_runs_days: 30,
+        }
     }
 }
 
@@ -189,6 +198,7 @@ impl Scheduler {
             ("most-attempts", self.most_attempts),
             ("events-days", self.events_days),
             ("runs-days", self.runs_days),
+            ("dry-runs-days", self.dry_runs_days),
         ];
         match least.iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => {
@@ -205,6 +215,7 @@ impl Scheduler {
         retention.most_events = self.most_events;
         retention.runs = days(self.runs_days);
         retention.least_runs = self.least_runs;
+        retention.dry_runs = days(self.dry_runs_days);
         retention
     }
 }

@@ -1,7 +1,10 @@
 //! How an installation is set up.
 
 mod engine;
+mod log;
 mod mail;
+mod payloads;
+mod provide;
 mod secret;
 mod span;
 
@@ -15,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(crate) use self::engine::{Network, Scheduler, Worker};
+pub(crate) use self::log::{Format as LogFormat, Log};
 pub(crate) use self::mail::Mail;
+pub(crate) use self::payloads::Payloads;
+pub(crate) use self::provide::Provide;
 pub(crate) use self::secret::Secret;
 use super::env;
 use crate::accounts::Limits;
@@ -27,6 +33,8 @@ use crate::report::Failure;
 pub(crate) struct Settings {
     /// The database: `sqlite:FILE`, or `postgres://user@host/database`.
     pub(crate) db: String,
+    /// Where metadata is kept: `database`, `folder:/srv/payloads`, or `s3://bucket/prefix`.
+    pub(crate) payloads: Payloads,
     /// Which key seals the passwords of sources.
     pub(crate) secret: Secret,
     /// The pages.
@@ -41,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) scheduler: Scheduler,
     /// Reports.
     pub(crate) mail: Mail,
+    /// What is given out.
+    pub(crate) provide: Provide,
+    /// What is said of what happens.
+    pub(crate) log: Log,
 }
 
 /// How pages are reached.
@@ -79,6 +91,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             db: "sqlite:harvest.db".to_owned(),
+            payloads: Payloads::default(),
             secret: Secret::default(),
             web: Web::default(),
             login: Login::default(),
@@ -86,6 +99,8 @@ impl Default for Settings {
             worker: Worker::default(),
             scheduler: Scheduler::default(),
             mail: Mail::default(),
+            provide: Provide::default(),
+            log: Log::default(),
         }
     }
 }
@@ -148,10 +163,18 @@ impl Settings {
         if !self.web.public_url.is_empty() {
             self.public_url()?;
         }
+        self.payloads.check()?;
         self.network.check()?;
         self.worker.check()?;
         self.scheduler.check()?;
-        self.mail.check()
+        self.mail.check()?;
+        self.provide.check()?;
+        self.log.check()
+    }
+
+    /// The address that others use, if a proxy stands in between.
+    pub(crate) fn public_base(&self) -> Option<Url> {
+        self.public_url().ok()
     }
 
     fn public_url(&self) -> Result<Url, Failure> {
@@ -275,11 +298,17 @@ mod tests {
             ("[login]\nsession-hours = 0", &[], "session-hours"),
             ("[web]\npublic-url = \"ftp://x\"", &[], "public-url"),
             ("= ", &[], "line 1"),
+            ("payloads = \"cellar\"", &[], "folder:/srv/payloads"),
             ("", &[("HARVESTER_LOGIN_AUDIT_DAYS", "soon")], "HARVESTER_LOGIN_AUDIT_DAYS"),
             ("[worker]\nlease = \"soon\"", &[], "lease"),
             ("[worker]\nconcurrency = 0", &[], "worker.concurrency"),
             ("[network]\nlocal-hosts = [\"a b\"]", &[], "local-hosts"),
             ("[scheduler]\nruns-days = 0", &[], "runs-days"),
+            ("[log]\nfilter = \"ours=loud\"", &[], "log.filter"),
+            ("[log]\nformat = \"xml\"", &[], "format"),
+            ("[provide]\nat-once = 0", &[], "provide.at-once"),
+            ("[provide]\nadmin = \"me\"", &[], "provide.admin"),
+            ("[provide]\nnamespace = \"a b\"", &[], "provide.namespace"),
             ("[mail]\nserver = \"mail\"\nfrom = \"nobody\"", &[], "nobody"),
         ] {
             let message = load(file, variables).unwrap_err();

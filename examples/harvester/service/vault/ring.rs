@@ -123,21 +123,19 @@ impl Ring {
     }
 
     pub(super) fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<String, VaultError> {
-        let Place { owner, option, .. } = place;
         let id = key_of(sealed).ok_or_else(|| {
-            VaultError::new(format!(
-                "the {option} of {owner} is sealed in a form that this version does not know"
-            ))
+            VaultError::new(format!("{place} is sealed in a form that this version does not know"))
         })?;
         let key = self.0.iter().find(|key| key.id() == id).ok_or_else(|| {
             VaultError::new(format!(
-                "the {option} of {owner} was sealed with the key {id}, which is not among those that \
-                 the settings name; put that back, or set the {option} again"
+                "{place} was sealed with the key {id}, which is not among those that the settings \
+                 name; put that back, or set the {} again",
+                place.option
             ))
         })?;
         let altered = || {
             VaultError::new(format!(
-                "the {option} of {owner} was altered, or sealed for something else; set it again"
+                "{place} was altered, or sealed for something else; set it again"
             ))
         };
         let bytes = sealed.envelope().rsplit('.').next().unwrap_or_default();
@@ -165,7 +163,8 @@ pub(super) fn key_of(sealed: &Sealed) -> Option<&str> {
 
 /// What a secret is bound to; of two places never the same.
 fn bound(place: Place<'_>) -> String {
-    format!("harvester {FORM}\n{}\n{}\n{}", place.owner.len(), place.owner, place.option)
+    let Place { of, owner, option, .. } = place;
+    format!("harvester {FORM}\n{of}\n{}\n{owner}\n{option}", owner.len())
 }
 
 #[cfg(test)]
@@ -175,7 +174,7 @@ mod tests {
     const HERE: (&str, &str) = ("maps", "password");
 
     fn at((owner, option): (&'static str, &'static str)) -> Place<'static> {
-        Place::new(owner, option)
+        Place::of_source(owner, option)
     }
 
     #[test]
@@ -186,6 +185,7 @@ mod tests {
         for elsewhere in [("mapz", "password"), ("maps", "token"), ("maps\npassword", "")] {
             assert!(ring.open(at(elsewhere), &sealed).unwrap_err().to_string().contains("altered"));
         }
+        assert!(ring.open(Place::of_target(HERE.0, HERE.1), &sealed).is_err());
         assert_ne!(sealed, ring.seal(at(HERE), "hush").unwrap());
     }
 

@@ -59,8 +59,8 @@ impl Tree {
         self.named(id).map_or_else(|| id.to_owned(), |index| label(index, &index.name))
     }
 
-    /// `A <ID:1> / B <ID:2>`.
-    fn path(&self, words: Words, index: &Index) -> String {
+    /// From an index to the top.
+    fn way<'t>(&'t self, index: &'t Index) -> Vec<&'t Index> {
         let mut way = vec![index];
         let mut seen = HashSet::from([index.id]);
         while let Some(parent) = way.last().and_then(|it| self.get(it.parent?)) {
@@ -70,8 +70,25 @@ impl Tree {
             }
             way.push(parent);
         }
+        way
+    }
+
+    /// `A <ID:1> / B <ID:2>`.
+    fn path(&self, words: Words, index: &Index) -> String {
+        let way = self.way(index);
         let labels = way.iter().rev().map(|index| label(index, name(words, index)));
         labels.collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Whether an index is this other one, or below it.
+    pub(super) fn is_within(&self, index: &Index, other: &Index) -> bool {
+        self.way(index).iter().any(|it| it.id == other.id)
+    }
+
+    /// The indexes that are in this one.
+    pub(super) fn below(&self, index: &Index) -> impl Iterator<Item = &Index> {
+        let id = index.id;
+        self.indexes.iter().filter(move |it| it.parent == Some(id))
     }
 
     /// All of them with their whole paths, in the order of these.
@@ -206,7 +223,9 @@ fn table(visitor: &Visitor, tree: &Tree) -> Markup {
     let words = visitor.words;
     let mut table = Table::new(words.text("index.title"))
         .column(words.text("index.path"))
-        .column(words.text("index.rename"));
+        .column(words.text("index.rename"))
+        .column(words.text("index.parent"))
+        .column(words.text("list.actions"));
     for (id, path) in tree.choices(words) {
         let Some(index) = tree.named(&id) else { continue };
         let rename = html! {
@@ -220,9 +239,34 @@ fn table(visitor: &Visitor, tree: &Tree) -> Markup {
                 button { (words.text("form.save")) }
             }
         };
-        table.row(vec![html! { (path) }, rename]);
+        let delete = html! {
+            a href={ "/resync/indexes/" (id) "/delete" } { (words.text("source.action.delete")) }
+        };
+        table.row(vec![html! { (path) }, rename, place(visitor, tree, index), delete]);
     }
     table.show()
+}
+
+/// Where an index is, to be chosen anew.
+fn place(visitor: &Visitor, tree: &Tree, index: &Index) -> Markup {
+    let words = visitor.words;
+    let parent = index.parent.map(|parent| parent.to_string()).unwrap_or_default();
+    let others = tree.choices(words).into_iter();
+    let others =
+        others.filter(|(id, _)| tree.named(id).is_some_and(|other| !tree.is_within(other, index)));
+    html! {
+        form.line method="post" action="/resync/indexes/move" {
+            (csrf(visitor))
+            input type="hidden" name="id" value=(index.id);
+            select name="parent" aria-label=(words.text("index.parent")) {
+                option value="" { (words.text("index.root")) }
+                @for (id, path) in others {
+                    option value=(id) selected[id == parent] { (path) }
+                }
+            }
+            button { (words.text("index.move")) }
+        }
+    }
 }
 
 #[cfg(test)]

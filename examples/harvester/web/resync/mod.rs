@@ -8,10 +8,12 @@
 //!  └────▶ detail ─── logs     its runs, in WEKO's words
 //!            └────── actions  Sync, Import, ON and OFF, delete
 //! indexes                     the tree that records are registered into
+//!    └── dependants            moving and deleting an index, with what depends on it
 //! ```
 
 mod actions;
 mod create;
+mod dependants;
 mod detail;
 mod edit;
 mod form;
@@ -44,6 +46,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/resync/indexes", Resync, indexes::page),
         Route::post("/resync/indexes", Resync, indexes::add),
         Route::post("/resync/indexes/rename", Resync, indexes::rename),
+        Route::post("/resync/indexes/move", Resync, dependants::put),
+        Route::get("/resync/indexes/{index}/delete", Resync, dependants::ask_delete),
+        Route::post("/resync/indexes/{index}/delete", Resync, dependants::delete),
         Route::get("/resync/{name}", Resync, detail::page),
         Route::get("/resync/{name}/logs", Resync, logs::part),
         Route::get("/resync/{name}/edit", Resync, edit::page),

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use harvest_pipeline::RunState;
+use harvest_pipeline::{RunId, RunState};
 use harvest_pipeline::store::{Failure, Held, RunEntry, RunKind, RunQuery};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -61,11 +61,12 @@ pub(super) async fn stream(
     Path(run): Path<i64>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
+    let (watched, watcher) = (app.clone(), visitor.clone());
     let look = move || {
         let (app, visitor, wanted) = (app.clone(), visitor.clone(), wanted.clone());
         async move { look(&app, &visitor, run, &wanted).await }
     };
-    crate::web::stream::follow(look).await
+    crate::web::stream::follow(&watched, &watcher, Some(RunId(run)), look).await
 }
 
 /// Everything of a run that can change while somebody looks.

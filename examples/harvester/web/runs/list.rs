@@ -89,11 +89,12 @@ pub(super) async fn stream(
     visitor: Visitor,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
+    let (watched, watcher) = (app.clone(), visitor.clone());
     let look = move || {
         let (app, visitor, wanted) = (app.clone(), visitor.clone(), wanted.clone());
         async move { look(&app, &visitor, &wanted).await }
     };
-    events::follow(look).await
+    events::follow(&watched, &watcher, None, look).await
 }
 
 /// The list as it is now. It goes on as long as one of the runs does.

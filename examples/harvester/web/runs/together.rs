@@ -163,11 +163,12 @@ pub(super) async fn stream(
     visitor: Visitor,
     Path(group): Path<i64>,
 ) -> Result<Response, Problem> {
+    let (watched, watcher) = (app.clone(), visitor.clone());
     let look = move || {
         let (app, visitor) = (app.clone(), visitor.clone());
         async move { look(&app, &visitor, group).await }
     };
-    events::follow(look).await
+    events::follow(&watched, &watcher, None, look).await
 }
 
 async fn look(app: &App, visitor: &Visitor, group: i64) -> Result<Live, Problem> {

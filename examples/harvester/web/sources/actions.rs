@@ -144,6 +144,26 @@ pub(super) async fn set_status(
     Ok(Done::go(&app, address(&id.into())).saying(notice))
 }
 
+/// Takes a source out of the lists that are given out, or puts it back.
+pub(super) async fn set_output(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(sent): Form<NewStatus>,
+) -> Result<Done, Problem> {
+    let mut definition = find(&app, &visitor, &id).await?.definition;
+    let (on, what, notice) = match sent.to.as_str() {
+        "on" => (true, "source.output-on", "output-on"),
+        "off" => (false, "source.output-off", "output-off"),
+        other => return Err(Problem::bad_request(other)),
+    };
+    definition.output = definition.output.turned(on, app.now());
+    app.store.change_source(&definition).await?;
+    visitor.did(&app, what, &id).await;
+    app.provide.make_up().await?;
+    Ok(Done::go(&app, address(&definition.id)).saying(notice))
+}
+
 async fn change_status(
     app: &App,
     visitor: &Visitor,

@@ -1,6 +1,6 @@
 //! The page of one source.
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, State as Shared};
 use harvest_pipeline::store::{
     Coverage, Page, RunEntry, RunQuery, SourceDefinition, SourceEntry, SourceStatus,
 };
@@ -9,14 +9,16 @@ use maud::{Markup, html};
 
 use super::{actions, address, find, jobs, kind_title, options, run_kind, schedule};
 use crate::accounts::Permission;
+use crate::notices::{Kept, State};
 use crate::web::app::App;
 use crate::web::layout;
 use crate::web::parts::{
-    Table, action, card, count, duration, facts, moment, moment_or, nothing, run_state,
-    source_status, timeline,
+    Table, Tone, action, badge, card, count, duration, facts, moment, moment_or, nothing,
+    run_state, source_status, timeline,
 };
 use crate::web::problem::Problem;
 use crate::web::section::Section;
+use crate::web::targets;
 use crate::web::visitor::Visitor;
 use crate::words::Words;
 
@@ -24,7 +26,7 @@ use crate::words::Words;
 const RUNS: usize = 10;
 
 pub(super) async fn page(
-    State(app): State<App>,
+    Shared(app): Shared<App>,
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<layout::Page, Problem> {
@@ -37,6 +39,8 @@ pub(super) async fn page(
     let runs = app.store.runs(&query).await?;
     let coverage = app.store.coverage(id, None).await?;
     let summary = app.catalogue.summary(id).await?;
+    let subscription = app.callbacks.subscriptions.of(id).await.map_err(Problem::unavailable)?;
+    let subscription = subscription.map(|document| document.body);
     let body = html! {
         (actions::buttons(&visitor, &source))
         (state(&visitor, &source, summary.as_ref()))
@@ -45,7 +49,12 @@ pub(super) async fn page(
             p { a href={ (address(id)) "/coverage" } { (words.text("coverage.more")) } }
         }))
         (card(words.text("job.title"), &jobs::show(&app, &visitor, &source).await?))
+        (card(words.text("provide.title"), &given_out(&app, words, &source)))
+        @if source.definition.push {
+            (card(words.text("push.title"), &told(words, subscription.as_ref())))
+        }
         (card(words.text("source.last-runs"), &last_runs(words, &runs)))
+        (targets::effects(&app, &visitor, id).await?)
         (card(words.text("source.definition"), &facts_of(&app, words, &source)))
     };
     let buttons = manage(&visitor, &source);
@@ -61,6 +70,9 @@ fn manage(visitor: &Visitor, source: &SourceEntry) -> Markup {
     let to = |status: &str, label: &str| {
         action(visitor, &format!("{address}/status"), ("to", status), words.text(label))
     };
+    let turn = |to: &str, label: &str| {
+        action(visitor, &format!("{address}/output"), ("to", to), words.text(label))
+    };
     html! {
         @if visitor.may(Permission::EditSources) {
             a.button href={ (address) "/edit" } { (words.text("source.action.edit")) }
@@ -68,6 +80,10 @@ fn manage(visitor: &Visitor, source: &SourceEntry) -> Markup {
                 SourceStatus::Active => (to("paused", "source.action.pause")),
                 SourceStatus::Paused => (to("active", "source.action.resume")),
                 _ => (to("active", "source.action.activate")),
+            }
+            @match source.definition.output.is_on() {
+                true => (turn("off", "source.action.output-off")),
+                false => (turn("on", "source.action.output-on")),
             }
             @if status != SourceStatus::Archived {
                 a.button href={ (address) "/archive" } { (words.text("source.action.archive")) }
@@ -92,6 +108,51 @@ fn state(visitor: &Visitor, source: &SourceEntry, summary: Option<&SourceSummary
         (words.text("source.deleted"), count(|it| it.deleted)),
         (words.text("source.errors"), count(|it| it.errors)),
     ])
+}
+
+/// Where others harvest it from.
+fn given_out(app: &App, words: Words, source: &SourceEntry) -> Markup {
+    let output = match source.definition.output.off_since() {
+        None => badge(Tone::Good, words.text("source.output-name.on")),
+        Some(since) => html! {
+            (badge(Tone::Warning, words.text("source.output-name.off"))) " " (moment(since))
+        },
+    };
+    let mut rows = vec![(words.text("source.output"), output)];
+    let id = &source.definition.id;
+    let addresses =
+        [("OAI-PMH", app.provide.oai_of(id)), ("ResourceSync", app.provide.resync_of(id))];
+    for (protocol, address) in addresses {
+        if let Some(address) = address {
+            rows.push((protocol, html! { code { (address) } }));
+        }
+    }
+    html! {
+        (facts(&rows))
+        @if app.provide.oai().is_none() { p.quiet { (words.text("provide.disabled")) } }
+    }
+}
+
+/// What became of the subscription to its changes.
+fn told(words: Words, subscription: Option<&Kept>) -> Markup {
+    let Some(kept) = subscription else {
+        return html! { p.quiet { (words.text("push.state.none")) } };
+    };
+    let tone = match kept.state {
+        State::Active => Tone::Good,
+        State::Denied(_) | State::Failed(_) => Tone::Bad,
+        State::NoHub(_) => Tone::Warning,
+        State::Looking | State::Pending | State::Ending => Tone::Busy,
+    };
+    let state = html! {
+        (badge(tone, words.text(&format!("push.state.{}", kept.state.as_str()))))
+        @if let Some(why) = kept.state.why() { div.detail { (why) } }
+    };
+    let mut rows = vec![(words.text("source.status"), state)];
+    rows.extend(kept.until.map(|until| (words.text("push.until"), moment(until))));
+    rows.push((words.text("push.notices"), html! { (words.number(kept.notices)) }));
+    rows.extend(kept.last_notice.map(|last| (words.text("push.last-notice"), moment(last))));
+    facts(&rows)
 }
 
 fn covered(app: &App, words: Words, coverage: &[Coverage]) -> Markup {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use harvest_pipeline::store::{SourceDefinition, StoreError};
 use maud::Markup;
 
+use super::connect::connect;
 use super::form::{SourceForm, fill, fresh};
 use super::typed::Typed;
 use super::{address, find};
@@ -27,7 +28,7 @@ pub(super) async fn options(
     Query(fields): Query<Fields>,
 ) -> Markup {
     let typed = Typed::from(fields);
-    super::options::show(&app, &visitor, &typed, &Errors::none())
+    super::options::show(&app, &visitor, None, &typed, &Errors::none())
 }
 
 pub(super) async fn new(State(app): State<App>, visitor: Visitor) -> Result<Response, Problem> {
@@ -40,10 +41,10 @@ pub(super) async fn create(
     visitor: Visitor,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Problem> {
-    let typed = Typed::from(fields);
-    let form = form(&app, &visitor, None).await?;
-    if typed.is_ticked("choose") {
-        return Ok(page(&form, &typed, &Errors::none()));
+    let mut typed = Typed::from(fields);
+    let mut form = form(&app, &visitor, None).await?;
+    if let Some(page) = filled_in(&mut form, &mut typed).await {
+        return Ok(page);
     }
     let definition = match form.read(&typed) {
         Ok(definition) => definition,
@@ -83,11 +84,11 @@ pub(super) async fn save(
     Path(id): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, Problem> {
-    let typed = Typed::from(fields);
+    let mut typed = Typed::from(fields);
     let source = find(&app, &visitor, &id).await?.definition;
-    let form = form(&app, &visitor, Some(&source)).await?;
-    if typed.is_ticked("choose") {
-        return Ok(page(&form, &typed, &Errors::none()));
+    let mut form = form(&app, &visitor, Some(&source)).await?;
+    if let Some(page) = filled_in(&mut form, &mut typed).await {
+        return Ok(page);
     }
     let definition = match form.read(&typed) {
         Ok(definition) => definition,
@@ -97,7 +98,20 @@ pub(super) async fn save(
         return Ok(page(&form, &typed, &refused));
     }
     visitor.did(&app, "source.change", &definition.id).await;
+    app.provide.make_up().await?;
     Ok(Done::go(&app, address(&definition.id)).saying("source-changed").into_response())
+}
+
+/// The form once more with its second half, where one of the buttons was pressed that only fill it in.
+async fn filled_in(form: &mut SourceForm<'_>, typed: &mut Typed) -> Option<Response> {
+    if typed.is_ticked("choose") {
+        return Some(page(form, typed, &Errors::none()));
+    }
+    if !typed.is_ticked("connect") {
+        return None;
+    }
+    let errors = connect(form, typed).await;
+    Some(page(form, typed, &errors))
 }
 
 /// What the store does not take, as what is wrong with all of the form.
@@ -120,7 +134,7 @@ async fn form<'a>(
 ) -> Result<SourceForm<'a>, Problem> {
     let sets = app.store.filter_sets().await?;
     let filter_sets = sets.iter().map(|set| set.name().to_owned()).collect();
-    Ok(SourceForm { app, visitor, source, filter_sets })
+    Ok(SourceForm { app, visitor, source, filter_sets, found: None })
 }
 
 fn page(form: &SourceForm<'_>, typed: &Typed, errors: &Errors) -> Response {

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use super::typed::Typed;
 use super::{kind_title, kinds, options, policies, schedule};
+use crate::connect::Found;
 use crate::web::app::App;
 use crate::web::layout::csrf;
 use crate::web::parts::form::{Errors, Field, is_mail};
@@ -27,6 +28,8 @@ pub(super) struct SourceForm<'a> {
     pub(super) source: Option<&'a SourceDefinition>,
     /// The names of all filter sets.
     pub(super) filter_sets: Vec<String>,
+    /// What was found at the address.
+    pub(super) found: Option<Found>,
 }
 
 /// What a form begins with that nothing was typed into yet.
@@ -44,6 +47,8 @@ pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition) -> Typed 
     typed.put("kind", &definition.kind);
     typed.put("target", definition.target.as_deref().unwrap_or_default());
     typed.put("status", definition.status.as_str());
+    typed.put("output", if definition.output.is_on() { "on" } else { "off" });
+    typed.tick("push", definition.push);
     typed.put("contacts", definition.contacts.join(", "));
     typed.put("owner", definition.owner.as_deref().unwrap_or_default());
     for set in &definition.filter_sets {
@@ -65,11 +70,13 @@ impl SourceForm<'_> {
         html! {
             form.wide method="post" {
                 (csrf(self.visitor))
+                // What Enter does.
+                button.unseen tabindex="-1" aria-hidden="true" {}
                 (errors.summary(words))
                 (self.common(typed, errors))
                 (part(words.text("source.options"), html! {
                     div #options aria-live="polite" {
-                        (options::show(self.app, self.visitor, typed, errors))
+                        (options::show(self.app, self.visitor, self.found.as_ref(), typed, errors))
                     }
                 }))
                 (part(words.text("source.schedule"), schedule::show(words, typed, errors)))
@@ -94,6 +101,9 @@ impl SourceForm<'_> {
             let key = format!("source.status-name.{}", status.as_str());
             (status.as_str().to_owned(), words.text(&key).to_owned())
         });
+        let output = ["on", "off"].map(|state| {
+            (state.to_owned(), words.text(&format!("source.output-name.{state}")).to_owned())
+        });
         html! {
             div.row {
                 (text("title").label(&label("name")).required().show(words, errors))
@@ -112,8 +122,13 @@ impl SourceForm<'_> {
                 @if self.visitor.confined_to().is_none() {
                     (text("owner").show(words, errors))
                 }
+                (Field::choice("output", &label("output"), output.into())
+                    .hint(label("output-hint")).required().value(typed.get("output"))
+                    .show(words, errors))
             }
             (self.kind(typed, errors))
+            (Field::tick("push", &label("push")).hint(label("push-hint")).value(typed.get("push"))
+                .show(words, errors))
         }
     }
 
@@ -194,6 +209,10 @@ impl SourceForm<'_> {
         definition.kind = typed.get("kind").to_owned();
         definition.options = options;
         definition.target = typed.some("target").map(str::to_owned);
+        definition.push = typed.is_ticked("push");
+        if let Some(output) = typed.some("output") {
+            definition.output = definition.output.turned(output != "off", self.app.now());
+        }
         definition.contacts = contacts(words, typed.get("contacts"), &mut errors);
         definition.schedule = schedule::read(words, typed, &mut errors);
         definition.policies = policies::read(words, typed, &mut errors);

@@ -4,6 +4,7 @@
 //! list      all of them, looked for and page by page
 //! detail    one of them: what it is, what became of it, what can be done
 //! edit      setting one up and changing it ── form      what is typed, as a definition
+//!                                          ├─ connect   what is at the address, filled in
 //!                                          └─ options   the part that its kind declares
 //!                                              └─ settled   what not everybody may see or set
 //! actions   runs, pausing, archiving, deleting
@@ -13,13 +14,14 @@
 //! ```
 
 mod actions;
+mod connect;
 mod coverage;
 mod detail;
 mod edit;
 mod form;
 mod jobs;
 mod list;
-mod options;
+pub(super) mod options;
 mod picker;
 mod policies;
 mod schedule;
@@ -58,6 +60,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/sources/{id}/coverage", View, coverage::page),
         Route::post("/sources/{id}/backfill", Run, coverage::backfill),
         Route::post("/sources/{id}/status", EditSources, actions::set_status),
+        Route::post("/sources/{id}/output", EditSources, actions::set_output),
         Route::get("/sources/{id}/archive", EditSources, actions::ask_archive),
         Route::post("/sources/{id}/archive", EditSources, actions::archive),
         Route::get("/sources/{id}/delete", EditSources, actions::ask_delete),
@@ -66,10 +69,10 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What is written otherwise in an address.
-pub(super) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
+pub(crate) const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
 /// A text as a part of a path. Ids are often addresses themselves.
-pub(super) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
+pub(crate) fn in_path(text: &str) -> impl std::fmt::Display + '_ {
     utf8_percent_encode(text, IN_PATH)
 }
 

@@ -1,4 +1,4 @@
-//! The part of a source's form that its kind declares, by the JSON Schema of its options.
+//! The part of a form that a kind of sources or targets declares, by the JSON Schema of its options.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use resync_core::transport::{Request, Response, Transport};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::kinds;
 use super::settled::settle;
 use super::typed::Typed;
+use super::{connect, kinds};
 use crate::accounts::Permission;
+use crate::connect::{Choice, Found};
 use crate::web::app::App;
 use crate::web::parts::form::{Errors, Field, holds_credentials};
 use crate::web::visitor::Visitor;
@@ -61,13 +62,40 @@ fn remove_name(option: &str) -> String {
     format!("options.{option}.remove")
 }
 
-/// The fields of a kind.
-pub(super) fn show(app: &App, visitor: &Visitor, typed: &Typed, errors: &Errors) -> Markup {
+/// The fields of the kind of source that was chosen.
+pub(super) fn show(
+    app: &App,
+    visitor: &Visitor,
+    found: Option<&Found>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
     let words = visitor.words;
     let Some(kind) = chosen(app, visitor, typed) else { return html! {} };
     html! {
+        @if kind.signs_in() {
+            p.hint { (words.text("connect.what")) }
+        }
+        (fields(kind, visitor, found, typed, errors))
+        @if kind.signs_in() {
+            button name="connect" value="on" formnovalidate { (words.text("connect.button")) }
+            @if let Some(found) = found { (connect::show(app, words, found)) }
+        }
+    }
+}
+
+/// The fields of this kind, with what was found to choose from.
+pub(in crate::web) fn fields<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    visitor: &Visitor,
+    found: Option<&Found>,
+    typed: &Typed,
+    errors: &Errors,
+) -> Markup {
+    let words = visitor.words;
+    html! {
         @for option in declared(kind, words, visitor.may(Permission::Administer)) {
-            (option.field(words, typed).show(words, errors))
+            (option.field(words, found, typed).show(words, errors))
             @if option.input == Input::Secret && typed.is_ticked(&set_name(option.name)) {
                 input type="hidden" name=(set_name(option.name)) value="on";
                 (Field::tick(remove_name(option.name), &words.fill(
@@ -92,8 +120,28 @@ pub(super) fn read(
         errors.add("kind", words.fill("form.choice", &field));
         return Value::Null;
     };
-    let mut options = Map::new();
     let known = errors.messages().count();
+    let mut options = typed_options(kind, visitor, typed, errors);
+    if errors.messages().count() > known {
+        return options;
+    }
+    if let Err(refused) = settle(visitor, kind, before, &mut options) {
+        errors.add(field_name(&refused.option), refused.message);
+    } else if let Err(error) = check(app, kind.name(), &options) {
+        errors.add("", error);
+    }
+    options
+}
+
+/// The options of this kind that were typed, checked one by one.
+pub(in crate::web) fn typed_options<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    visitor: &Visitor,
+    typed: &Typed,
+    errors: &mut Errors,
+) -> Value {
+    let words = visitor.words;
+    let mut options = Map::new();
     for option in declared(kind, words, visitor.may(Permission::Administer)) {
         match option.read(words, typed) {
             // What is usual is not said, so that the same options are the same.
@@ -104,16 +152,7 @@ pub(super) fn read(
             Err(message) => errors.add(field_name(option.name), message),
         }
     }
-    let mut options = Value::Object(options);
-    if errors.messages().count() > known {
-        return options;
-    }
-    if let Err(refused) = settle(visitor, kind, before, &mut options) {
-        errors.add(field_name(&refused.option), refused.message);
-    } else if let Err(error) = check(app, kind.name(), &options) {
-        errors.add("", error);
-    }
-    options
+    Value::Object(options)
 }
 
 /// Whether these are options of a kind.
@@ -130,9 +169,16 @@ pub(super) fn fill(kind: Option<&Kind>, definition: &SourceDefinition, typed: &m
     for (name, value) in definition.options.as_object().into_iter().flatten() {
         match value {
             secret if secrets::is_secret(kind, name, secret) => typed.tick(&set_name(name), true),
-            Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
-            value => typed.put(field_name(name), text(value)),
+            value => put(name, value, typed),
         }
+    }
+}
+
+/// An option, as if it had been typed.
+pub(in crate::web) fn put(name: &str, value: &Value, typed: &mut Typed) {
+    match value {
+        Value::Bool(ticked) => typed.tick(&field_name(name), *ticked),
+        value => typed.put(field_name(name), text(value)),
     }
 }
 
@@ -149,14 +195,34 @@ pub(super) fn shown(
             secret if secrets::is_secret(kind, name, secret) => {
                 words.text("secret.is-set").to_owned()
             }
-            Value::Bool(true) => words.text("form.yes").to_owned(),
-            Value::Bool(false) => words.text("form.no").to_owned(),
-            Value::String(choice) => choice_name(words, choice),
-            value => text(value),
+            value => readable(words, value),
         };
         (label(words, name), shown)
     });
     named.collect()
+}
+
+/// An address that was typed.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn address(words: Words, label: &str, text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        // They would be seen here again.
+        Ok(url) if holds_credentials(&url) => Err(words.text("form.url-credentials").to_owned()),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(words.fill("form.url", &[("field", &label)])),
+    }
+}
+
+/// An option's value for people to read.
+pub(in crate::web) fn readable(words: Words, value: &Value) -> String {
+    match value {
+        Value::Bool(true) => words.text("form.yes").to_owned(),
+        Value::Bool(false) => words.text("form.no").to_owned(),
+        Value::String(choice) => choice_name(words, choice),
+        value => text(value),
+    }
 }
 
 /// The kind that was chosen, if the visitor may set up one of it.
@@ -174,7 +240,7 @@ fn text(value: &Value) -> String {
 }
 
 /// What an option is called: in the visitor's language, if the words know it.
-fn label(words: Words, name: &str) -> String {
+pub(in crate::web) fn label(words: Words, name: &str) -> String {
     let known = words.find(&format!("option.{name}"));
     known.map_or_else(|| name.replace('_', " "), str::to_owned)
 }
@@ -185,7 +251,11 @@ fn choice_name(words: Words, choice: &str) -> String {
 
 /// The options that a kind declares and the visitor may set, in the order of their names' importance:
 /// what is required first.
-fn declared(kind: &Kind, words: Words, administers: bool) -> Vec<Declared<'_>> {
+fn declared<T: ?Sized + 'static>(
+    kind: &Kind<T>,
+    words: Words,
+    administers: bool,
+) -> Vec<Declared<'_>> {
     let schema = kind.schema();
     let required = schema["required"].as_array();
     let is_required = |name: &str| required.is_some_and(|all| all.iter().any(|it| it == name));
@@ -251,9 +321,12 @@ impl Input {
 }
 
 impl Declared<'_> {
-    fn field(&self, words: Words, typed: &Typed) -> Field {
+    fn field(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Field {
         let name = field_name(self.name);
         let label = &self.label;
+        if let Some(choice) = self.chosen_from(words, found, typed) {
+            return choice;
+        }
         if self.input == Input::Secret {
             let field = Field::password(name.as_str(), label).autocomplete("new-password");
             let field = if self.is_required { field } else { field.optional() };
@@ -288,6 +361,29 @@ impl Declared<'_> {
         }
     }
 
+    /// The field as a choice of what was found at the address, if there is something to choose; what was
+    /// typed before stays among it.
+    fn chosen_from(&self, words: Words, found: Option<&Found>, typed: &Typed) -> Option<Field> {
+        let name = field_name(self.name);
+        let default = self.default.map(text).unwrap_or_default();
+        let value = typed.some(&name).unwrap_or(&default);
+        let found =
+            found.map(|found| found.choices(self.name)).filter(|found| !found.is_empty())?;
+        let mut choices = Vec::with_capacity(found.len() + 2);
+        if !self.is_required && self.default.is_none() {
+            choices.push((String::new(), words.text("form.none").to_owned()));
+        }
+        if !value.is_empty() && found.iter().all(|choice| choice.value != value) {
+            choices.push((value.to_owned(), value.to_owned()));
+        }
+        choices.extend(found.iter().map(|choice| {
+            let Choice { value, name } = choice;
+            let shown = if name.is_empty() { value.clone() } else { format!("{value} – {name}") };
+            (value.clone(), shown)
+        }));
+        Some(Field::choice(name.as_str(), &self.label, choices).value(value))
+    }
+
     /// The value that was typed; `None` if it was left out.
     fn read(&self, words: Words, typed: &Typed) -> Result<Option<Value>, String> {
         let name = field_name(self.name);
@@ -305,14 +401,7 @@ impl Declared<'_> {
             return if self.is_required { Err(message("form.required")) } else { Ok(None) };
         };
         match &self.input {
-            Input::Address => match Url::parse(text) {
-                // They would be seen in the address bar, and here again.
-                Ok(url) if holds_credentials(&url) => {
-                    Err(words.text("form.url-credentials").to_owned())
-                }
-                Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(text.into())),
-                _ => Err(message("form.url")),
-            },
+            Input::Address => address(words, &self.label, text).map(|_| Some(text.into())),
             Input::Number { least, most } => {
                 let number: i64 = text.parse().map_err(|_| message("form.number"))?;
                 let (least, most) = (least.unwrap_or(0), most.unwrap_or(i64::MAX));
@@ -336,7 +425,7 @@ impl Declared<'_> {
 
 /// No network: options are checked without asking anybody.
 #[derive(Debug)]
-struct Offline;
+pub(in crate::web) struct Offline;
 
 #[async_trait]
 impl Transport for Offline {

@@ -39,8 +39,8 @@ pub(super) fn settle(
             settle_privileged(visitor, option, before, options)?;
         }
     }
-    let unset = SourceDefinition::new("", kind.name(), Value::Null);
-    secrets::carry(kind, before.unwrap_or(&unset), options).map_err(|elsewhere| Refused {
+    let was = before.map_or(&Value::Null, |before| &before.options);
+    secrets::carry(kind, was, options).map_err(|elsewhere| Refused {
         option: elsewhere.option().to_owned(),
         message: words.text("secret.leads-elsewhere").to_owned(),
     })

@@ -36,6 +36,12 @@ impl Typed {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Fills in a field in the place of what was typed.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.retain(|(other, _)| other != name);
+        self.put(name, value);
+    }
+
     /// Ticks something, or not.
     pub(crate) fn tick(&mut self, name: &str, ticked: bool) {
         if ticked {

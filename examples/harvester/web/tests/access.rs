@@ -11,7 +11,7 @@ pub(super) fn filled(path: &str) -> String {
     let filled = filled.replace("{run}", "1").replace("{group}", "1").replace("{set}", "maps");
     let filled = filled.replace("{source}", "one").replace("{record}", "1");
     let filled = filled.replace("{user}", "nobody").replace("{identifier}", "1");
-    filled.replace("{key}", "1")
+    filled.replace("{key}", "1").replace("{index}", "1")
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ async fn pages_have_no_script_or_style_in_them_and_ask_nobody_else() {
         "/failures",
         "/filter-sets",
         "/filter-sets/new",
+        "/targets",
+        "/targets/new",
     ] {
         let page = world.get(&admin, path).await.body;
         for part in ["<style", " style=", " onclick=", "javascript:", "src=\"http", "href=\"http"] {

@@ -2,19 +2,32 @@
 
 mod access;
 mod api;
+mod api_people;
 mod audit;
+mod connect;
 mod coverage;
 mod described;
 mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[allow(clippy::unwrap_in_result, reason = "it is part of tests")]
+#[path = "../../../tests/system/mail.rs"]
+mod mail;
+mod notices;
 mod plant;
+mod provide;
+mod reach;
 mod records;
 mod resync;
 mod runs;
+mod sealed;
+mod security;
 mod sites;
 mod sources;
+mod targets;
+mod two_imports;
+mod weko_runs;
 
 use std::sync::Arc;
 
@@ -23,8 +36,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use chrono::{DateTime, Utc};
-use harvest_pipeline::store::{ManualClock, MemoryStore, SourceDefinition, SqlStore, Store};
-use harvest_pipeline::{Registry, SqliteCatalogue};
+use harvest_pipeline::secrets::Secrets;
+use harvest_pipeline::store::{
+    ManualClock, MemoryStore, SourceDefinition, SqlStore, SqlStoreOptions, Store,
+};
+use harvest_pipeline::{Catalogue, Registry, SqliteCatalogue};
 use oai_pmh::transport::Reach;
 use serde_json::json;
 use tower::ServiceExt;
@@ -32,6 +48,11 @@ use url::form_urlencoded;
 
 use super::{App, Parts, Setup, router};
 use crate::accounts::{Accounts, AuditQuery, Caller, Limits, NewToken, Role};
+use crate::api::metrics::Tally;
+use crate::notices::Subscriptions;
+use crate::notices::callback::Callbacks;
+use crate::provide::{Holdings, Provide};
+use crate::service::ProvideSettings;
 
 /// A small installation, and who visits it.
 struct World {
@@ -82,25 +103,71 @@ impl World {
         Self { clock, ..Self::with(async |_| store).await }
     }
 
-    /// One in which sources, runs and records are in the same database, as they are in earnest.
+    /// One in which sources, runs and records are in the same database, and secrets are sealed, as it is
+    /// in earnest.
     async fn in_one_database() -> Self {
-        Self::with(async |db| SqlStore::open(&db).await.unwrap()).await
+        Self::with(async |db| {
+            let (sources, targets) = (Registry::standard(), harvest_pipeline::targets::kinds());
+            let secrets = Secrets::new(sources, targets, Arc::new(sealed::Turned));
+            let options = SqlStoreOptions::new().with_secrets(secrets);
+            SqlStore::open_with(&db, options).await.unwrap()
+        })
+        .await
+    }
+
+    /// One whose pages ask no farther than this.
+    async fn reaching(reach: Reach) -> Self {
+        Self::over(reach, Setup::default(), async |_| MemoryStore::new()).await
+    }
+
+    /// The same, set up like that.
+    async fn set_up(setup: Setup) -> Self {
+        let open = async |db: String| SqlStore::open(&db).await.unwrap();
+        Self::over(Reach::anywhere(), setup, open).await
     }
 
     async fn with<S: Store + 'static>(open: impl AsyncFnOnce(String) -> S) -> Self {
+        // The sites that are tried are on this machine.
+        Self::over(Reach::anywhere(), Setup::default(), open).await
+    }
+
+    async fn over<S: Store + 'static>(
+        reach: Reach,
+        setup: Setup,
+        open: impl AsyncFnOnce(String) -> S,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = format!("sqlite:{}", folder.path().join("harvest.db").display());
         let catalogue = SqliteCatalogue::open(&db).await.unwrap();
         let accounts = Accounts::open(&db, Limits::default()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(open(db).await);
-        let app = App::new(Parts {
+        let catalogue: Arc<dyn Catalogue> = Arc::new(catalogue);
+        let tally = Tally::default();
+        let holdings = Holdings {
             store: Arc::clone(&store),
-            catalogue: Arc::new(catalogue),
+            catalogue: Arc::clone(&catalogue),
+            documents: accounts.documents().clone(),
+            tally: tally.clone(),
+            folder: Some(folder.path().join("provided")),
+            callers: None,
+        };
+        let base = "http://harvest.test/".parse().unwrap();
+        let subscriptions = Subscriptions::new(accounts.documents().clone(), &base).await.unwrap();
+        let heard = Arc::default();
+        let callbacks = Callbacks { subscriptions, tally: tally.clone(), heard };
+        let provide = Provide::new(ProvideSettings::default(), base, holdings).await.unwrap();
+        let app = App::new(Parts {
+            provide,
+            callbacks,
+            tally,
+            store: Arc::clone(&store),
+            catalogue,
             registry: Registry::standard(),
+            targets: harvest_pipeline::targets::kinds(),
             accounts,
-            // The sites that are tried are on this machine.
-            reach: Reach::anywhere(),
-            setup: Setup::default(),
+            reach,
+            setup,
+            vault: Some(Arc::new(sealed::Turned)),
             secure: false,
         });
         let clock = ManualClock::at(Utc::now());

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use harvest_pipeline::engine::{Installation, Worker};
-use harvest_pipeline::store::{RunKind, RunRequest};
-use harvest_pipeline::{RunId, RunState};
+use harvest_pipeline::store::{RunKind, RunRequest, TargetDefinition};
+use harvest_pipeline::{RunId, RunState, targets};
 use resync_core::transport::{Request, Response, Transport};
 
 use super::*;
@@ -20,10 +20,16 @@ pub(super) struct Plant {
 
 impl Plant {
     pub(super) async fn new() -> Self {
-        let world = World::in_one_database().await;
+        Self::over(World::in_one_database().await)
+    }
+
+    pub(super) fn over(world: World) -> Self {
         let (store, catalogue) = (Arc::clone(&world.store), Arc::clone(&world.app.catalogue));
         let network = |_: &SourceDefinition| Ok(Arc::new(Offline) as Arc<dyn Transport>);
-        let worker = Worker::new(Installation::new(store, catalogue, network), "tests");
+        let outwards = |_: &TargetDefinition| Ok(Arc::new(Offline) as Arc<dyn Transport>);
+        let installation = Installation::new(store, catalogue, network);
+        let installation = installation.with_targets(targets::kinds(), outwards);
+        let worker = Worker::new(installation, "tests");
         Self { world, worker, files: tempfile::tempdir().unwrap() }
     }
 

@@ -313,7 +313,7 @@ async fn a_10_of_six_visitors_only_the_administrator_gets_in() {
     assert!(table.len() > 12);
     for route in &table {
         assert_eq!(route.access, Access::With(Permission::Resync), "{}", route.path);
-        let path = route.path.replace("{name}", "resync-000001");
+        let path = route.path.replace("{name}", "resync-000001").replace("{index}", &index);
         for (who, browser) in &others {
             let answer = match route.method.as_str() {
                 "GET" => world.get(browser, &path).await,
@@ -389,4 +389,109 @@ async fn indexes_are_added_below_others_and_called_something_else() {
     assert!(page.contains(&format!("Root &lt;ID:{index}&gt; / Theses &lt;ID:")), "{page}");
     let blank = world.post(&admin, "/resync/indexes", &[("name", " ")]).await;
     assert!(blank.body.contains("English name is required"));
+}
+
+#[tokio::test]
+async fn d_05_of_two_records_for_one_index_at_once_there_is_one() {
+    let world = World::in_one_database().await;
+    let admin = world.user("admin", Role::Administrator).await;
+    for round in 0..5 {
+        let name = format!("Index {round}");
+        let index = world.app.accounts.add_index(&name, "", None, Utc::now()).await.unwrap();
+        let index = index.id.to_string();
+        let urls = [0, 1].map(|n| format!("https://library-{round}-{n}.example/list.xml"));
+        let fields = urls.each_ref().map(|url| form(&index, &[("base_url", url.as_str())]));
+        let (one, other) =
+            tokio::join!(create(&world, &admin, &fields[0]), create(&world, &admin, &fields[1]));
+        let made = [&one, &other].into_iter().filter(|answer| answer.location() == "/resync");
+        assert_eq!(made.count(), 1, "{}{}", one.body, other.body);
+        let refused = if one.location() == "/resync" { &other } else { &one };
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.body.contains("Library has this Target Index already"), "{}", refused.body);
+        assert_eq!(world.store.count_sources(&Default::default()).await.unwrap(), round + 1);
+    }
+    // Nor does an edit take one away.
+    let records = world.store.sources(&Default::default()).await.unwrap();
+    let taken = records[0].definition.target.clone().unwrap();
+    let edit = format!("/resync/{}/edit", records[1].definition.id);
+    let page = world.post(&admin, &edit, &form(&taken, &[])).await;
+    assert!(page.body.contains("has this Target Index already"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn w_052_a_record_that_was_run_goes_with_its_logs_and_no_other_gets_its_id() {
+    let plant = plant::Plant::new().await;
+    let world = &plant.world;
+    let admin = world.user("admin", Role::Administrator).await;
+    let index = world.app.accounts.add_index("Index", "", None, Utc::now()).await.unwrap();
+    let index = index.id.to_string();
+    create(world, &admin, &form(&index, &[("status", "manual")])).await;
+    // It has brought something.
+    plant.source("other", None).await;
+    plant.put("other", "1", "Maps");
+    plant.harvest("other").await;
+    world.post(&admin, "/resync/resync-000001/sync", &[]).await;
+    work_off(world, &Ending::Done, &Counters::default()).await;
+    let logs = async || {
+        let mut query = RunQuery::default();
+        query.source = Some("resync-000001".into());
+        world.store.runs(&query).await.unwrap().len()
+    };
+    assert_eq!(logs().await, 1);
+    let gone = world.post(&admin, "/resync/resync-000001/delete", &[]).await;
+    assert_eq!(gone.location(), "/resync");
+    assert!(world.store.source(&"resync-000001".into()).await.unwrap().is_none());
+    assert_eq!(logs().await, 0);
+    assert_eq!(plant.live("other").await, 1, "nothing of another's goes");
+}
+
+#[tokio::test]
+async fn w_053_an_index_stays_while_something_depends_on_it_and_can_be_moved() {
+    let (world, mut admin, index) = weko().await;
+    let accounts = &world.app.accounts;
+    let top: i64 = index.parse().unwrap();
+    let child = accounts.add_index("Theses", "", Some(top), Utc::now()).await.unwrap().id;
+    let inner = accounts.add_index("Letters", "", Some(child), Utc::now()).await.unwrap().id;
+    create(&world, &admin, &form(&inner.to_string(), &[])).await;
+    let tree = "/resync/indexes";
+    for (id, why) in [
+        (top, "There are indexes in this one: Theses"),
+        (inner, "Records are registered into this index: Library"),
+    ] {
+        let page = format!("{tree}/{id}/delete");
+        assert!(world.get(&admin, &page).await.body.contains(why));
+        let refused = world.post(&admin, &page, &[]).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT);
+        assert!(refused.body.contains(why), "{}", refused.body);
+    }
+    let (top_id, child_id, inner_id) = (top.to_string(), child.to_string(), inner.to_string());
+    // Not into itself, or below itself.
+    for (id, parent) in [(&top_id, &inner_id), (&child_id, &child_id)] {
+        let into = [("id", id.as_str()), ("parent", parent.as_str())];
+        let moved = world.post(&admin, &format!("{tree}/move"), &into).await;
+        assert_eq!(moved.status, StatusCode::CONFLICT);
+    }
+    let moved = [("id", inner_id.as_str()), ("parent", "")];
+    let answer = world.post(&admin, &format!("{tree}/move"), &moved).await;
+    let page = after(&world, &mut admin, answer).await;
+    assert!(page.contains("The index was moved.") && !page.contains("&gt; / Letters"), "{page}");
+    // The record is where it was.
+    assert!(world.get(&admin, "/resync").await.body.contains("Letters &lt;ID:"));
+    let asked = world.get(&admin, &format!("{tree}/{child}/delete")).await.body;
+    assert!(asked.contains("Nothing is registered into this index."), "{asked}");
+    let answer = world.post(&admin, &format!("{tree}/{child}/delete"), &[]).await;
+    let page = after(&world, &mut admin, answer).await;
+    assert!(page.contains("The index was deleted.") && !page.contains("Theses"), "{page}");
+    let nowhere = [("id", inner_id.as_str()), ("parent", child_id.as_str())];
+    let moved = world.post(&admin, &format!("{tree}/move"), &nowhere).await;
+    assert_eq!(moved.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn w_023_an_interval_may_be_longer_than_ninety_nine_days() {
+    let (world, admin, index) = weko().await;
+    let answer = create(&world, &admin, &form(&index, &[("interval", "365")])).await;
+    assert_eq!(answer.location(), "/resync", "{}", answer.body);
+    let edit = world.get(&admin, "/resync/resync-000001/edit").await.body;
+    assert!(edit.contains("value=\"365\""), "{edit}");
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::tree::{Node, Tree, colon_in};
+use super::tree::{Name, Node, Tree};
 use crate::parser::{Issue, IssueLevel};
 
 /// A rule about the elements at a path from the root, such as `creator/affiliation`.
 pub(super) struct Rule {
-    pub(super) path: &'static str,
-    pub(super) level: Level,
-    pub(super) check: Check,
+    parents: Vec<Name<'static>>,
+    name: Name<'static>,
+    level: Level,
+    check: Check,
 }
 
 /// What breaking a rule costs.
@@ -37,7 +38,7 @@ pub(super) enum Check {
     /// One in `ja-Kana` or `ja-Latn` stands beside one in `ja`.
     ReadingHasOriginal,
     /// The children are in this order.
-    InOrder(&'static [&'static str]),
+    InOrder(Vec<Name<'static>>),
     /// The value is one of these.
     OneOf(&'static [&'static str]),
     /// The attribute is there and is one of these.
@@ -95,46 +96,110 @@ impl Findings {
     }
 }
 
-impl Rule {
-    fn broken_in<'t>(&self, root: Node<'t>) -> Vec<Broken<'t>> {
-        let (parents, name) = match self.path.rsplit_once('/') {
-            Some((parents, name)) => (at_path(root, parents), name),
-            None => (vec![(root, String::new())], self.path),
-        };
-        let mut broken = Vec::new();
-        for (parent, path) in parents {
-            let nodes: Vec<_> = parent.all(name).collect();
-            let place = |n: usize| match nodes.len() {
-                0 | 1 => joined(&path, name),
-                _ => format!("{}[{}]", joined(&path, name), n + 1),
-            };
-            if let Some(message) = self.check.about_parent(root, parent, &nodes) {
-                let owner = (parent.place() != root.place()).then_some(parent);
-                broken.push((owner, joined(&path, name), message));
-            }
-            let has_japanese = nodes.iter().any(|node| node.attribute("lang") == Some("ja"));
-            let mut languages = HashSet::new();
-            for (n, node) in nodes.iter().enumerate() {
-                let message = match self.check {
-                    Check::AtMostOne if n > 0 => Some("there may be only one".to_owned()),
-                    Check::OncePerLanguage if !languages.insert(node.attribute("lang")) => {
-                        Some(match node.attribute("lang") {
-                            Some(lang) => format!("there is another one in {lang}"),
-                            None => "there is another one without a language".to_owned(),
-                        })
-                    }
-                    _ => self.check.about_one(*node, has_japanese),
-                };
-                broken.extend(message.map(|message| (Some(*node), place(n), message)));
-            }
+/// How one gets to an element: by which, and as which one of those with its name.
+struct Way<'w> {
+    before: Option<&'w Self>,
+    name: Name<'static>,
+    number: usize,
+}
+
+impl Way<'_> {
+    /// Such as `creator[2]/affiliation[1]/affiliationName`, to the elements with this name.
+    fn on_to(&self, name: Name<'_>) -> String {
+        let path =
+            self.before.map(|before| format!("{}[{}]", before.on_to(self.name), self.number));
+        match (path, name.local()) {
+            (None, "") => "record".to_owned(),
+            (None, local) => local.to_owned(),
+            (Some(path), local) => format!("{path}/{local}"),
         }
+    }
+}
+
+impl Rule {
+    pub(super) fn new(path: &'static str, level: Level, check: Check) -> Self {
+        let mut parents: Vec<_> = path.split('/').map(Name::new).collect();
+        let name = parents.pop().unwrap_or(Name::new(path));
+        Self { parents, name, level, check }
+    }
+
+    fn broken_in<'t>(&self, root: Node<'t>) -> Vec<Broken<'t>> {
+        let mut broken = Vec::new();
+        let way = Way { before: None, name: Name::new(""), number: 0 };
+        self.ask_below(root, root, &self.parents, &way, &mut broken);
         broken
+    }
+
+    /// Asks about the elements in all that `parents` lead to.
+    fn ask_below<'t>(
+        &self,
+        root: Node<'t>,
+        node: Node<'t>,
+        parents: &[Name<'static>],
+        way: &Way<'_>,
+        broken: &mut Vec<Broken<'t>>,
+    ) {
+        let Some((name, parents)) = parents.split_first() else {
+            return self.ask_in(root, node, way, broken);
+        };
+        for (n, child) in node.called(*name).enumerate() {
+            let way = Way { before: Some(way), name: *name, number: n + 1 };
+            self.ask_below(root, child, parents, &way, broken);
+        }
+    }
+
+    fn ask_in<'t>(
+        &self,
+        root: Node<'t>,
+        parent: Node<'t>,
+        way: &Way<'_>,
+        broken: &mut Vec<Broken<'t>>,
+    ) {
+        let nodes = || parent.called(self.name);
+        if let Some(message) = self.check.about_parent(root, parent, nodes()) {
+            let owner = (parent.place() != root.place()).then_some(parent);
+            broken.push((owner, way.on_to(self.name), message));
+        }
+        let are_several = || nodes().nth(1).is_some();
+        let about_several = self.check.is_about_several() && are_several();
+        let has_japanese =
+            about_several && nodes().any(|node| node.attribute("lang") == Some("ja"));
+        let mut languages = HashSet::new();
+        for (n, node) in nodes().enumerate() {
+            let message = match &self.check {
+                Check::AtMostOne if n > 0 => Some("there may be only one".to_owned()),
+                Check::OncePerLanguage
+                    if about_several && !languages.insert(node.attribute("lang")) =>
+                {
+                    Some(match node.attribute("lang") {
+                        Some(lang) => format!("there is another one in {lang}"),
+                        None => "there is another one without a language".to_owned(),
+                    })
+                }
+                check => check.about_one(node, has_japanese),
+            };
+            broken.extend(message.map(|message| {
+                let path = way.on_to(self.name);
+                let path = if are_several() { format!("{path}[{}]", n + 1) } else { path };
+                (Some(node), path, message)
+            }));
+        }
     }
 }
 
 impl Check {
-    fn about_parent(&self, root: Node<'_>, parent: Node<'_>, nodes: &[Node<'_>]) -> Option<String> {
-        let is_there = || nodes.iter().any(|node| !node.value().is_empty());
+    /// Whether what it says of one depends on the others.
+    fn is_about_several(&self) -> bool {
+        matches!(self, Self::OncePerLanguage | Self::ReadingHasOriginal)
+    }
+
+    fn about_parent<'t>(
+        &self,
+        root: Node<'t>,
+        parent: Node<'t>,
+        mut nodes: impl Iterator<Item = Node<'t>>,
+    ) -> Option<String> {
+        let mut is_there = || nodes.any(|node| !node.value().is_empty());
         match self {
             Self::Present if !is_there() => Some("it is missing or empty".to_owned()),
             Self::PresentIf(other, values) if !is_there() => {
@@ -159,28 +224,35 @@ impl Check {
     }
 
     fn about_one(&self, node: Node<'_>, has_japanese: bool) -> Option<String> {
-        let value = node.value();
         match self {
             Self::ReadingHasOriginal => {
                 let lang = node.attribute("lang").filter(|lang| lang.starts_with("ja-"))?;
                 (!has_japanese).then(|| format!("it is in {lang}, and there is none in ja"))
             }
-            Self::OneOf(words) if !value.is_empty() => one_of(&value, words),
             Self::Attribute(name, words) => match node.attribute(name) {
                 Some(value) => one_of(value, words).map(|why| format!("{name}: {why}")),
                 None => Some(format!("it has no {name}")),
             },
-            Self::Form(is_right, form) if !value.is_empty() && !is_right(&value) => {
-                Some(format!("{} is not {form}", quoted(&value)))
+            Self::FormIf(name, asked, ..) if node.attribute(name) != Some(*asked) => None,
+            Self::OneOf(_) | Self::Form(..) | Self::FormIf(..) | Self::Between(..) => {
+                self.about_value(&node.value())
             }
-            Self::FormIf(name, asked, is_right, form)
-                if node.attribute(name) == Some(*asked) && !is_right(&value) =>
-            {
-                Some(format!("{} is not {form}", quoted(&value)))
+            _ => None,
+        }
+    }
+
+    fn about_value(&self, value: &str) -> Option<String> {
+        match self {
+            Self::OneOf(words) if !value.is_empty() => one_of(value, words),
+            Self::Form(is_right, form) if !value.is_empty() && !is_right(value) => {
+                Some(format!("{} is not {form}", quoted(value)))
+            }
+            Self::FormIf(.., is_right, form) if !is_right(value) => {
+                Some(format!("{} is not {form}", quoted(value)))
             }
             Self::Between(low, high) => {
                 let is_right = value.parse().is_ok_and(|n: f64| n >= *low && n <= *high);
-                (!is_right).then(|| format!("{} is not between {low} and {high}", quoted(&value)))
+                (!is_right).then(|| format!("{} is not between {low} and {high}", quoted(value)))
             }
             _ => None,
         }
@@ -194,27 +266,4 @@ fn one_of(value: &str, words: &[&str]) -> Option<String> {
 /// A value as it can be shown.
 fn quoted(value: &str) -> String {
     format!("{:?}", value.chars().take(60).collect::<String>())
-}
-
-fn joined(path: &str, name: &str) -> String {
-    let local = colon_in(name).map_or(name, |colon| &name[colon + 1..]);
-    match (path, local) {
-        ("", "") => "record".to_owned(),
-        ("", local) => local.to_owned(),
-        (path, local) => format!("{path}/{local}"),
-    }
-}
-
-fn at_path<'t>(root: Node<'t>, path: &str) -> Vec<(Node<'t>, String)> {
-    let mut found = vec![(root, String::new())];
-    for name in path.split('/') {
-        found = found
-            .into_iter()
-            .flat_map(|(parent, path)| {
-                let place = move |(n, node)| (node, format!("{}[{}]", joined(&path, name), n + 1));
-                parent.all(name).enumerate().map(place)
-            })
-            .collect();
-    }
-    found
 }

@@ -42,7 +42,7 @@ fn work(resource: Node<'_>) -> Bibliographic {
     let year = resource.strings("publicationYear").into_iter();
     let dates = all("dates", "date").filter_map(|node| {
         let kind = node.attribute("dateType").map(DateKind::named);
-        Some(Date { value: node.text()?.value, kind })
+        Some(Date { value: node.plain()?, kind })
     });
     let types = resource.all("resourceType").filter_map(|node| {
         let general = node.attribute("resourceTypeGeneral");
@@ -78,7 +78,7 @@ fn work(resource: Node<'_>) -> Bibliographic {
         descriptions: descriptions.collect(),
         rights: all("rightsList", "rights").filter_map(rights).collect(),
         version: resource.first("version").and_then(Node::text).map(Term::new),
-        formats: all("formats", "format").filter_map(Node::text).map(|text| text.value).collect(),
+        formats: all("formats", "format").filter_map(Node::plain).collect(),
         extents: all("sizes", "size").filter_map(Node::text).collect(),
         relations: relations.collect(),
         host: all("relatedItems", "relatedItem").find(is_host).map(host),
@@ -91,7 +91,7 @@ fn work(resource: Node<'_>) -> Bibliographic {
 }
 
 fn identifier(node: Node<'_>, scheme: &str) -> Option<Identifier> {
-    Some(Identifier { scheme: node.attribute_string(scheme), value: node.text()?.value })
+    Some(Identifier { scheme: node.attribute_string(scheme), value: node.plain()? })
 }
 
 fn agent(node: Node<'_>, name: &str) -> Option<Agent> {

@@ -157,7 +157,7 @@ fn party(node: Node<'_>, parties: &Parties<'_>) -> Option<Agent> {
     agent.identifiers = known
         .all("userId")
         .filter_map(|id| {
-            let value = id.text()?.value;
+            let value = id.plain()?;
             let is_orcid = id.attribute("directory").is_some_and(|uri| uri.contains("orcid.org"));
             Some(if is_orcid {
                 Identifier::new("ORCID", value)
@@ -178,7 +178,8 @@ fn keywords(set: Node<'_>) -> impl Iterator<Item = Term> {
 
 /// Names of taxa at every rank, with the rank as the scheme.
 fn taxa(coverage: Node<'_>) -> impl Iterator<Item = Term> {
-    coverage.inside().filter(|node| node.is("taxonomicClassification")).filter_map(|taxon| {
+    let taxa = coverage.inside().filter(|node| node.local() == "taxonomicClassification");
+    taxa.filter_map(|taxon| {
         let text = taxon.first("taxonRankValue")?.text()?;
         Some(Term { text, scheme: taxon.string("taxonRankName"), uri: None })
     })

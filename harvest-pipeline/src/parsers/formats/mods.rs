@@ -78,7 +78,7 @@ fn work(mods: Node<'_>) -> Bibliographic {
 /// `The` + `harvest` + `a history` + `Part 2`: `The harvest : a history. Part 2`.
 fn title(node: Node<'_>) -> Option<Text> {
     let mut whole = node.string("nonSort").map(|article| spaced(&article)).unwrap_or_default();
-    for part in node.children().filter_map(|part| Some((part.local(), part.text()?.value))) {
+    for part in node.children().filter_map(|part| Some((part.local(), part.plain()?))) {
         match part {
             ("title", title) => whole.push_str(&title),
             ("subTitle", title) => whole.extend([" : ", &title]),
@@ -139,7 +139,7 @@ fn is_creator(agent: &Agent) -> bool {
 }
 
 fn identifier(node: Node<'_>) -> Option<Identifier> {
-    let value = node.text()?.value;
+    let value = node.plain()?;
     Some(match node.attribute("type") {
         Some(scheme @ ("doi" | "isbn" | "issn" | "hdl" | "uri" | "urn" | "orcid")) => {
             Identifier::new(scheme.to_uppercase(), value)
@@ -164,7 +164,7 @@ fn dates(origin: Node<'_>) -> Vec<Date> {
         let encoded = origin.all(name).any(|node| node.attribute("encoding").is_some());
         let dates =
             origin.all(name).filter(|node| !encoded || node.attribute("encoding").is_some());
-        let date = |node: Node<'_>| Some(Date::new(kind.clone(), node.text()?.value));
+        let date = |node: Node<'_>| Some(Date::new(kind.clone(), node.plain()?));
         found.extend(dates.filter_map(date));
     }
     found
@@ -233,7 +233,7 @@ fn host(item: Node<'_>) -> Host {
 
 fn file(url: Node<'_>) -> Option<File> {
     Some(File {
-        url: url.text()?.value,
+        url: url.plain()?,
         kind: url.attribute_string("access"),
         label: url.attribute_string("displayLabel"),
         ..File::default()

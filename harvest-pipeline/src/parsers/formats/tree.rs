@@ -1,6 +1,7 @@
 //! A document as a tree, for formats whose parts stand in each other and in any order.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use resync_core::xml::{Cursor, Element, IssueKind, Issues, ParseError, ParseErrorKind, text_of};
 
@@ -18,6 +19,9 @@ pub(super) struct Shape {
 /// Elements in document order, each with the place where those inside it end.
 pub(super) struct Tree<'a> {
     elements: Vec<Held<'a>>,
+    /// Those of each element side by side, so that they are looked through quickly.
+    children: Vec<Child>,
+    attributes: Vec<(&'a str, Cow<'a, str>)>,
     issues: Vec<Issue>,
 }
 
@@ -25,10 +29,20 @@ struct Held<'a> {
     prefix: &'a str,
     local: &'a str,
     namespace: Option<&'a str>,
-    attributes: Vec<(&'a str, Cow<'a, str>)>,
     text: Cow<'a, str>,
+    attributes: Range<usize>,
+    children: Range<usize>,
+    /// The bits of the children's names: most names that are looked for are not there.
+    names: u64,
     end: usize,
     is_left_out: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Child {
+    /// That of its name.
+    mark: u32,
+    at: usize,
 }
 
 /// An element of a [`Tree`]. Names are given as `title`, in any namespace, or as `dc:title`.
@@ -40,28 +54,82 @@ pub(super) struct Node<'t> {
 
 /// A name that is looked for.
 #[derive(Clone, Copy)]
-struct Name<'n> {
+pub(super) struct Name<'n> {
     prefix: Option<&'n str>,
     local: &'n str,
+    mark: u32,
 }
 
 impl<'n> Name<'n> {
-    fn new(name: &'n str) -> Self {
-        match colon_in(name) {
-            Some(colon) => Self { prefix: Some(&name[..colon]), local: &name[colon + 1..] },
-            None => Self { prefix: None, local: name },
-        }
+    #[inline]
+    pub(super) fn new(name: &'n str) -> Self {
+        let (prefix, local) = match colon_in(name) {
+            Some(colon) => (Some(&name[..colon]), &name[colon + 1..]),
+            None => (None, name),
+        };
+        Self { prefix, local, mark: mark(local) }
     }
 
-    fn is_of(self, node: Node<'_>) -> bool {
-        let held = node.held();
+    /// The name without its prefix.
+    pub(super) fn local(self) -> &'n str {
+        self.local
+    }
+
+    fn is_of(self, held: &Held<'_>) -> bool {
         held.local == self.local && self.prefix.is_none_or(|prefix| held.prefix == prefix)
     }
+}
+
+/// What few names have in common: length and three of the letters.
+fn mark(name: &str) -> u32 {
+    match name.as_bytes() {
+        [] => 0,
+        all @ [first, .., last] => {
+            u32::from_le_bytes([all.len() as u8, *first, all[all.len() / 2], *last])
+        }
+        [only] => u32::from(*only),
+    }
+}
+
+/// One of 64 bits for a mark.
+fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9E37_79B1) >> 26)
 }
 
 /// Where the prefix of a name ends; names are short.
 pub(super) fn colon_in(name: &str) -> Option<usize> {
     name.bytes().position(|b| b == b':')
+}
+
+/// What the namespaces of a document are called.
+struct Prefixes<'a, 's> {
+    shape: &'s Shape,
+    /// Those that were asked for first, as declared in the document.
+    known: Vec<(&'a str, Option<&'static str>)>,
+}
+
+impl<'a> Prefixes<'a, '_> {
+    fn of(&mut self, element: &Element<'a>) -> &'a str {
+        const MOST: usize = 8;
+        let Some(namespace) = element.namespace() else { return element.prefix() };
+        let known = self.known.iter().find(|(known, _)| std::ptr::eq(*known, namespace));
+        let prefix = known.map(|(_, prefix)| *prefix).unwrap_or_else(|| {
+            let prefix = self.shape.prefixes.iter().find(|(uri, _)| *uri == namespace);
+            let prefix = prefix.map(|(_, prefix)| *prefix);
+            if self.known.len() < MOST {
+                self.known.push((namespace, prefix));
+            }
+            prefix
+        });
+        prefix.unwrap_or(element.prefix())
+    }
+}
+
+/// An element that is open while a document is read.
+struct Open {
+    at: usize,
+    /// How many children of outer elements there were when it began.
+    outer: usize,
 }
 
 impl<'a> Tree<'a> {
@@ -75,15 +143,26 @@ impl<'a> Tree<'a> {
         most: usize,
     ) -> Result<Option<Self>, ParseError> {
         let mut cursor = Cursor::new(xml);
-        let mut tree = Self { elements: Vec::new(), issues: Vec::new() };
-        let mut open = Vec::new();
+        // Few documents have less than 64 bytes an element.
+        let room = (xml.len() / 64).min(most);
+        let mut tree = Self {
+            elements: Vec::with_capacity(room),
+            children: Vec::with_capacity(room),
+            attributes: Vec::with_capacity(room / 2),
+            issues: Vec::new(),
+        };
+        let mut prefixes = Prefixes { shape, known: Vec::new() };
+        let (mut open, mut of_open): (Vec<Open>, Vec<Child>) = (Vec::new(), Vec::new());
         loop {
             if let Some(element) = cursor.next_child()? {
                 if tree.elements.len() == most {
                     let what = format!("the record has more than {most} elements");
                     return Err(cursor.error(ParseErrorKind::Limit, what));
                 }
-                let at = tree.push(&element, shape);
+                let at = tree.push(&element, &mut prefixes);
+                if !open.is_empty() {
+                    of_open.push(Child { mark: mark(element.local()), at });
+                }
                 let inside = xml.get(cursor.offset()..).unwrap_or_default();
                 let has_markup = shape.texts.contains(&element.local());
                 if element.is_empty() || has_markup || is_text(inside) {
@@ -91,10 +170,15 @@ impl<'a> Tree<'a> {
                     tree.elements[at].text = cursor.trimmed()?;
                     tree.note(&cursor.take_issues(), has_markup);
                 } else {
-                    open.push(at);
+                    open.push(Open { at, outer: of_open.len() });
                 }
-            } else if let Some(at) = open.pop() {
-                tree.elements[at].end = tree.elements.len();
+            } else if let Some(Open { at, outer }) = open.pop() {
+                let first = tree.children.len();
+                tree.children.extend(of_open.drain(outer..));
+                let (children, end) = (first..tree.children.len(), tree.elements.len());
+                let element = &mut tree.elements[at];
+                element.names = tree.children[first..].iter().fold(0, |all, it| all | bit(it.mark));
+                (element.children, element.end) = (children, end);
             }
             if open.is_empty() {
                 break;
@@ -116,9 +200,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn push(&mut self, element: &Element<'a>, shape: &Shape) -> usize {
-        let namespace = element.namespace();
-        let known = shape.prefixes.iter().find(|(uri, _)| namespace == Some(*uri));
+    fn push(&mut self, element: &Element<'a>, prefixes: &mut Prefixes<'a, '_>) -> usize {
+        let first = self.attributes.len();
         let attributes = element
             .attributes()
             .filter(|(name, _)| *name != "xmlns" && !name.starts_with("xmlns:"))
@@ -126,13 +209,16 @@ impl<'a> Tree<'a> {
                 let local = colon_in(name).map_or(name, |colon| &name[colon + 1..]);
                 (local, text_of(value))
             });
+        self.attributes.extend(attributes);
         let at = self.elements.len();
         self.elements.push(Held {
-            prefix: known.map_or(element.prefix(), |(_, prefix)| prefix),
+            prefix: prefixes.of(element),
             local: element.local(),
-            namespace,
-            attributes: attributes.collect(),
+            namespace: element.namespace(),
             text: Cow::Borrowed(""),
+            attributes: first..self.attributes.len(),
+            children: 0..0,
+            names: 0,
             end: at + 1,
             is_left_out: false,
         });
@@ -188,25 +274,34 @@ impl<'t> Node<'t> {
     }
 
     /// Whether it has this name.
-    pub(super) fn is(self, name: &str) -> bool {
-        Name::new(name).is_of(self)
+    pub(super) fn is(self, name: Name<'_>) -> bool {
+        name.is_of(self.held())
+    }
+
+    fn held_children(self) -> &'t [Child] {
+        &self.tree.children[self.held().children.clone()]
     }
 
     /// Its children, in order, without what was left out.
     pub(super) fn children(self) -> impl Iterator<Item = Self> + use<'t> {
-        let (tree, end) = (self.tree, self.held().end);
-        let first = Some(self.at + 1).filter(|first| *first < end);
-        std::iter::successors(first, move |at| {
-            Some(tree.elements[*at].end).filter(|next| *next < end)
-        })
-        .map(move |at| Node { tree, at })
-        .filter(|child| !child.held().is_left_out)
+        let children = self.held_children().iter().map(move |child| Self { at: child.at, ..self });
+        children.filter(|child| !child.held().is_left_out)
     }
 
     /// The children with this name.
     pub(super) fn all<'n>(self, name: &'n str) -> impl Iterator<Item = Self> + use<'t, 'n> {
-        let name = Name::new(name);
-        self.children().filter(move |child| name.is_of(*child))
+        self.called(Name::new(name))
+    }
+
+    /// The children with this name.
+    pub(super) fn called<'n>(self, name: Name<'n>) -> impl Iterator<Item = Self> + use<'t, 'n> {
+        let may_be_there = self.held().names & bit(name.mark) != 0;
+        let children = if may_be_there { self.held_children() } else { &[] };
+        let alike = children.iter().filter(move |child| child.mark == name.mark);
+        alike.map(move |child| Self { at: child.at, ..self }).filter(move |child| {
+            let held = child.held();
+            name.is_of(held) && !held.is_left_out
+        })
     }
 
     /// The first child with this name.
@@ -223,7 +318,7 @@ impl<'t> Node<'t> {
     /// How much is in it, in bytes of text and elements.
     pub(super) fn weight(self) -> usize {
         let of = |node: Node<'_>| {
-            let attributes = node.held().attributes.iter().map(|(_, value)| value.len());
+            let attributes = node.attributes().iter().map(|(_, value)| value.len());
             100 + node.held().text.len() + attributes.sum::<usize>()
         };
         of(self) + self.inside().map(of).sum::<usize>()
@@ -238,10 +333,13 @@ impl<'t> Node<'t> {
         Cow::Owned(texts.collect::<Vec<_>>().join(" "))
     }
 
+    fn attributes(self) -> &'t [(&'t str, Cow<'t, str>)] {
+        &self.tree.attributes[self.held().attributes.clone()]
+    }
+
     /// An attribute by its name without prefix, if there is something in it.
     pub(super) fn attribute(self, local: &str) -> Option<&'t str> {
-        let mut attributes = self.held().attributes.iter();
-        let (_, value) = attributes.find(|(name, _)| *name == local)?;
+        let (_, value) = self.attributes().iter().find(|(name, _)| *name == local)?;
         Some(value.trim()).filter(|value| !value.is_empty())
     }
 
@@ -264,14 +362,19 @@ impl<'t> Node<'t> {
         self.all(name).filter_map(Self::text).collect()
     }
 
+    /// Its text without its language, if there is any.
+    pub(super) fn plain(self) -> Option<String> {
+        Some(self.value().into_owned()).filter(|value| !value.is_empty())
+    }
+
     /// The texts of the children with this name, without their languages.
     pub(super) fn strings(self, name: &str) -> Vec<String> {
-        self.texts(name).into_iter().map(|text| text.value).collect()
+        self.all(name).filter_map(Self::plain).collect()
     }
 
     /// The text of the first child with this name that has any.
     pub(super) fn string(self, name: &str) -> Option<String> {
-        self.all(name).find_map(Self::text).map(|text| text.value)
+        self.all(name).find_map(Self::plain)
     }
 }
 

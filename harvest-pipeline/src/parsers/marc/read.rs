@@ -12,9 +12,10 @@ const OAI_MARC: &str = "http://www.openarchives.org/OAI/1.1/oai_marc";
 const LEADER_LENGTH: usize = 24;
 
 /// What was wrong in the record, each kind told once however often it is there.
-#[derive(Default)]
-struct Findings {
+struct Findings<'x> {
     issues: Vec<Issue>,
+    /// What the last subfield was called, as most others are.
+    usual_subfield: &'x str,
     has_no_indicator: bool,
     has_strange_tag: bool,
     has_strange_code: bool,
@@ -30,7 +31,7 @@ impl MarcRecord {
     pub fn read(xml: &str) -> Result<Option<Parsed<Self>>, ParseError> {
         let mut cursor = Cursor::new(xml);
         let Some(root) = cursor.next_child()? else { return Ok(None) };
-        let mut found = Findings::default();
+        let mut found = Findings::new();
         let record = match root.local() {
             "record" | "oai_marc" => Some(read_record(&mut cursor, &root, &mut found)?),
             "collection" | "metadata" => read_collection(&mut cursor, &mut found)?,
@@ -45,11 +46,11 @@ impl MarcRecord {
     }
 }
 
-fn read_collection(
-    cursor: &mut Cursor<'_>,
-    found: &mut Findings,
+fn read_collection<'x>(
+    cursor: &mut Cursor<'x>,
+    found: &mut Findings<'x>,
 ) -> Result<Option<MarcRecord>, ParseError> {
-    let mut chosen: Option<(MarcRecord, Findings)> = None;
+    let mut chosen: Option<(MarcRecord, Findings<'x>)> = None;
     let mut records = 0_usize;
     while let Some(element) = cursor.next_child()? {
         if !matches!(element.local(), "record" | "oai_marc") {
@@ -61,7 +62,7 @@ fn read_collection(
             cursor.skip()?;
             continue;
         }
-        let mut own = Findings::default();
+        let mut own = Findings::new();
         let record = read_record(cursor, &element, &mut own)?;
         if chosen.is_none() || !is_holdings(&record) {
             chosen = Some((record, own));
@@ -80,10 +81,10 @@ fn is_holdings(record: &MarcRecord) -> bool {
     matches!(record.leader().chars().nth(6), Some('u' | 'v' | 'x' | 'y'))
 }
 
-fn read_record(
-    cursor: &mut Cursor<'_>,
-    root: &Element<'_>,
-    found: &mut Findings,
+fn read_record<'x>(
+    cursor: &mut Cursor<'x>,
+    root: &Element<'x>,
+    found: &mut Findings<'x>,
 ) -> Result<MarcRecord, ParseError> {
     let is_old = root.local() == "oai_marc";
     let right = if is_old { OAI_MARC } else { SLIM };
@@ -91,7 +92,7 @@ fn read_record(
         let is = root.namespace().unwrap_or("no namespace");
         found.warn("record", format!("<{}> is in {is} instead of {right}", root.name()));
     }
-    let mut record = MarcRecord::new();
+    let mut record = MarcRecord::with_room();
     while let Some(element) = cursor.next_child()? {
         match element.local() {
             "leader" => record.set_leader(control_value(&cursor.text()?)),
@@ -127,11 +128,11 @@ fn read_record(
     Ok(record)
 }
 
-fn read_data(
-    cursor: &mut Cursor<'_>,
-    element: &Element<'_>,
+fn read_data<'x>(
+    cursor: &mut Cursor<'x>,
+    element: &Element<'x>,
     record: &mut MarcRecord,
-    found: &mut Findings,
+    found: &mut Findings<'x>,
 ) -> Result<(), ParseError> {
     let Labels { tag, indicators: written } =
         Labels::of(cursor, element, element.local() == "varfield")?;
@@ -147,11 +148,17 @@ fn read_data(
         }
     }
     record.push_data(&tag, indicators);
-    while let Some(subfield) = cursor.next_child()? {
-        let code = code(cursor, &subfield)?;
+    loop {
+        let (code, text) = match cursor.next_plain(found.usual_subfield, "code")? {
+            Some(plain) => plain,
+            None => {
+                let Some(subfield) = cursor.next_child()? else { return Ok(()) };
+                found.usual_subfield = subfield.name();
+                (code(cursor, &subfield)?, cursor.trimmed()?)
+            }
+        };
         let mut code = code.chars();
         let (first, rest) = (code.next(), code.next());
-        let text = cursor.trimmed()?;
         match first.filter(|_| rest.is_none()) {
             Some(code) => record.push_subfield(code, &without_sort_marks(&text)),
             None => {
@@ -162,7 +169,6 @@ fn read_data(
             }
         }
     }
-    Ok(())
 }
 
 /// The attributes of a field.
@@ -179,19 +185,24 @@ impl<'e> Labels<'e> {
         element: &Element<'e>,
         is_old: bool,
     ) -> Result<Self, ParseError> {
-        let (mut tag, mut indicators) = (None, [None, None]);
+        let [mut tag, mut first, mut second] = [None; 3];
         for (name, raw) in element.attributes() {
             let label = match (local(name), is_old) {
                 ("tag", false) | ("id", true) => &mut tag,
-                ("ind1", false) | ("i1", true) => &mut indicators[0],
-                ("ind2", false) | ("i2", true) => &mut indicators[1],
+                ("ind1", false) | ("i1", true) => &mut first,
+                ("ind2", false) | ("i2", true) => &mut second,
                 _ => continue,
             };
-            if label.is_none() {
-                *label = Some(cursor.value(element, raw)?);
-            }
+            label.get_or_insert(raw);
         }
-        let tag = tag.unwrap_or_default();
+        let mut value = |raw: Option<&'e str>| match raw {
+            // The usual case, which needs no further look.
+            Some(raw) if raw.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' ') => {
+                Ok(Some(Cow::Borrowed(raw)))
+            }
+            raw => raw.map(|raw| cursor.value(element, raw)).transpose(),
+        };
+        let (tag, indicators) = (value(tag)?.unwrap_or_default(), [value(first)?, value(second)?]);
         // `oai_marc` has 1 for 001.
         let short = tag.len() < 3 && !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
         let tag = if short { Cow::Owned(format!("{tag:0>3}")) } else { tag };
@@ -243,7 +254,18 @@ fn without_sort_marks(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(MARKS, ""))
 }
 
-impl Findings {
+impl Findings<'_> {
+    fn new() -> Self {
+        Self {
+            issues: Vec::new(),
+            usual_subfield: "subfield",
+            has_no_indicator: false,
+            has_strange_tag: false,
+            has_strange_code: false,
+            has_empty_tag: false,
+        }
+    }
+
     fn warn(&mut self, path: &str, message: impl Into<String>) {
         const MOST: usize = 100;
         if self.issues.len() < MOST {

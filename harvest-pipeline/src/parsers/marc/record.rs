@@ -52,6 +52,16 @@ impl MarcRecord {
         Self::default()
     }
 
+    /// The same with room for what most have in them.
+    pub(super) fn with_room() -> Self {
+        Self {
+            text: String::with_capacity(1024),
+            leader: Span::default(),
+            fields: Vec::with_capacity(32),
+            subfields: Vec::with_capacity(64),
+        }
+    }
+
     /// The leader; empty where the record has none. It should have 24 characters.
     #[must_use]
     pub fn leader(&self) -> &str {

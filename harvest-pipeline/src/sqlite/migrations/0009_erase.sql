@@ -2,6 +2,10 @@
 ALTER TABLE sources ADD COLUMN occupies TEXT;
 CREATE UNIQUE INDEX sources_occupies ON sources (occupies) WHERE status <> 'archived';
 
+-- Not before this time a run is asked for once more whose date stood, because it could not take place.
+ALTER TABLE sources ADD COLUMN due_again TEXT;
+ALTER TABLE runs ADD COLUMN due TEXT;                 -- the date of the schedule that it was asked for at
+
 -- Sources can be erased. No number of their runs and pages is given twice: tickets and marks are known by
 -- them. And what others have in common with an erased source was made with its dictionary, which stays.
 -- Both change only what tables are said to be, not what is in them.

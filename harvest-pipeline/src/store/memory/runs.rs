@@ -118,17 +118,23 @@ impl RunStore for MemoryStore {
         counters: &Counters,
         bytes: u64,
     ) -> Result<(), StoreError> {
-        let mut data = self.data();
-        let entry = &mut data.ticketed(ticket)?.entry;
-        entry.counters += *counters;
-        entry.batches += 1;
-        entry.bytes += bytes;
+        self.data().ticketed(ticket)?.count(counters, bytes);
         Ok(())
     }
 
     async fn end_run(&self, ticket: Ticket, ending: &Ending) -> Result<RunState, StoreError> {
-        self.data().ticketed(ticket)?;
-        self.change(ticket.run, |run, now| run.end(ticket, ending, now))
+        let now = self.time();
+        let mut data = self.data();
+        let run = data.ticketed(ticket)?;
+        let read = run.clone();
+        let mut changed = run.clone();
+        let state = changed.end(ticket, ending, now)?;
+        *run = changed;
+        if ending.leaves_date() {
+            data.source(&read.entry.request.source)?.stays_due(&read.entry, now);
+        }
+        self.notify();
+        Ok(state)
     }
 
     async fn cancel_run(&self, run: RunId) -> Result<RunState, StoreError> {

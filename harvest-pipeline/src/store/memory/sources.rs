@@ -130,7 +130,9 @@ impl SourceStore for MemoryStore {
         data.runs.retain(|_, run| run.entry.request.source != *id);
         data.events.retain(|_, stored| stored.event.scope.source.as_ref() != Some(id));
         data.staged.retain(|_, row| row.source != *id);
+        data.ledgers.retain(|(_, source), _| source != id);
         data.coverage.remove(id);
+        data.ledgers.retain(|(_, source), _| source != id);
         data.sources.remove(id);
         Ok(Erased {
             runs: (runs - data.runs.len()) as u64,
@@ -180,7 +182,7 @@ impl SourceStore for MemoryStore {
             .filter(|(id, source)| {
                 source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
             })
-            .filter_map(|(id, source)| Some((source.next_due?, id.clone())))
+            .filter_map(|(id, source)| Some((source.comes_due()?, id.clone())))
             .filter(|(due, _)| *due <= now)
             .collect();
         due.sort();
@@ -188,9 +190,9 @@ impl SourceStore for MemoryStore {
         let mut asked = Vec::with_capacity(due.len());
         for (_, id) in due {
             let source = data.source(&id)?;
-            source.came_due(now);
             let mut request = RunRequest::new(id.clone(), source.definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, source.next_due);
+            source.came_due(now);
             asked.push((id, data.queue(&request, now)?));
         }
         if !asked.is_empty() {
@@ -205,7 +207,7 @@ impl SourceStore for MemoryStore {
         let waiting = data.sources.iter().filter(|(id, source)| {
             source.definition.status == SourceStatus::Active && data.open_run(id).is_none()
         });
-        let next = waiting.filter_map(|(_, source)| source.next_due).min();
+        let next = waiting.filter_map(|(_, source)| source.comes_due()).min();
         Ok(next.map(|due| until(due, now)))
     }
 }

@@ -9,14 +9,10 @@ use super::runs::still_named;
 use crate::batch::SourceId;
 use crate::store::{Erased, Harvested, StoreError};
 
-/// What goes with every source, by the column that names it; `$1` is the number of the source.
-const OF_SOURCES: &[(&str, &str)] = &[
-    ("staged", "source"),
-    ("coverage", "source"),
-    ("source_filter_sets", "source"),
-    // What failed cannot be fetched again.
-    ("record_errors", "source"),
-];
+/// The tables of what goes with every source. What failed cannot be fetched again; what was delivered
+/// stays with the targets, but nobody knows of it any more.
+const OF_SOURCES: [&str; 6] =
+    ["staged", "coverage", "source_filter_sets", "record_errors", "deliveries", "target_sources"];
 
 impl SqlStore {
     pub(super) async fn erase(&self, id: &SourceId, harvested: Harvested) -> SqlResult<Erased> {
@@ -26,9 +22,7 @@ impl SqlStore {
             return self.refuse(tx, StoreError::is_running(id, run)).await;
         }
         let mut erased = Erased::default();
-        for (table, column) in OF_SOURCES {
-            delete(&mut tx, &format!("{table} WHERE {column} = $1"), source).await?;
-        }
+        forget_belongings(&mut tx, source).await?;
         let events = sqlx::query("DELETE FROM events WHERE source = $1").bind(id.as_str());
         erased.events = events.execute(&mut *tx).await?.rows_affected();
         if harvested == Harvested::Erase {
@@ -69,11 +63,20 @@ impl SqlStore {
     }
 }
 
+/// Forgets what goes with a source.
+pub(super) async fn forget_belongings(conn: &mut AnyConnection, source: i64) -> SqlResult<()> {
+    for table in OF_SOURCES {
+        delete(conn, &format!("{table} WHERE source = $1"), source).await?;
+    }
+    Ok(())
+}
+
 /// Nobody set it up any more; if nothing is left that belongs to it, it is gone.
 async fn forget_source(conn: &mut AnyConnection, source: i64) -> SqlResult<()> {
     let forget = "UPDATE sources SET definition = NULL, title = '', kind = '', url = NULL,
             status = 'active', owner = NULL, likeness = NULL, occupies = NULL, searched = '',
-            created = NULL, updated = NULL, next_due = NULL, scheduled_runs = 0, checkpoint = NULL
+            created = NULL, updated = NULL, next_due = NULL, due_again = NULL, scheduled_runs = 0,
+            checkpoint = NULL
          WHERE id = $1";
     let keep = "UPDATE dictionaries SET source = NULL WHERE source = $1
             AND NOT EXISTS (SELECT 1 FROM records WHERE source = $1)";

@@ -92,7 +92,7 @@ pub(super) const OPEN: &str = open!();
 
 /// What [`run`] reads; the table is called `t`, and that of its source `s`.
 pub(super) const RUN: &str = "t.id, s.name, t.state, t.kind, t.cause, t.requested_by, t.from_start,
-    t.from_checkpoint, t.dry, t.parent, t.together, t.settings, t.queued, t.not_before, t.started,
+    t.from_checkpoint, t.dry, t.parent, t.together, t.settings, t.queued, t.not_before, t.due, t.started,
     t.ended, t.wanted, t.attempt, t.fence, t.worker, t.leased_until, t.batches, t.bytes, t.created,
     t.updated, t.unchanged, t.deleted, t.skipped_deleted, t.filtered, t.failed, t.total_hint, t.held,
     t.failure, t.error, t.began_at, t.whole
@@ -109,6 +109,7 @@ pub(super) fn run(row: &AnyRow) -> SqlResult<RunRow> {
     request.parent = row.optional_integer("parent")?.map(RunId);
     request.group = row.optional_integer("together")?;
     request.not_before = row.optional_time("not_before")?;
+    request.due = row.optional_time("due")?;
 
     let settings = row.json("settings")?.unwrap_or_default();
     let mut entry =
@@ -147,7 +148,7 @@ pub(super) fn run(row: &AnyRow) -> SqlResult<RunRow> {
 
 /// What [`source`] reads; the table is called `t`.
 pub(super) const SOURCE: &str = concat!(
-    "t.id, t.checkpoint, t.definition, t.created, t.updated, t.next_due, t.scheduled_runs,
+    "t.id, t.checkpoint, t.definition, t.created, t.updated, t.next_due, t.due_again, t.scheduled_runs,
     (SELECT max(r.id) FROM runs r WHERE r.source = t.id) AS last_run,
     (SELECT max(r.id) FROM runs r WHERE r.source = t.id AND r.state IN ",
     open!(),
@@ -161,6 +162,7 @@ pub(super) fn source(row: &AnyRow) -> SqlResult<SourceEntry> {
     let mut entry = SourceEntry::new(definition, row.time("created")?);
     entry.updated = row.time("updated")?;
     entry.next_due = row.optional_time("next_due")?;
+    entry.due_again = row.optional_time("due_again")?;
     entry.scheduled_runs = u32::try_from(row.integer("scheduled_runs")?).unwrap_or(u32::MAX);
     entry.checkpoint = row.checkpoint("checkpoint")?;
     entry.open_run = row.optional_integer("open_run")?.map(RunId);

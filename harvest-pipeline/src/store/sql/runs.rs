@@ -9,8 +9,9 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 use super::dialect::POINTS_AT_RUNS;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, RUN, json, signed, text};
-use super::sources::open_run;
+use super::sources::{open_run, set_due};
 use super::{SqlStore, limit, number};
+use crate::batch::SourceId;
 use crate::checkpoint::Checkpoint;
 use crate::run::{Counters, RunId, RunState, Ticket};
 use crate::store::lifecycle::RunRow;
@@ -110,8 +111,8 @@ impl SqlStore {
         let begins = begins.or(source.checkpoint.as_ref().filter(|_| !request.full));
         let row = sqlx::query(
             "INSERT INTO runs (source, state, attempt, kind, cause, requested_by, from_start,
-                from_checkpoint, dry, parent, together, settings, queued, not_before, began_at)
-             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                from_checkpoint, dry, parent, together, settings, queued, not_before, due, began_at)
+             VALUES ($1, 'queued', 0, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(number)
@@ -126,6 +127,7 @@ impl SqlStore {
         .bind(json(&source.definition)?)
         .bind(text(now))
         .bind(request.not_before.map(text))
+        .bind(request.due.map(text))
         .bind(begins.map(Checkpoint::to_json))
         .fetch_optional(conn)
         .await?;
@@ -178,6 +180,30 @@ impl SqlStore {
         tx.commit().await?;
         self.notify();
         Ok(Some((ticket, run.entry)))
+    }
+
+    /// Ends a run that could not take place, and lets the date stand that it was asked for at.
+    async fn end_at_its_date(&self, ticket: Ticket, ending: &Ending) -> SqlResult<RunState> {
+        let mut tx = self.begin().await?;
+        let query = "SELECT s.name FROM runs r JOIN sources s ON s.id = r.source WHERE r.id = $1";
+        let row = sqlx::query(query).bind(ticket.run.0).fetch_optional(&mut *tx).await?;
+        let stale = StoreError::Stale(ticket.run);
+        let Some(row) = row else { return self.refuse(tx, stale).await };
+        // The source before the run, as whoever asks for runs has them.
+        let source = SourceId::new(Columns(&row).text("name")?);
+        let (number, mut source, _) = self.locked_source(&mut tx, &source).await?;
+        let locked = self.locked_run(&mut tx, ticket.run).await?;
+        let Some((mut run, now)) = locked else { return self.refuse(tx, stale).await };
+        let read = run.clone();
+        let state = match run.end(ticket, ending, now) {
+            Ok(state) => state,
+            Err(error) => return self.refuse(tx, error).await,
+        };
+        save(&mut tx, &read, &run).await?;
+        source.stays_due(&read.entry, now);
+        set_due(&mut tx, number, &source).await?;
+        tx.commit().await?;
+        Ok(state)
     }
 
     async fn sweep(&self, most_attempts: u32) -> SqlResult<Vec<(RunId, RunState)>> {
@@ -322,6 +348,37 @@ async fn save(conn: &mut AnyConnection, read: &RunRow, run: &RunRow) -> SqlResul
     Ok(saved.rows_affected() == 1)
 }
 
+/// Counts a batch.
+pub(super) async fn count(
+    conn: &mut AnyConnection,
+    ticket: Ticket,
+    counters: &Counters,
+    bytes: u64,
+) -> SqlResult<()> {
+    let counted = sqlx::query(
+        "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
+            updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
+            skipped_deleted = skipped_deleted + $6, filtered = filtered + $7, failed = failed + $8
+         WHERE id = $9 AND fence = $10 AND state = 'running'",
+    )
+    .bind(signed(bytes))
+    .bind(signed(counters.created))
+    .bind(signed(counters.updated))
+    .bind(signed(counters.unchanged))
+    .bind(signed(counters.deleted))
+    .bind(signed(counters.skipped_deleted))
+    .bind(signed(counters.filtered))
+    .bind(signed(counters.failed))
+    .bind(ticket.run.0)
+    .bind(ticket.fence)
+    .execute(conn)
+    .await?;
+    match counted.rows_affected() {
+        1 => Ok(()),
+        _ => Err(StoreError::Stale(ticket.run).into()),
+    }
+}
+
 #[async_trait]
 impl RunStore for SqlStore {
     async fn request_run(&self, request: &RunRequest) -> Result<Requested, StoreError> {
@@ -381,36 +438,18 @@ impl RunStore for SqlStore {
         bytes: u64,
     ) -> Result<(), StoreError> {
         attempt("count records", async {
-            let counted = sqlx::query(
-                "UPDATE runs SET batches = batches + 1, bytes = bytes + $1, created = created + $2,
-                    updated = updated + $3, unchanged = unchanged + $4, deleted = deleted + $5,
-                    skipped_deleted = skipped_deleted + $6, filtered = filtered + $7,
-                    failed = failed + $8
-                 WHERE id = $9 AND fence = $10 AND state = 'running'",
-            )
-            .bind(signed(bytes))
-            .bind(signed(counters.created))
-            .bind(signed(counters.updated))
-            .bind(signed(counters.unchanged))
-            .bind(signed(counters.deleted))
-            .bind(signed(counters.skipped_deleted))
-            .bind(signed(counters.filtered))
-            .bind(signed(counters.failed))
-            .bind(ticket.run.0)
-            .bind(ticket.fence)
-            .execute(&self.0.writers)
-            .await?;
-            match counted.rows_affected() {
-                1 => Ok(()),
-                _ => Err(StoreError::Stale(ticket.run).into()),
-            }
+            let mut conn = self.0.writers.acquire().await?;
+            count(&mut conn, ticket, counters, bytes).await
         })
         .await
     }
 
     async fn end_run(&self, ticket: Ticket, ending: &Ending) -> Result<RunState, StoreError> {
         let end = |run: &mut RunRow, now: DateTime<Utc>| run.end(ticket, ending, now);
-        let state = attempt("end the run", self.change_ticketed(ticket, end)).await?;
+        let state = match ending.leaves_date() {
+            true => attempt("end the run", self.end_at_its_date(ticket, ending)).await?,
+            false => attempt("end the run", self.change_ticketed(ticket, end)).await?,
+        };
         self.notify();
         Ok(state)
     }

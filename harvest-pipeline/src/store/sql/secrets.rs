@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::error::{SqlResult, attempt};
 use super::row::{Columns, json};
 use super::{SqlStore, limit};
-use crate::store::{SourceDefinition, StoreError};
+use crate::store::{SourceDefinition, StoreError, TargetDefinition};
 
 /// So many rows are looked at in one transaction.
 const ROWS: usize = 200;
@@ -42,9 +42,39 @@ impl SqlStore {
         }
     }
 
+    /// The target as it may be stored.
+    pub(super) fn sealed_target<'d>(
+        &self,
+        target: &'d TargetDefinition,
+    ) -> Result<Cow<'d, TargetDefinition>, StoreError> {
+        match &self.0.secrets {
+            Some(secrets) => Ok(Cow::Owned(secrets.seal_target(target)?)),
+            None => Ok(Cow::Borrowed(target)),
+        }
+    }
+
+    /// Refuses a target that would send elsewhere what is sealed for the one of its name.
+    pub(super) async fn check_target(
+        &self,
+        conn: &mut AnyConnection,
+        target: &TargetDefinition,
+    ) -> SqlResult<()> {
+        let Some(secrets) = &self.0.secrets else { return Ok(()) };
+        let query = sqlx::query("SELECT body FROM targets WHERE name = $1").bind(&*target.name);
+        let row = query.fetch_optional(conn).await?;
+        let before = row.map(|row| Columns(&row).json::<TargetDefinition>("body")).transpose()?;
+        match before.flatten() {
+            Some(before) => {
+                let checked = secrets.check_change(&before.options, &target.options);
+                Ok(checked.map_err(StoreError::from)?)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Seals what was stored before there were [secrets](crate::secrets::Secrets), and anew what was
-    /// sealed with another key than the vault's current one: in sources, and in the settings that runs
-    /// were asked for with. Says how many of these were changed. If any were, SQLite's file is written
+    /// sealed with another key than the vault's current one: in sources and targets, and in the settings
+    /// that runs were asked for with. Says how many of these were changed. If any were, SQLite's file is written
     /// anew, so that nothing of the old is left in it.
     ///
     /// # Errors
@@ -59,6 +89,7 @@ impl SqlStore {
                     after = last;
                 }
             }
+            self.seal_targets(&mut changed).await?;
             if changed > 0 {
                 self.forget_old().await;
                 self.notify();
@@ -98,6 +129,22 @@ impl SqlStore {
         }
         tx.commit().await?;
         Ok(last)
+    }
+
+    async fn seal_targets(&self, changed: &mut u64) -> SqlResult<()> {
+        let Some(secrets) = &self.0.secrets else { return Ok(()) };
+        let mut tx = self.begin().await?;
+        let query =
+            format!("SELECT t.body FROM targets t ORDER BY t.name {}", self.0.dialect.lock());
+        for row in sqlx::query(AssertSqlSafe(query)).fetch_all(&mut *tx).await? {
+            let Some(old) = Columns(&row).json::<TargetDefinition>("body")? else { continue };
+            if let Some(new) = secrets.seal_target_anew(&old).map_err(StoreError::from)? {
+                let query = sqlx::query("UPDATE targets SET body = $1 WHERE name = $2");
+                query.bind(json(&new)?).bind(&*new.name).execute(&mut *tx).await?;
+                *changed += 1;
+            }
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Takes what was overwritten out of the file. If that cannot be done now, it was not in vain.

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
+use super::erase::forget_belongings;
 use super::error::{SqlResult, attempt};
 use super::row::{self, Columns, OPEN, SOURCE, json, text};
 use super::{SqlStore, limit, number};
@@ -170,7 +171,7 @@ impl SqlStore {
             return self.refuse(tx, error).await;
         }
         if let Some(secrets) = &self.0.secrets
-            && let Err(error) = secrets.check_change(&entry.definition, definition)
+            && let Err(error) = secrets.check_change(&entry.definition.options, &definition.options)
         {
             return self.refuse(tx, StoreError::from(error)).await;
         }
@@ -187,6 +188,7 @@ impl SqlStore {
         let query = format!(
             "SELECT {now} AS now, {SOURCE}
              WHERE t.status = 'active' AND t.next_due <= {now} AND t.definition IS NOT NULL
+                AND (t.due_again IS NULL OR t.due_again <= {now})
                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})
              ORDER BY t.next_due LIMIT $2 {}",
             self.0.dialect.lock_free(),
@@ -199,16 +201,11 @@ impl SqlStore {
             let mut entry = row::source(&row)?;
             let definition = &entry.definition;
             let mut request = RunRequest::new(definition.id.clone(), definition.scheduled());
-            request.trigger = Trigger::Schedule;
+            (request.trigger, request.due) = (Trigger::Schedule, entry.next_due);
             // Somebody else may have been faster.
             if let Some(run) = self.queue(&mut tx, number, &entry, &request, now).await? {
                 entry.came_due(now);
-                sqlx::query("UPDATE sources SET next_due = $1, scheduled_runs = $2 WHERE id = $3")
-                    .bind(entry.next_due.map(text))
-                    .bind(i64::from(entry.scheduled_runs))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
+                set_due(&mut tx, number, &entry).await?;
                 asked.push((request.source, run));
             }
         }
@@ -218,6 +215,24 @@ impl SqlStore {
         }
         Ok(asked)
     }
+}
+
+/// Writes when the next run is due.
+pub(super) async fn set_due(
+    conn: &mut AnyConnection,
+    number: i64,
+    entry: &SourceEntry,
+) -> SqlResult<()> {
+    sqlx::query(
+        "UPDATE sources SET next_due = $1, due_again = $2, scheduled_runs = $3 WHERE id = $4",
+    )
+    .bind(entry.next_due.map(text))
+    .bind(entry.due_again.map(text))
+    .bind(i64::from(entry.scheduled_runs))
+    .bind(number)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The run of this source that is not over.
@@ -244,9 +259,9 @@ async fn update(
     }
     sqlx::query(
         "UPDATE sources SET definition = $1, title = $2, kind = $3, url = $4, status = $5, owner = $6,
-            likeness = $7, occupies = $8, searched = $9, updated = $10, next_due = $11,
-            scheduled_runs = $12, checkpoint = CASE $13 WHEN 1 THEN NULL ELSE checkpoint END
-         WHERE id = $14",
+            likeness = $7, occupies = $8, searched = $9, updated = $10,
+            checkpoint = CASE $11 WHEN 1 THEN NULL ELSE checkpoint END
+         WHERE id = $12",
     )
     .bind(json(definition)?)
     .bind(&*definition.title)
@@ -258,13 +273,11 @@ async fn update(
     .bind(definition.occupies.as_deref())
     .bind(definition.searched())
     .bind(text(entry.updated))
-    .bind(entry.next_due.map(text))
-    .bind(i64::from(entry.scheduled_runs))
     .bind(i64::from(forget_checkpoint))
     .bind(number)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    set_due(conn, number, entry).await
 }
 
 #[async_trait]
@@ -301,14 +314,9 @@ impl SourceStore for SqlStore {
             if entry.last_run.is_some() || entry.open_run.is_some() {
                 return self.refuse(tx, StoreError::was_harvested(id)).await;
             }
-            let tables =
-                ["coverage WHERE source", "source_filter_sets WHERE source", "sources WHERE id"];
-            for table in tables {
-                sqlx::query(AssertSqlSafe(format!("DELETE FROM {table} = $1")))
-                    .bind(number)
-                    .execute(&mut *tx)
-                    .await?;
-            }
+            forget_belongings(&mut tx, number).await?;
+            let query = sqlx::query("DELETE FROM sources WHERE id = $1").bind(number);
+            query.execute(&mut *tx).await?;
             Ok(tx.commit().await?)
         })
         .await
@@ -386,7 +394,9 @@ impl SourceStore for SqlStore {
     async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
         attempt("look for what is due", async {
             let query = format!(
-                "SELECT {} AS now, min(t.next_due) AS next_due FROM sources t
+                "SELECT {} AS now, min(CASE WHEN t.due_again > t.next_due THEN t.due_again
+                        ELSE t.next_due END) AS next_due
+                 FROM sources t
                  WHERE t.status = 'active' AND t.next_due IS NOT NULL
                     AND NOT EXISTS
                         (SELECT 1 FROM runs r WHERE r.source = t.id AND r.state IN {OPEN})",

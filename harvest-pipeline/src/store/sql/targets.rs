@@ -189,8 +189,12 @@ fn standing(row: &AnyRow) -> SqlResult<Standing> {
 #[async_trait]
 impl TargetStore for SqlStore {
     async fn put_target(&self, target: &TargetDefinition) -> Result<(), StoreError> {
+        let target = &*self.sealed_target(target)?;
         attempt("enter the target", async {
             let mut tx = self.begin().await?;
+            if let Err(error) = self.check_target(&mut tx, target).await {
+                return self.refuse(tx, error).await;
+            }
             for source in target.sources.iter().flatten() {
                 source_of(&mut tx, source).await?;
             }

@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use crate::error::{RunError, Stage};
 use crate::parsers::Bibliographic;
-use crate::registry::Receiver;
 use crate::run::Run;
 use crate::sink::{ParsedBatch, Sink, Written};
 use crate::sinks::{Column, Csv, CsvTable, JsonLines, XmlFiles, batch_name};
@@ -27,21 +26,12 @@ pub(super) enum Form {
     Csv,
 }
 
-pub(super) fn receiver(path: PathBuf, form: Form) -> Result<Box<Receiver>, RunError> {
-    let ending = match form {
-        Form::Xml => return Ok(Box::new(XmlFiles::new(path)?)),
-        Form::JsonLines => "jsonl",
-        Form::Csv => "csv",
-    };
-    std::fs::create_dir_all(&path).map_err(|error| cannot_write(&path, error))?;
-    Ok(Box::new(BatchFiles { folder: path, ending }))
-}
-
-/// A file for each batch. It appears complete and is durable, or is not there.
+/// Records as files in a folder, which is made when there are some. A file of a batch appears complete
+/// and is durable, or is not there.
 #[derive(Debug)]
-struct BatchFiles {
-    folder: PathBuf,
-    ending: &'static str,
+pub(super) struct Folder {
+    pub(super) path: PathBuf,
+    pub(super) form: Form,
 }
 
 /// What a row of CSV says of a record.
@@ -65,22 +55,27 @@ fn table() -> CsvTable {
 }
 
 #[async_trait]
-impl Sink<Bibliographic> for BatchFiles {
+impl Sink<Bibliographic> for Folder {
     async fn write(
         &self,
         run: &Run,
         batch: ParsedBatch<Bibliographic>,
     ) -> Result<Written, RunError> {
-        let path = self.folder.join(format!("{}.{}", batch_name(run, batch.number), self.ending));
-        let (text, written) = if self.ending == "csv" {
-            let csv = Csv::new(Vec::new(), table());
-            let written = csv.write(run, batch).await?;
-            (csv.into_inner(), written)
-        } else {
-            let lines = JsonLines::new(Vec::new()).with_record();
-            let written = lines.write(run, batch).await?;
-            (lines.into_inner(), written)
+        let name = batch_name(run, batch.number);
+        let (name, text, written) = match self.form {
+            Form::Xml => return XmlFiles::new(self.path.clone())?.write(run, batch).await,
+            Form::JsonLines => {
+                let lines = JsonLines::new(Vec::new()).with_record();
+                let written = lines.write(run, batch).await?;
+                (format!("{name}.jsonl"), lines.into_inner(), written)
+            }
+            Form::Csv => {
+                let csv = Csv::new(Vec::new(), table());
+                let written = csv.write(run, batch).await?;
+                (format!("{name}.csv"), csv.into_inner(), written)
+            }
         };
+        let path = self.path.join(name);
         let put = tokio::task::spawn_blocking(move || {
             put(&path, &text).map_err(|error| cannot_write(&path, error))
         });
@@ -93,6 +88,7 @@ impl Sink<Bibliographic> for BatchFiles {
 
 /// Writes a file beside its place, makes it durable, and moves it there.
 fn put(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
     file.write_all(text)?;

@@ -4,7 +4,7 @@ mod folder;
 
 use serde::Deserialize;
 
-use self::folder::Form;
+use self::folder::{Folder, Form};
 #[cfg(feature = "http-post")]
 use crate::parsers::Bibliographic;
 use crate::registry::{Kind, Receiver, Registry};
@@ -27,6 +27,7 @@ pub fn kinds() -> Registry<Receiver> {
 #[serde(deny_unknown_fields)]
 struct FolderOptions {
     /// The folder, on the machine where the worker runs. It is made if it is missing.
+    #[schemars(extend("x-privileged" = true))]
     path: std::path::PathBuf,
     /// What is written: the metadata of each record as a file of its own, or a file for each batch.
     #[serde(default)]
@@ -35,7 +36,7 @@ struct FolderOptions {
 
 fn folder() -> Kind<Receiver> {
     Kind::of_target("folder", "Folder", |options: FolderOptions, _| {
-        folder::receiver(options.path, options.form).map_err(|error| error.to_string())
+        Ok(Box::new(Folder { path: options.path, form: options.form }))
     })
 }
 
@@ -74,6 +75,7 @@ fn http_post() -> Kind<Receiver> {
             false => boxed(post, options.array),
         })
     })
+    .with_sign_in()
 }
 
 /// Objects in a bucket.

@@ -53,6 +53,7 @@ fn ending(state: RunState) -> Option<Ending> {
         RunState::Cancelled => Ending::Cancelled,
         RunState::Suspended => Ending::Paused,
         RunState::AwaitingApproval => Ending::Held(Held::new(30, 40)),
+        RunState::Interrupted => Ending::Interrupted(Failure::new("the database is away")),
         _ => return None,
     })
 }
@@ -91,6 +92,7 @@ async fn close(store: &dyn Store, run: RunId) {
             }
             assert_eq!(closed, 1);
         }
+        RunState::Interrupted => drop(store.sweep_runs(1).await.unwrap()),
         state if state.is_open() => drop(store.cancel_run(run).await.unwrap()),
         _ => {}
     }
@@ -101,7 +103,7 @@ pub async fn every_step_leads_where_the_table_says_and_every_other_is_refused(
     _: ManualClock,
 ) {
     add(&*store, "a").await;
-    for state in RunState::ALL.into_iter().filter(|state| *state != RunState::Interrupted) {
+    for state in RunState::ALL {
         for step in Step::ALL {
             let (run, ticket) = run_in(&*store, state).await;
             let before = entry(&*store, run).await;
@@ -236,6 +238,22 @@ pub async fn a_lost_run_is_given_to_another_worker(store: Shared, clock: ManualC
     let (_, run) = store.claim_run("another", MINUTE).await.unwrap().unwrap();
     assert_eq!((run.id, run.worker.as_deref()), (first.run, Some("another")));
     assert_eq!((run.started, run.counters), (started, counters), "it is the same run");
+}
+
+pub async fn a_run_that_is_interrupted_is_found_without_delay(store: Shared, _: ManualClock) {
+    let first = running(&*store, "a").await;
+    let away = Ending::Interrupted(Failure::new("the database is away"));
+    assert_eq!(store.end_run(first, &away).await.unwrap(), RunState::Interrupted);
+    assert_eq!(store.sweep_runs(2).await.unwrap(), [(first.run, RunState::Queued)]);
+    let (second, run) = claim(&*store).await;
+    assert_eq!((run.id, run.attempt), (first.run, 2));
+    // Whoever wants something of it gets it.
+    store.pause_run(run.id).await.unwrap();
+    assert_eq!(store.end_run(second, &away).await.unwrap(), RunState::Suspended);
+    store.resume_run(run.id).await.unwrap();
+    let (third, _) = claim(&*store).await;
+    store.end_run(third, &away).await.unwrap();
+    assert_eq!(store.sweep_runs(2).await.unwrap(), [(first.run, RunState::Failed)]);
 }
 
 pub async fn a_run_is_given_up_after_so_many_workers(store: Shared, clock: ManualClock) {

@@ -116,8 +116,7 @@ pub async fn a_filter_set_is_kept_until_no_source_uses_it(store: Shared, _: Manu
     assert!(message.contains("library"), "{message}");
     store.add_source(&source("museum")).await.unwrap();
     let users = async |set: &str| {
-        let mut query = SourceQuery::default();
-        query.filter_set = Some(set.to_owned());
+        let query = SourceQuery { filter_set: Some(set.to_owned()), ..SourceQuery::default() };
         let users = store.sources(&query).await.unwrap();
         assert_eq!(store.count_sources(&query).await.unwrap(), users.len() as u64);
         users.into_iter().map(|it| it.definition.id.to_string()).collect::<Vec<_>>()

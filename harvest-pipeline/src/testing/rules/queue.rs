@@ -11,7 +11,7 @@ use super::{
     source,
 };
 use crate::batch::Batch;
-use crate::run::{RunId, RunState};
+use crate::run::{Counters, RunId, RunState};
 use crate::store::{
     Ending, ManualClock, Page, Requested, RunKind, RunQuery, RunRequest, SourceStatus, Trigger,
 };
@@ -97,9 +97,9 @@ pub async fn a_run_begins_where_its_source_stood_when_it_was_asked_for(
     let (ticket, claimed) = claim(&*store).await;
     assert_eq!(claimed.began_at.as_ref(), Some(&stands));
     let mut batch = Batch::new(0, checkpoint("later"));
-    store.stage(ticket, &batch).await.unwrap();
-    batch.checkpoint = None;
-    store.stage(ticket, &batch).await.unwrap();
+    store.stage(ticket, &batch, &Counters::default()).await.unwrap();
+    (batch.number, batch.checkpoint) = (1, None);
+    store.stage(ticket, &batch, &Counters::default()).await.unwrap();
     clock.advance(HOUR);
     store.sweep_runs(3).await.unwrap();
     assert_eq!(claim(&*store).await.1.began_at.as_ref(), Some(&stands));
@@ -269,7 +269,8 @@ pub async fn runs_that_are_long_over_are_forgotten(store: Shared, clock: ManualC
         let run = ask(&*store, "a").await;
         let (ticket, _) = claim(&*store).await;
         if nth == 1 {
-            store.stage(ticket, &Batch::new(0, checkpoint("x"))).await.unwrap();
+            let batch = Batch::new(0, checkpoint("x"));
+            store.stage(ticket, &batch, &Counters::default()).await.unwrap();
         }
         store.end_run(ticket, &Ending::Done).await.unwrap();
         over.push(run);

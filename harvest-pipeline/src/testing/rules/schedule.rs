@@ -7,9 +7,12 @@ use std::time::Duration;
 use super::sources::every_two_days;
 use super::{DAY, HOUR, MINUTE, Shared, ask, claim, entry, running, source};
 use crate::batch::SourceId;
-use crate::run::RunId;
-use crate::schedule::Schedule;
-use crate::store::{Ending, ManualClock, RunKind, SourceEntry, SourceStatus, Store, Trigger};
+use crate::run::{RunId, RunState};
+use crate::schedule::{Rhythm, Schedule, Unit};
+use crate::store::{
+    Ending, Failure, ManualClock, RunKind, RunRequest, SourceEntry, SourceStatus, Store, Trigger,
+};
+use crate::testing::start;
 
 async fn add(store: &dyn Store, id: &str, schedule: Schedule) -> SourceEntry {
     let mut definition = source(id);
@@ -180,4 +183,67 @@ pub async fn a_changed_schedule_begins_anew(store: Shared, clock: ManualClock) {
     definition.schedule = Schedule::default();
     assert_eq!(store.change_source(&definition).await.unwrap().next_due, None);
     assert_eq!(stored(&*store, "a").await.next_due, None);
+}
+
+pub async fn a_run_that_could_not_take_place_leaves_its_date(store: Shared, clock: ManualClock) {
+    let weekly = Schedule::new(Rhythm::every(1, Unit::Weeks).unwrap());
+    add(&*store, "a", weekly.with_most_runs(NonZeroU32::MIN)).await;
+    let mut invalid = Failure::new("the list is not valid");
+    invalid.leaves_date = true;
+    for day in 0..3_u32 {
+        let [(_, run)] = store.request_due(10).await.unwrap()[..] else { panic!("day {day}") };
+        let moved = stored(&*store, "a").await;
+        assert_eq!((moved.next_due, moved.scheduled_runs), (None, 1), "whatever becomes of it");
+        let asked = entry(&*store, run).await.request;
+        assert_eq!((asked.trigger, asked.due), (Trigger::Schedule, Some(start())));
+        let (ticket, _) = claim(&*store).await;
+        let ended = store.end_run(ticket, &Ending::Failed(invalid.clone())).await.unwrap();
+        assert_eq!(ended, RunState::Failed);
+        // The date stands, and it is asked for a day later.
+        let stood = stored(&*store, "a").await;
+        assert_eq!((stood.next_due, stood.scheduled_runs), (Some(start()), 0));
+        assert_eq!(stood.due_again, Some(clock.now() + DAY));
+        assert_eq!(store.next_due().await.unwrap(), Some(DAY));
+        clock.advance(DAY - HOUR);
+        assert_eq!(store.request_due(10).await.unwrap(), []);
+        assert_eq!(store.next_due().await.unwrap(), Some(HOUR));
+        clock.advance(HOUR);
+    }
+    assert_eq!(harvest_due(&*store).await.len(), 1);
+    let over = stored(&*store, "a").await;
+    assert_eq!((over.next_due, over.due_again, over.scheduled_runs), (None, None, 1));
+}
+
+pub async fn a_date_that_stood_gives_way_to_another_schedule(store: Shared, clock: ManualClock) {
+    let mut definition = add(&*store, "a", every_two_days()).await.definition;
+    let mut invalid = Failure::new("the list is not valid");
+    invalid.leaves_date = true;
+    let invalid = Ending::Failed(invalid);
+    store.request_due(10).await.unwrap();
+    let (ticket, _) = claim(&*store).await;
+    // Changed while the run goes on.
+    definition.schedule = every_two_days().with_start_delay(HOUR);
+    let changed = store.change_source(&definition).await.unwrap();
+    store.end_run(ticket, &invalid).await.unwrap();
+    assert_eq!(stored(&*store, "a").await.next_due, changed.next_due);
+
+    // Another address is tried at once.
+    clock.advance(HOUR);
+    store.request_due(10).await.unwrap();
+    let (ticket, _) = claim(&*store).await;
+    store.end_run(ticket, &invalid).await.unwrap();
+    assert_eq!(store.request_due(10).await.unwrap(), []);
+    definition.options = serde_json::json!({ "url": "https://other.example/list" });
+    store.change_source(&definition).await.unwrap();
+    assert_eq!(store.request_due(10).await.unwrap().len(), 1);
+
+    // A run that somebody asked for has no date.
+    let (ticket, _) = claim(&*store).await;
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    let due = stored(&*store, "a").await.next_due;
+    store.request_run(&RunRequest::new("a", RunKind::Harvest)).await.unwrap();
+    let (ticket, _) = claim(&*store).await;
+    store.end_run(ticket, &invalid).await.unwrap();
+    let entry = stored(&*store, "a").await;
+    assert_eq!((entry.next_due, entry.due_again), (due, None));
 }

@@ -5,11 +5,13 @@ use serde_json::json;
 
 use super::{HOUR, Shared, add, ask, checkpoint, claim, conflict, is_missing, running, source};
 use crate::batch::{Batch, SourceId};
+use crate::run::Counters;
 use crate::schedule::{Rhythm, Schedule, Unit};
 use crate::store::{
     Coverage, Ending, Event, EventLevel, EventQuery, Harvested, ManualClock, Page, Policies,
     RunKind, RunQuery, RunRequest, SourceQuery, SourceStatus, StoreError, Unique,
 };
+use crate::targets::Delivery;
 use crate::testing::start;
 
 pub async fn a_source_is_read_as_it_was_set_up(store: Shared, clock: ManualClock) {
@@ -190,11 +192,15 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         let asked = RunRequest::new(id, RunKind::Collect);
         let run = store.request_run(&asked).await.unwrap().run();
         let (ticket, _) = claim(&*store).await;
-        store.stage(ticket, &Batch::new(0, Some(checkpoint("token")))).await.unwrap();
+        let batch = Batch::new(0, checkpoint("token"));
+        store.stage(ticket, &batch, &Counters::default()).await.unwrap();
         let event = Event::new("Noted", EventLevel::Info, "so it was");
         store.record(&[event.in_run(id.into(), run)]).await.unwrap();
         let coverage = Coverage::new(None, start(), run);
         store.cover(&id.into(), &coverage).await.unwrap();
+        let delivery = Delivery::new("1", None);
+        store.note("t", &id.into(), vec![("x".to_owned(), delivery)]).await.unwrap();
+        store.note_served(ticket, "t", &id.into(), None).await.unwrap();
         store.end_run(ticket, &Ending::Done).await.unwrap();
     }
     let (a, b) = (SourceId::from("a"), SourceId::from("b"));
@@ -212,6 +218,8 @@ pub async fn an_erased_source_leaves_nothing_behind(store: Shared, _: ManualCloc
         assert_eq!(store.events(&events).await.unwrap(), []);
         assert_eq!(store.coverage(id, None).await.unwrap(), []);
         assert!(store.staged(id, None, 0).await.unwrap().is_none());
+        assert!(store.last("t", id, &["x"]).await.unwrap().is_empty());
+        assert!(store.standings("t").await.unwrap().iter().all(|it| it.source != *id));
         assert!(is_missing(store.erase_source(id, Harvested::Erase).await));
     }
     // Its name and its place are free, it begins anew, and no number is given twice.

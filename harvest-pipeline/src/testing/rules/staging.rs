@@ -1,9 +1,9 @@
 //! What was fetched and not stored yet.
 
-use super::{HOUR, MINUTE, Shared, add, checkpoint, claim, is_stale, running};
+use super::{HOUR, MINUTE, Shared, add, checkpoint, claim, entry, is_stale, running};
 use crate::batch::{Batch, Item, Notice, NoticeLevel, Origin, Payload, SourceId};
 use crate::error::{RecordError, Stage};
-use crate::run::{RunId, Ticket};
+use crate::run::{Counters, RunId, Ticket};
 use crate::store::{Ending, ManualClock, RunKind, RunRequest, Store};
 
 fn batch(number: u64, name: &str) -> Batch {
@@ -15,11 +15,22 @@ fn batch(number: u64, name: &str) -> Batch {
         .with_origin(Origin::new("https://a.example/oai", None));
     batch.notices.push(Notice::new(NoticeLevel::Repair, "a character"));
     batch.total_hint = Some(7);
+    batch.bytes = 7;
     batch
 }
 
+const COUNTED: Counters = Counters {
+    created: 1,
+    updated: 0,
+    unchanged: 0,
+    deleted: 2,
+    skipped_deleted: 0,
+    filtered: 0,
+    failed: 0,
+};
+
 async fn stage(store: &dyn Store, ticket: Ticket, number: u64, name: &str) {
-    store.stage(ticket, &batch(number, name)).await.unwrap();
+    store.stage(ticket, &batch(number, name), &COUNTED).await.unwrap();
 }
 
 /// The names of what is staged, and its last place.
@@ -74,12 +85,17 @@ pub async fn what_is_staged_comes_back_in_order_until_it_is_forgotten(
     assert!(names(&*store, "a", None).await.1 > last);
 }
 
-pub async fn a_batch_staged_again_is_replaced(store: Shared, _: ManualClock) {
+pub async fn what_is_staged_is_counted_and_only_once(store: Shared, _: ManualClock) {
     let ticket = running(&*store, "a").await;
-    stage(&*store, ticket, 0, "k").await;
-    stage(&*store, ticket, 1, "l").await;
-    stage(&*store, ticket, 0, "o").await;
-    assert_eq!(names(&*store, "a", None).await.0, "ol");
+    for (number, name, batches) in [(0, "k", 1), (1, "l", 2), (0, "o", 2)] {
+        stage(&*store, ticket, number, name).await;
+        let entry = entry(&*store, ticket.run).await;
+        let counters = Counters { created: batches, deleted: 2 * batches, ..Counters::default() };
+        assert_eq!((entry.counters, entry.batches), (counters, batches));
+        assert_eq!(entry.bytes, 7 * batches);
+    }
+    assert_eq!(names(&*store, "a", None).await.0, "kl");
+    assert_eq!(stands(&*store, "a").await.as_deref(), Some("l"));
 }
 
 pub async fn another_worker_goes_on_staging_behind_the_first(store: Shared, clock: ManualClock) {
@@ -104,7 +120,13 @@ pub async fn a_dry_run_stages_apart_and_begins_anew(store: Shared, clock: Manual
     assert_eq!(stands(&*store, "a").await, None);
     clock.advance(HOUR);
     store.sweep_runs(3).await.unwrap();
-    let (second, _) = claim(&*store).await;
+    assert!(is_stale(store.start_over(first).await));
+    let (second, claimed) = claim(&*store).await;
+    assert_eq!((claimed.batches, claimed.counters.created), (2, 2));
+    store.start_over(second).await.unwrap();
+    let entry = entry(&*store, second.run).await;
+    assert_eq!((entry.batches, entry.bytes, entry.counters), (0, 0, Counters::default()));
+    assert_eq!(names(&*store, "a", Some(second.run)).await.0, "");
     stage(&*store, second, 0, "m").await;
     assert_eq!(names(&*store, "a", None).await.0, "");
     assert_eq!(names(&*store, "a", Some(second.run)).await.0, "m");
@@ -119,11 +141,43 @@ pub async fn a_stale_ticket_stages_nothing(store: Shared, clock: ManualClock) {
     let stale = running(&*store, "a").await;
     clock.advance(2 * MINUTE);
     store.sweep_runs(3).await.unwrap();
-    assert!(is_stale(store.stage(stale, &batch(0, "k")).await));
+    assert!(is_stale(store.stage(stale, &batch(0, "k"), &COUNTED).await));
     let (ticket, _) = claim(&*store).await;
-    assert!(is_stale(store.stage(stale, &batch(0, "k")).await));
+    assert!(is_stale(store.stage(stale, &batch(0, "k"), &COUNTED).await));
     store.end_run(ticket, &Ending::Done).await.unwrap();
-    assert!(is_stale(store.stage(ticket, &batch(0, "k")).await));
+    assert!(is_stale(store.stage(ticket, &batch(0, "k"), &COUNTED).await));
     assert_eq!(names(&*store, "a", None).await.0, "");
     assert_eq!(stands(&*store, "a").await, None);
+}
+
+pub async fn what_dry_runs_fetched_expires_unless_it_is_to_be_stored(
+    store: Shared,
+    clock: ManualClock,
+) {
+    let mut runs = Vec::new();
+    for (id, dry_run) in [("a", true), ("b", true), ("c", false), ("d", true)] {
+        add(&*store, id).await;
+        let kind = if dry_run { RunKind::Harvest } else { RunKind::Collect };
+        let mut request = RunRequest::new(id, kind);
+        request.dry_run = dry_run;
+        store.request_run(&request).await.unwrap();
+        let (ticket, _) = claim(&*store).await;
+        stage(&*store, ticket, 0, "k").await;
+        stage(&*store, ticket, 1, "l").await;
+        store.end_run(ticket, &Ending::Done).await.unwrap();
+        runs.push(ticket.run);
+        clock.advance(HOUR);
+    }
+    let mut apply = RunRequest::new("b", RunKind::Import);
+    apply.parent = Some(runs[1]);
+    store.request_run(&apply).await.unwrap();
+    let before = clock.now() - HOUR;
+    let expired = store.expire_staged(before).await.unwrap();
+    assert_eq!(expired, [("a".into(), runs[0])]);
+    assert_eq!(store.expire_staged(before).await.unwrap(), [], "once");
+    for (run, id, left) in
+        [(runs[0], "a", ""), (runs[1], "b", "kl"), (runs[2], "c", "kl"), (runs[3], "d", "kl")]
+    {
+        assert_eq!(names(&*store, id, Some(run)).await.0, left, "{id}");
+    }
 }

@@ -7,7 +7,9 @@ use crate::batch::SourceId;
 use crate::catalogue::ArrivalPoint;
 use crate::error::{RecordError, Stage};
 use crate::filters::{Expression, FilterSet, Match, Test};
-use crate::store::{ManualClock, Offered, Owed, Page, Standing, Store, TargetDefinition};
+use crate::store::{
+    Ending, Harvested, ManualClock, Offered, Owed, Page, Standing, Store, TargetDefinition,
+};
 use crate::targets::{Delivery, Tolerance, Withdrawal};
 
 fn target(name: &str) -> TargetDefinition {
@@ -179,4 +181,19 @@ pub async fn everything_is_offered_once_more_when_somebody_wants_that(
     store.remove_target("t").await.unwrap();
     assert_eq!(store.standings("t").await.unwrap(), []);
     assert_eq!(store.last("t", &a, &["1"]).await.unwrap().len(), 0);
+}
+
+pub async fn what_was_delivered_of_an_erased_source_is_forgotten(store: Shared, _: ManualClock) {
+    let ticket = running(&*store, "a").await;
+    let a = SourceId::from("a");
+    store.put_target(&target("t")).await.unwrap();
+    store.note("t", &a, vec![("1".to_owned(), Delivery::new("v1", None))]).await.unwrap();
+    store.note_offered(ticket, "t", &a, &offered(&["2"], &[failed("2", "no")], 5)).await.unwrap();
+    store.end_run(ticket, &Ending::Done).await.unwrap();
+    store.erase_source(&a, Harvested::Erase).await.unwrap();
+    assert_eq!(store.standings("t").await.unwrap(), []);
+    add(&*store, "a").await;
+    assert_eq!(store.last("t", &a, &["1"]).await.unwrap().len(), 0);
+    assert_eq!(store.owed("t", &a, &Page::default()).await.unwrap(), []);
+    assert_eq!(store.offered_to("t", &a).await.unwrap(), None);
 }

@@ -80,16 +80,55 @@ impl<'a> Cursor<'a> {
         Ok(Some(text))
     }
 
+    /// The next child, if it is written like most of those with many sisters: with this name (and
+    /// prefix), this one attribute, and text. The value of the attribute, and the text without the white
+    /// space around it; `None`, without a step taken, where it is written otherwise, or another.
+    ///
+    /// To be tried before [`next_child`](Self::next_child), which takes three times as long:
+    /// ```
+    /// use resync_core::xml::Cursor;
+    ///
+    /// let mut cursor = Cursor::new(r#"<f><s code="a">1 &lt; 2</s><s id='2' code="b"/></f>"#);
+    /// cursor.next_child()?;
+    /// let (code, text) = cursor.next_plain("s", "code")?.expect("the usual form");
+    /// assert_eq!((&*code, &*text), ("a", "1 < 2"));
+    /// assert!(cursor.next_plain("s", "code")?.is_none());
+    /// # Ok::<_, resync_core::xml::ParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    #[expect(clippy::type_complexity, reason = "two texts")]
+    pub fn next_plain(
+        &mut self,
+        name: &str,
+        attribute: &str,
+    ) -> Result<Option<(Cow<'a, str>, Cow<'a, str>)>, ParseError> {
+        if self.open.len() >= self.limits.depth || self.open.last().is_some_and(|it| it.is_empty) {
+            return Ok(None);
+        }
+        let before = self.tokens;
+        self.tokens.skip_blanks();
+        let start = self.offset();
+        let Some((value, text)) = self.tokens.take_plain(name, attribute) else {
+            self.tokens = before;
+            return Ok(None);
+        };
+        if text.len() > self.limits.text {
+            return Err(self.error(ParseErrorKind::Limit, "a value is too long"));
+        }
+        let at = self.base + start as u64;
+        let value = chars::unescape(value, at, &mut self.repairs())?;
+        let text = chars::unescape(text, at, &mut self.repairs())?;
+        Ok(Some((value, trim(text))))
+    }
+
     /// [`text`](Self::text) without the white space around it.
     ///
     /// # Errors
     /// As [`text`](Self::text).
     pub fn trimmed(&mut self) -> Result<Cow<'a, str>, ParseError> {
-        Ok(match self.text()? {
-            Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
-            Cow::Owned(text) if text.trim_ascii().len() == text.len() => Cow::Owned(text),
-            Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_owned()),
-        })
+        self.text().map(trim)
     }
 
     /// Passes over the element just entered, through its end.
@@ -180,6 +219,14 @@ impl<'a> Cursor<'a> {
         };
         self.leave();
         Ok(skipped)
+    }
+}
+
+fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
+        Cow::Owned(text) if text.trim_ascii().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_owned()),
     }
 }
 

@@ -48,9 +48,9 @@ pub(super) fn read(tree: &mut Tree<'_>, asked: &Asked) -> Result<Parsed<Bibliogr
         let message = format!("<jpcoar> is in {is}, which no version of JPCOAR has");
         found.issues.push(Issue::new(IssueLevel::Warning, "record", message));
     }
-    found.ask(rules::RULES, tree, asked.rules_only_warn);
+    found.ask(&rules::RULES, tree, asked.rules_only_warn);
     if matches!(namespace, Some(V2 | V2_1)) {
-        found.ask(rules::RULES_FROM_2, tree, asked.rules_only_warn);
+        found.ask(&*rules::RULES_FROM_2, tree, asked.rules_only_warn);
     }
     if !found.errors.is_empty() {
         return Err(Refused::new(found.errors.join("; ")));
@@ -77,10 +77,10 @@ fn work(root: Node<'_>) -> Bibliographic {
         titles: titles
             .chain(alternatives.map(|text| Title::new(text).of_kind(TitleKind::Alternative)))
             .collect(),
-        creators: root.all("creator").filter_map(|node| agent(node, "creator")).collect(),
+        creators: root.all("creator").filter_map(|node| agent(node, &CREATOR)).collect(),
         contributors: root
             .all("contributor")
-            .filter_map(|node| agent(node, "contributor"))
+            .filter_map(|node| agent(node, &CONTRIBUTOR))
             .collect(),
         publishers: root.texts("dc:publisher").into_iter().chain(publishers).collect(),
         dates: dates.chain(other_dates.map(|value| Date { value, kind: None })).collect(),
@@ -103,7 +103,7 @@ fn work(root: Node<'_>) -> Bibliographic {
 }
 
 fn identifier(node: Node<'_>, scheme: &str) -> Option<Identifier> {
-    let value = node.text()?.value;
+    let value = node.plain()?;
     Some(Identifier { scheme: node.attribute_string(scheme), value })
 }
 
@@ -111,21 +111,34 @@ fn name_identifiers(node: Node<'_>) -> Vec<Identifier> {
     node.all("nameIdentifier").filter_map(|id| identifier(id, "nameIdentifierScheme")).collect()
 }
 
-/// `creator` or `contributor`, whose parts are called after it.
-fn agent(node: Node<'_>, what: &str) -> Option<Agent> {
-    let name = format!("{what}Name");
-    let kind = node.first(&name).and_then(|name| name.attribute("nameType"));
+/// What the parts of a `creator` or `contributor` are called.
+struct Parts {
+    name: &'static str,
+    alternative: &'static str,
+    role: &'static str,
+}
+
+const CREATOR: Parts =
+    Parts { name: "creatorName", alternative: "creatorAlternative", role: "creatorType" };
+const CONTRIBUTOR: Parts = Parts {
+    name: "contributorName",
+    alternative: "contributorAlternative",
+    role: "contributorType",
+};
+
+fn agent(node: Node<'_>, parts: &Parts) -> Option<Agent> {
+    let kind = node.first(parts.name).and_then(|name| name.attribute("nameType"));
     let agent = Agent {
-        names: node.texts(&name),
+        names: node.texts(parts.name),
         family: node.texts("familyName"),
         given: node.texts("givenName"),
-        alternatives: node.texts(&format!("{what}Alternative")),
+        alternatives: node.texts(parts.alternative),
         kind: match kind {
             Some("Personal") => Some(AgentKind::Person),
             Some("Organizational") => Some(AgentKind::Organisation),
             _ => None,
         },
-        roles: node.attribute_string(&format!("{what}Type")).into_iter().collect(),
+        roles: node.attribute_string(parts.role).into_iter().collect(),
         identifiers: name_identifiers(node),
         affiliations: node.all("affiliation").map(affiliation).collect(),
     };
@@ -138,7 +151,7 @@ fn affiliation(node: Node<'_>) -> Affiliation {
 
 fn date(node: Node<'_>) -> Option<Date> {
     let kind = node.attribute("dateType").map(DateKind::named);
-    Some(Date { value: node.text()?.value, kind })
+    Some(Date { value: node.plain()?, kind })
 }
 
 fn term(node: Node<'_>) -> Option<Term> {
@@ -216,7 +229,7 @@ fn funding(node: Node<'_>) -> Option<Funding> {
 fn file(node: Node<'_>) -> Option<File> {
     let uri = node.first("URI")?;
     Some(File {
-        url: uri.text()?.value,
+        url: uri.plain()?,
         kind: uri.attribute_string("objectType"),
         label: uri.attribute_string("label"),
         media_type: node.string("mimeType"),

@@ -1,12 +1,15 @@
 //! What an aggregator such as IRDB asks of a JPCOAR record, as a table.
 
+use std::sync::LazyLock;
+
 use super::words;
 use crate::parsers::formats::check::{Check, Level, Rule};
+use crate::parsers::formats::tree::Name;
 
 /// The rules, in the order in which their findings are told. A field error takes effect before the
 /// rules below it are asked.
 #[rustfmt::skip]
-pub(super) const RULES: &[Rule] = &[
+pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| vec![
     rule("dc:title", Level::Record, Check::Present),
     rule("dc:title", Level::Record, Check::OncePerLanguage),
     rule("dc:title", Level::Record, Check::ReadingHasOriginal),
@@ -52,14 +55,15 @@ pub(super) const RULES: &[Rule] = &[
     rule("pageStart", Level::Warning, Check::Form(is_number, "a number")),
     rule("pageEnd", Level::Warning, Check::Form(is_number, "a number")),
     rule("file/URI", Level::Warning, Check::Form(is_web_address, "an http or https address")),
-    rule("", Level::Warning, Check::InOrder(words::ORDER)),
-];
+    rule("", Level::Warning, Check::InOrder(words::ORDER.map(Name::new).to_vec())),
+]);
 
 /// What 2.0 and later ask for besides.
-pub(super) const RULES_FROM_2: &[Rule] = &[rule("identifier", Level::Warning, Check::Present)];
+pub(super) static RULES_FROM_2: LazyLock<[Rule; 1]> =
+    LazyLock::new(|| [rule("identifier", Level::Warning, Check::Present)]);
 
-const fn rule(path: &'static str, level: Level, check: Check) -> Rule {
-    Rule { path, level, check }
+fn rule(path: &'static str, level: Level, check: Check) -> Rule {
+    Rule::new(path, level, check)
 }
 
 fn is_ndc(value: &str) -> bool {

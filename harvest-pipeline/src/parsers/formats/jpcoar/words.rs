@@ -66,7 +66,7 @@ pub(super) const NAME_IDENTIFIER_SCHEMES: &[&str] = &[
 
 /// The order of the elements in the schema.
 #[rustfmt::skip]
-pub(super) const ORDER: &[&str] = &[
+pub(super) const ORDER: [&str; 45] = [
     "dc:title", "dcterms:alternative", "jpcoar:creator", "jpcoar:contributor",
     "dcterms:accessRights", "rioxxterms:apc", "dc:rights", "jpcoar:rightsHolder",
     "jpcoar:subject", "datacite:description", "dc:publisher", "jpcoar:publisher",
