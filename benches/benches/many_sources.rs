@@ -6,11 +6,12 @@
 //! ```
 #![allow(missing_docs, clippy::print_stdout, reason = "a program that prints a table")]
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -26,7 +27,7 @@ use oai_pmh::transport::{HttpTransport, Politeness, Throttled, Transport};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -134,11 +135,19 @@ async fn installation(db: &str, options: &Options) -> Result<Installation> {
         false => Arc::new(SqliteCatalogue::open(db).await?),
     };
     let politeness = Politeness::default().concurrency(options.per_host);
-    let network = move |_: &SourceDefinition| {
+    // One way to each host, so that no more ask it at once than it bears.
+    let known = Mutex::new(HashMap::<String, Arc<dyn Transport>>::new());
+    let network = move |source: &SourceDefinition| {
+        let host = source.url().unwrap_or_default().split('/').nth(2).unwrap_or_default();
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(way) = known.get(host) {
+            return Ok(Arc::clone(way));
+        }
         let http = HttpTransport::builder().user_agent("many-sources").build();
         let http = http.map_err(|error| error.to_string())?;
         let polite = Throttled::new(http, politeness.clone());
         let way: Arc<dyn Transport> = Arc::new(Retrying::new(polite, Backoff::default()));
+        known.insert(host.to_owned(), Arc::clone(&way));
         Ok(way)
     };
     Ok(Installation::new(store, catalogue, network))

@@ -25,7 +25,7 @@ use self::service::Service;
 use self::viewers::Viewers;
 use self::world::World;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[derive(Debug, Parser)]
 struct Options {

@@ -106,7 +106,6 @@ pub(crate) async fn all(world: &World, harvest: Option<RunId>) -> Result<Vec<Pag
         "/api/log?limit=100".to_owned(),
         "/api/log?level=error&limit=100".to_owned(),
         "/api/filter-sets".to_owned(),
-        "/metrics".to_owned(),
     ];
     if let Some(run) = harvest {
         paths.extend([format!("/runs/{run}"), format!("/records?run={run}")]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use harvest_benches::Corpus;
-use harvest_pipeline::filters::{FilterSet, Match};
+use harvest_pipeline::filters::{Expression, FilterSet, Match};
 use harvest_pipeline::parsers::ByFormat;
 use harvest_pipeline::schedule::{Rhythm, Schedule, Unit};
 use harvest_pipeline::store::{
@@ -98,10 +98,11 @@ impl World {
     async fn fill(&self) -> Result<()> {
         let started = Instant::now();
         let done = |what: &str| println!("{:>5} s: {what}", started.elapsed().as_secs());
+        let expressions = ["title exists", "creator not starts-with zzz"];
+        let expressions = expressions.map(str::parse::<Expression>).into_iter();
+        let expressions = expressions.collect::<std::result::Result<Vec<_>, _>>()?;
         for nth in 0..20 {
-            let expressions = ["title exists", "creator not starts-with zzz"];
-            let expressions = expressions.map(|text| text.parse().expect("an expression"));
-            let set = FilterSet::new(format!("set-{nth}"), Match::All, expressions)?;
+            let set = FilterSet::new(format!("set-{nth}"), Match::All, expressions.clone())?;
             self.store.put_filter_set(&set).await?;
         }
         for nth in 0..self.sources {
