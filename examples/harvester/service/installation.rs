@@ -112,8 +112,8 @@ struct Outwards {
     console: Console,
 }
 
-/// How often a target is tried before it has to wait for the next run, and how long in between at most:
-/// the source's run goes on until then.
+/// How often a request to a target is sent again at most: the run of the source goes on until then, and the
+/// next one tries once more.
 const TRIES: u32 = 2;
 
 impl Outwards {

@@ -13,6 +13,7 @@ use super::mail::MailServer;
 use super::plant::Plant;
 use super::*;
 use crate::accounts::{AuditEntry, Document, User};
+use crate::service::letters::Letters;
 use crate::web::{routes, sources};
 
 const LEASE: Duration = Duration::from_secs(3600);
@@ -198,6 +199,7 @@ async fn every_change_leaves_one_entry_with_person_action_and_thing() {
     sources_and_runs(&mut book).await;
     decisions_and_failures(&mut book).await;
     filter_sets(&mut book).await;
+    targets_and_reports(&mut book).await;
     weko_and_metacat(&mut book).await;
     people(&mut book).await;
     mail(&mut book).await;
@@ -324,6 +326,42 @@ async fn filter_sets(book: &mut Book) {
     book.json("PUT", route, rules.clone(), ("filter-set.create", "Maps")).await;
     book.json("PUT", route, rules, ("filter-set.change", "Maps")).await;
     book.json("DELETE", route, Value::Null, ("filter-set.delete", "Maps")).await;
+}
+
+async fn targets_and_reports(book: &mut Book) {
+    let folder = book.world().folder.path().join("room").display().to_string();
+    let fields = [
+        ("title", "Room"),
+        ("name", "room"),
+        ("kind", "folder"),
+        ("options.path", &*folder),
+        ("options.form", "xml"),
+        ("issues", "warnings"),
+        ("withdrawal", "never"),
+    ];
+    let name: &[&str] = &["room"];
+    book.form(("/targets/new", &[]), &fields, ("target.create", "room")).await;
+    book.form(("/targets/{target}/edit", name), &fields, ("target.change", "room")).await;
+    book.form(("/targets/{target}/deliver", name), &[], ("target.deliver", "room")).await;
+    book.form(("/targets/{target}/delete", name), &[], ("target.delete", "room")).await;
+    let letters = Letters(book.world().app.accounts.documents().clone());
+    let letter = json!({
+        "runs": [7], "to": ["keeper@library.example"], "for_administrators": false, "attempts": 1,
+        "next": Utc::now(),
+    });
+    let sent = json!({ "letter": letter, "at": Utc::now(), "failure": null });
+    letters.0.insert("letters-sent", "1 report", &sent, Utc::now()).await.unwrap();
+    let fields = [("sent", "1 report")];
+    book.form(("/targets/reports", &[]), &fields, ("report.again", "1 report")).await;
+
+    let route: (&str, &[&str]) = ("/api/targets/{target}", &["room"]);
+    let room = json!({ "title": "Room", "kind": "folder", "options": { "path": folder } });
+    book.json("PUT", route, room.clone(), ("target.create", "room")).await;
+    book.json("PUT", route, room, ("target.change", "room")).await;
+    let deliver = ("/api/targets/{target}/deliver", name);
+    book.json("POST", deliver, json!({}), ("target.deliver", "room")).await;
+    book.json("DELETE", route, Value::Null, ("target.delete", "room")).await;
+    book.plant.work().await;
 }
 
 async fn weko_and_metacat(book: &mut Book) {
