@@ -20,7 +20,6 @@ const LEASE: Duration = Duration::from_secs(3600);
 
 /// Routes that change nothing here: a browser's own cookies, and what is only reckoned out.
 const CHANGING_NOTHING: [(&str, &str); 6] = [
-    ("POST", "/api/connect"),
     ("POST", "/preferences"),
     ("POST", "/sites/list"),
     ("POST", "/sites/list/upload"),
