@@ -46,7 +46,7 @@ mod archived {
 async fn metadata_is_in_the_archive_and_only_its_hash_in_the_database() {
     let archive = Arc::new(MemoryPayloads::new());
     let Fixture { folder, catalogue } = Fixture::new().await;
-    let it = Fixture { folder, catalogue: catalogue.with_payloads(archive.clone()) };
+    let it = Fixture { folder, catalogue: catalogue.with_payloads(Arc::clone(&archive) as _) };
     let catalogue = &it.catalogue;
     let body = |n: usize| format!("<dc>{}</dc>", format!("title {n} ").repeat(20));
     let item = |n: usize| Item::put(format!("r{n:02}"), Payload::new("oai_dc", body(n)));
