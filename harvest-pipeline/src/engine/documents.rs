@@ -51,15 +51,6 @@ fn fetched(entry: &Entry<Bibliographic>) -> Option<String> {
     }
 }
 
-/// Says in Metacat's word that a document could not be read.
-fn call_invalid(entry: &mut Entry<Bibliographic>) {
-    if let Entry::Failed { error, .. } = entry
-        && error.stage == Stage::Parse
-    {
-        error.message = format!("ValidateDocError: {}", error.message);
-    }
-}
-
 /// A document with its revision, as Metacat names it.
 fn document(item: &Item) -> String {
     match &item.version {
@@ -93,9 +84,8 @@ impl Sink<Bibliographic> for Documents {
     async fn write(
         &self,
         run: &Run,
-        mut batch: ParsedBatch<Bibliographic>,
+        batch: ParsedBatch<Bibliographic>,
     ) -> Result<Written, RunError> {
-        batch.entries.iter_mut().for_each(call_invalid);
         let documents: Vec<_> = batch.entries.iter().map(fetched).collect();
         let items = batch.entries.iter().filter_map(Entry::item);
         let identifiers: Vec<_> = items.map(|item| item.identifier.clone()).collect();

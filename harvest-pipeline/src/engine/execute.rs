@@ -31,7 +31,7 @@ use crate::store::{
 };
 
 /// The kind of sources whose records are documents of Metacat.
-const DOCUMENT_LIST: &str = "document-list";
+pub(super) const DOCUMENT_LIST: &str = "document-list";
 
 /// How many records that failed are read at once.
 const FAILED: usize = 200;

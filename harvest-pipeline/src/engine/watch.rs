@@ -8,8 +8,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
+use super::execute::DOCUMENT_LIST;
 use super::origin::is_doubt;
 use crate::batch::NoticeLevel;
+use crate::error::Stage;
 use crate::operations::Operation;
 use crate::pipeline::{ParseStage, Pipeline};
 use crate::run::{Progress, Ticket};
@@ -157,6 +159,7 @@ pub(super) fn watched<S: ParseStage>(
     let (source, run) = (entry.request.source.clone(), entry.id);
     let (stop, hint, events) = (brake.clone(), hint.clone(), chronicle.events.clone());
     let failures = Mutex::new(0_usize);
+    let is_document_list = entry.settings.get("kind").is_some_and(|kind| kind == DOCUMENT_LIST);
     pipeline.claimed(ticket).cancel_with(brake.token.clone()).on_progress(
         move |progress: &Progress<'_>| {
             if let Some(total) = progress.total_hint {
@@ -180,7 +183,11 @@ pub(super) fn watched<S: ParseStage>(
             let mut told = failures.lock().unwrap_or_else(PoisonError::into_inner);
             for failure in progress.failures.iter().take(EVENTS.saturating_sub(*told)) {
                 *told += 1;
-                let failed = named("RecordFailed", EventLevel::Error, &failure.message);
+                let code = match failure.stage {
+                    Stage::Parse if is_document_list => "ValidateDocError",
+                    _ => "RecordFailed",
+                };
+                let failed = named(code, EventLevel::Error, &failure.message);
                 event(match &failure.identifier {
                     Some(identifier) => failed.about(identifier),
                     None => failed,
