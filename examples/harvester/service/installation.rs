@@ -126,7 +126,8 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &to("https://archive.example.org/other?set=1")));
         assert!(!Arc::ptr_eq(&first, &to("https://me:secret@archive.example.org/oai")));
         assert!(!Arc::ptr_eq(&first, &to("http://archive.example.org/oai")));
-        let options = json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
+        let options =
+            json!({ "url": "https://archive.example.org/oai", "user": "me", "password": "x" });
         let other = way.to(&SourceDefinition::new("s", "oai-pmh", options)).unwrap();
         assert!(!Arc::ptr_eq(&first, &other));
         for nth in 0..2 * KNOWN {
