@@ -104,14 +104,11 @@ async fn watch(
     let next = stream::unfold(beginning, |(mut next, mut watcher, part)| async move {
         while watcher.may_go_on().await {
             // One that cannot follow comes back.
-            match tokio::time::timeout(ASKED, next.recv()).await {
-                Ok(received) => {
-                    let change = received.ok()?;
-                    if part.has(&change) {
-                        return Some((change, (next, watcher, part)));
-                    }
+            if let Ok(received) = tokio::time::timeout(ASKED, next.recv()).await {
+                let change = received.ok()?;
+                if part.has(&change) {
+                    return Some((change, (next, watcher, part)));
                 }
-                Err(_) => {}
             }
         }
         None

@@ -11,6 +11,7 @@ mod filter_sets;
 mod forms;
 mod injection;
 mod login;
+#[allow(clippy::unwrap_in_result, reason = "these are tests")]
 #[path = "../../../tests/system/mail.rs"]
 mod mail;
 mod notices;
