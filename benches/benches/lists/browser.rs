@@ -55,8 +55,8 @@ impl Browser {
         let csrf = page.split_once(r#"name="csrf" value=""#).and_then(|(_, it)| it.split_once('"'));
         let csrf = csrf.map_or("", |(csrf, _)| csrf);
         let fields: Vec<_> = fields.iter().copied().chain([("csrf", csrf)]).collect();
-        let mut body = url::form_urlencoded::Serializer::new(String::new());
-        let body = body.extend_pairs(fields).finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let url = format!("{}{path}", self.url);
         let request = self.client.post(&url).header("origin", &self.url).body(body);
         let form = "application/x-www-form-urlencoded";

@@ -44,12 +44,12 @@ impl Made {
     fn items(&self, index: u64, record: &Record) -> Vec<Result<Item, RecordError>> {
         let identifier = &record.header.identifier;
         let Some(metadata) = &record.metadata else {
-            let fails = self.nth % FAILING == 0 && index % 2 == 0;
+            let fails = self.nth.is_multiple_of(FAILING) && index.is_multiple_of(2);
             if fails {
                 let why = "the element creator is not closed (line 7)";
                 return vec![Err(RecordError::new(identifier, Stage::Parse, why))];
             }
-            let deletes = self.nth % DELETING == 0;
+            let deletes = self.nth.is_multiple_of(DELETING);
             return if deletes { vec![Ok(Item::delete(identifier))] } else { Vec::new() };
         };
         let payload = Payload::new("oai_dc", metadata.standalone());
