@@ -170,10 +170,10 @@ impl Accounts {
         if user.body.administers() {
             return Ok(self.documents.replace(USERS, &user, now).await?);
         }
-        if !self.another_administers(&user.key).await? {
+        let before = self.known(&user.body.name).await?.body;
+        if before.administers() && !self.another_administers(&user.key).await? {
             return Err(AccountError::LastAdministrator);
         }
-        let before = self.known(&user.body.name).await?.body;
         self.documents.replace(USERS, &user, now).await?;
         if before.administers() && !self.another_administers(&user.key).await? {
             // The other one went at the same moment.

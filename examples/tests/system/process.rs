@@ -94,7 +94,10 @@ impl Process {
     /// The first line that it prints.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
-        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut said = BufReader::new(self.0.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        // Nobody must be kept waiting, or end, who has more to say.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         line
     }
 
