@@ -229,6 +229,7 @@ impl Secrets {
     ///
     /// # Errors
     /// If it would.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn check_change(&self, before: &Value, after: &Value) -> Result<(), VaultError> {
         if leads_to(before) == leads_to(after) {
             return Ok(());

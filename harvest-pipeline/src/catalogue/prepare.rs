@@ -89,6 +89,7 @@ pub(crate) fn prepare_each<R: Serialize>(
 }
 
 /// What is to be stored of a batch that goes on as it is.
+#[cfg(feature = "sqlite")]
 pub(crate) fn prepare<R: Serialize>(runs: &OpenRuns, batch: &ParsedBatch<R>) -> Prepared {
     let dictionary = dictionary(runs, batch);
     let mut work = Work::new(runs, dictionary.as_ref());
