@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::execute::{Execution, is_stale, parser};
+use super::execute::{Execution, is_stale};
 use super::origin::item;
 use super::watch::{Brake, Chronicle, Stop};
+use super::work::parser;
 use crate::batch::{Batch, Item, SourceId};
 use crate::catalogue::{ArrivalPoint, Catalogue, StoredRecord};
 use crate::checkpoint::Checkpoint;

@@ -26,6 +26,7 @@ mod scheduler;
 mod settle;
 mod staging;
 mod watch;
+mod work;
 mod worker;
 
 pub use self::audit::{Difference, differences};

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
-use super::execute::DOCUMENT_LIST;
 use super::origin::is_doubt;
+use super::work::DOCUMENT_LIST;
 use crate::batch::NoticeLevel;
 use crate::error::Stage;
 use crate::operations::Operation;
