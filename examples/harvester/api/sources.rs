@@ -334,10 +334,10 @@ async fn put(
             visitor.words.text("source.id-invalid")
         )));
     }
-    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
+    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     let was = before.as_ref().map(|entry| &entry.definition);
     sent.options = settled_options(&app, &visitor, &sent.kind, was, sent.options)
         .map_err(Problem::bad_request)?;

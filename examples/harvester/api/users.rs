@@ -202,9 +202,10 @@ async fn change(
     Path(name): Path<String>,
     Body(changed): Body<Changed>,
 ) -> Result<Versioned<Reply<Person>>, Problem> {
+    let standing = changed.standing()?;
     let user = known(&app, &name).await?;
     expected.check(Some(&Person::from(user.body.clone()).version()))?;
-    people::change(&app, &visitor, user, changed.standing()?).await?;
+    people::change(&app, &visitor, user, standing).await?;
     Ok(Person::versioned(known(&app, &name).await?))
 }
 
