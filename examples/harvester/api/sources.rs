@@ -337,7 +337,6 @@ async fn put(
     if sent.title.trim().is_empty() {
         return Err(Problem::bad_request("title: a source needs one"));
     }
-    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     let was = before.as_ref().map(|entry| &entry.definition);
     sent.options = settled_options(&app, &visitor, &sent.kind, was, sent.options)
         .map_err(Problem::bad_request)?;
@@ -353,6 +352,7 @@ async fn put(
         // Theirs it is, and stays.
         definition.owner = Some(owner.to_owned());
     }
+    expected.check(before.clone().map(|entry| Source::of(&app, entry).version()).as_ref())?;
     let is_new = before.is_none();
     let (entry, what) = match before {
         None => (app.store.add_source(&definition).await?, "source.create"),
